@@ -1,0 +1,69 @@
+"""The one narrow port to a hypervisor host, and what an actuator is supplied with.
+
+Every platform is held to the same contract by tests/contract. In short: ``observe`` says all that
+is known of our machines on the host in one look; ``perform`` carries out one action, checks its
+precondition itself, raises a ``HostError`` if it did not succeed, and may be repeated after any
+failure; nothing that lacks our ownership mark is ever changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.plan import Action
+from reconciler.specs.desired import Host, HostName, ImagePart, Instance
+from reconciler.state import HostState
+
+
+class Supplies(Protocol):
+    """What creating a machine needs from the controller's side."""
+
+    async def image(self, part: ImagePart) -> Path:
+        """A local file with exactly these bytes. Raises ImageUnavailable."""
+        ...
+
+    def seed(self, instance: Instance) -> bytes:
+        """The NoCloud seed (an ISO 9660 image) for an instance whose ``context`` is not None."""
+        ...
+
+
+class Actuator(Protocol):
+    """One host's hands and eyes."""
+
+    @property
+    def host(self) -> HostName:
+        """Which host this is."""
+        ...
+
+    async def observe(self) -> HostState:
+        """One fresh look. Raises HostUnreachable."""
+        ...
+
+    async def perform(self, action: Action) -> None:
+        """Carry out one action. Raises ActionFailed (said no), HostUnreachable (not known)."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the host; calls still under way end with HostUnreachable. May be repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """On whose behalf a host is opened: the owner mark, what it may do, and where it may write.
+
+    ``store`` is the controller's own directory (``.reconciler/``): it may not exist yet, and with
+    ``read_only`` nothing is written there or anywhere.
+    """
+
+    fleet: str
+    read_only: bool
+    store: Path
+    supplies: Supplies
+
+
+Open = Callable[[Host, Access], Awaitable[Actuator]]
+"""Opens one host. Raises HostUnreachable, and InvalidInput never: the loader has checked it."""

@@ -1,0 +1,65 @@
+"""What happened to each step of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.plan import Plan, Step, StepId
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A fresh look confirmed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The host said no, or the fresh look did not show it."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """The call did not return in time, or the host fell silent: done or not is not known."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not attempted: a step it needs did not succeed."""
+
+    needs: StepId
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Not attempted, or not waited for: we were interrupted."""
+
+    begun: bool
+
+
+Outcome = Done | Failed | Unresolved | Skipped | Abandoned
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step and what became of it; ``seconds`` on the engine's clock."""
+
+    step: Step
+    outcome: Outcome
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A plan carried out, as far as it was; steps in the plan's order."""
+
+    plan: Plan
+    steps: tuple[StepReport, ...]
+    interrupted: bool = False
+
+    def having(self, *kinds: type[Outcome]) -> tuple[StepReport, ...]:
+        """Steps whose outcome is one of these."""
+        return tuple(step for step in self.steps if isinstance(step.outcome, kinds))

@@ -1,0 +1,333 @@
+"""What should be: everything the YAML says, resolved and frozen.
+
+These are the values the rest of the project reads; the pydantic models that check the input end
+at this door. Sizes are MiB, identities are types, and every collection is a sorted tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from reconciler.errors import Position
+
+HostName = NewType("HostName", str)
+InstanceName = NewType("InstanceName", str)
+InstanceUuid = NewType("InstanceUuid", str)
+Sha256 = NewType("Sha256", str)
+"""64 lower-case hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """An amount of what a host has: whole CPUs, MiB of memory, MiB of disk."""
+
+    cpus: int = 0
+    memory_mib: int = 0
+    disk_mib: int = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(
+            self.cpus + other.cpus, self.memory_mib + other.memory_mib, self.disk_mib + other.disk_mib
+        )
+
+    def __sub__(self, other: Resources) -> Resources:
+        return Resources(
+            self.cpus - other.cpus, self.memory_mib - other.memory_mib, self.disk_mib - other.disk_mib
+        )
+
+    @staticmethod
+    def total(amounts: Iterable[Resources]) -> Resources:
+        """Sum of any number of amounts."""
+        return sum(amounts, Resources())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InstanceKey:
+    """Who an instance is, in the words of the YAML."""
+
+    service: str
+    component: str
+    ordinal: int
+
+    @property
+    def name(self) -> InstanceName:
+        """``<service>-<component>-<ordinal>``: the libvirt domain's name."""
+        return InstanceName(f"{self.service}-{self.component}-{self.ordinal}")
+
+
+class OnDelete(StrEnum):
+    """What becomes of a disk when its instance is destroyed."""
+
+    DELETE = "delete"
+    RETAIN = "retain"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk of an instance. ``root`` is cloned from the image; the others start empty."""
+
+    name: str
+    size_mib: int
+    on_delete: OnDelete = OnDelete.DELETE
+
+
+class NicKind(StrEnum):
+    """What a network card is plugged into."""
+
+    BRIDGE = "bridge"
+    NETWORK = "network"
+    """A libvirt network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network card: plugged into an existing bridge or libvirt network called ``source``."""
+
+    kind: NicKind
+    source: str
+
+
+class ImageFormat(StrEnum):
+    """How the bytes of a disk image are laid out."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """What an instance boots: a disk image by digest, or a kernel (and initrd) by digest."""
+
+    name: str
+    disk: Sha256 | None = None
+    format: ImageFormat | None = None
+    kernel: Sha256 | None = None
+    initrd: Sha256 | None = None
+    cmdline: str = ""
+
+    @property
+    def digests(self) -> tuple[Sha256, ...]:
+        """Every file a host must hold before it can boot this, sorted."""
+        return tuple(sorted(part for part in (self.disk, self.kernel, self.initrd) if part is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The virtual machine itself: what is compared, applied and written into the domain's metadata.
+
+    ``disks`` are in device order: ``root`` first where there is one, the others by name. ``nics``
+    are in the order of the YAML. ``context`` is a digest of what the guest is told (None where it
+    is told nothing): the text may hold secrets and never reaches the metadata.
+    """
+
+    image: ImageUse
+    cpus: int
+    memory_mib: int
+    disks: tuple[Disk, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    context: Sha256 | None = None
+    protect: bool = False
+
+    @property
+    def resources(self) -> Resources:
+        """What it takes of a host."""
+        return Resources(self.cpus, self.memory_mib, sum(disk.size_mib for disk in self.disks))
+
+
+@dataclass(frozen=True, slots=True)
+class GuestContext:
+    """What a guest is told at boot. ``environment`` and ``cloud_init`` may hold secrets: no repr."""
+
+    hostname: str
+    ssh_keys: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    cloud_init: str = field(default="", repr=False)
+    """The user's own cloud-config document as text; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """Instances of component ``to`` and this one share (or, as anti-affinity, never share) the
+    value of ``over``, which is ``host`` or the name of a host label. Soft unless ``strict``.
+    """
+
+    to: str
+    over: str
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Replicas over the values of ``over`` differ in number by at most ``max_skew``."""
+
+    over: str
+    max_skew: int = 1
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an instance may run (``require`` and strict rules) and would rather run (the rest).
+
+    ``require`` and ``rank`` are CEL over ``host``; ``rank`` is higher for better.
+    """
+
+    cluster: str | None = None
+    require: tuple[str, ...] = ()
+    anti_affinity: tuple[Affinity, ...] = ()
+    affinity: tuple[Affinity, ...] = ()
+    spread: tuple[Spread, ...] = ()
+    rank: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One replica of a component, with all that is needed to make it."""
+
+    key: InstanceKey
+    fleet: str
+    uuid: InstanceUuid
+    machine: Machine
+    placement: Placement = Placement()
+    depends_on: tuple[str, ...] = ()
+    """Components of the same service that come first."""
+    context: GuestContext | None = None
+    origin: Position = Position("", 0, 0)
+    """Where its component is declared."""
+
+    @property
+    def name(self) -> InstanceName:
+        """The libvirt domain's name."""
+        return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """One file of an image: an absolute path or an https/http URL, and its digest."""
+
+    source: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A named image and where its files come from (one ``ImagePart`` a digest of ``use``)."""
+
+    use: ImageUse
+    parts: tuple[ImagePart, ...]
+    origin: Position = Position("", 0, 0)
+
+
+class Scheme(StrEnum):
+    """How a host is reached."""
+
+    SSH = "ssh"
+    QEMU = "qemu"
+    """The libvirtd of this machine: qemu:///system."""
+    TEST = "test"
+    """libvirt's in-process test driver: test:///default."""
+    SIM = "sim"
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A parsed ``connect``. ``keyfile`` and ``known_hosts`` are absolute paths or None (the user's
+    own); ``socket`` is the libvirt socket on the host or None (the platform's default).
+    """
+
+    scheme: Scheme
+    uri: str
+    user: str | None = None
+    address: str | None = None
+    port: int | None = None
+    keyfile: str | None = None
+    known_hosts: str | None = None
+    socket: str | None = None
+
+
+class Hypervisor(StrEnum):
+    """What runs the machines: libvirt's domain type."""
+
+    KVM = "kvm"
+    QEMU = "qemu"
+
+
+@dataclass(frozen=True, slots=True)
+class Overcommit:
+    """How many times over each resource may be given out; 1.0 is never."""
+
+    cpu: float = 1.0
+    memory: float = 1.0
+    disk: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A physical box. ``capacity`` is None where it is to be discovered from the host."""
+
+    name: HostName
+    connect: Connect
+    hypervisor: Hypervisor = Hypervisor.KVM
+    cluster: str = "default"
+    labels: tuple[tuple[str, str], ...] = ()
+    capacity: Resources | None = None
+    overcommit: Overcommit = Overcommit()
+    reserve: Resources = Resources()
+    origin: Position = Position("", 0, 0)
+
+    def label(self, name: str) -> str | None:
+        """Value of one label, or None; ``host`` is the host's own name."""
+        if name == "host":
+            return self.name
+        return dict(self.labels).get(name)
+
+    def usable(self, physical: Resources) -> Resources:
+        """What may be given out of ``physical`` (or of the declared capacity): × overcommit − reserve."""
+        size = self.capacity or physical
+        scaled = Resources(
+            int(size.cpus * self.overcommit.cpu),
+            int(size.memory_mib * self.overcommit.memory),
+            int(size.disk_mib * self.overcommit.disk),
+        )
+        return scaled - self.reserve
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBudget:
+    """How many instances may be destroyed: the larger of a count and a share of those that exist."""
+
+    max: int = 5
+    percent: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The hosts, and how much may happen to what runs on them."""
+
+    name: str
+    hosts: tuple[Host, ...]
+    deletes: DeleteBudget = DeleteBudget()
+    origin: Position = Position("", 0, 0)
+
+    def host(self, name: str) -> Host | None:
+        """Host of that name, or None."""
+        return next((host for host in self.hosts if host.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All of a directory: instances sorted by key, images by name."""
+
+    fleet: Fleet
+    services: tuple[str, ...]
+    instances: tuple[Instance, ...]
+    images: tuple[Image, ...]
+    directory: str = ""
+    """Absolute path of the directory that holds the fleet file: what is kept lies beside it."""
+
+    def image(self, name: str) -> Image:
+        """Image of that name; the loader has checked that it exists."""
+        return next(image for image in self.images if image.use.name == name)

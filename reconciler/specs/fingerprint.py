@@ -1,0 +1,40 @@
+"""Digests of what should be: equal values, equal digests, on any machine and any run."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from pydantic import TypeAdapter
+
+from reconciler.specs.desired import Desired, Machine, Sha256
+
+_ORIGIN = {"origin": True}
+# Where something was written, and where it is kept, does not change what it asks for.
+_NOT_MEANT = {
+    "directory": True,
+    "fleet": {"origin": True, "hosts": {"__all__": _ORIGIN}},
+    "instances": {"__all__": _ORIGIN},
+    "images": {"__all__": _ORIGIN},
+}
+
+
+@lru_cache(maxsize=1)
+def _desired_adapter() -> TypeAdapter[Desired]:
+    return TypeAdapter(Desired)
+
+
+@lru_cache(maxsize=1)
+def machine_adapter() -> TypeAdapter[Machine]:
+    """JSON in and out of a ``Machine``: the form that is written into a domain's metadata."""
+    return TypeAdapter(Machine)
+
+
+def digest_of(desired: Desired) -> Sha256:
+    """SHA-256 of everything that decides what the fleet should be, comments and layout excluded."""
+    return sha256_hex(_desired_adapter().dump_json(desired, exclude=_NOT_MEANT))  # type: ignore[arg-type]
+
+
+def sha256_hex(data: bytes) -> Sha256:
+    """SHA-256 of bytes as 64 hexadecimal digits."""
+    return Sha256(hashlib.sha256(data).hexdigest())

@@ -1,0 +1,232 @@
+"""What is: what the hosts say, frozen, to be saved and replayed as JSON.
+
+A host that did not answer is listed as unknown; nothing is concluded about what runs there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, lru_cache
+
+from pydantic import TypeAdapter
+
+from reconciler.specs.desired import (
+    HostName,
+    InstanceKey,
+    InstanceName,
+    InstanceUuid,
+    Machine,
+    Nic,
+    Resources,
+    Sha256,
+)
+from reconciler.specs.fingerprint import sha256_hex
+
+FORMAT_VERSION = 1
+
+
+class Power(StrEnum):
+    """What the hypervisor says a machine is doing."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    """Neither: suspended by a human, by a full disk, or in the middle of a migration."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDisk:
+    """A disk as the hypervisor has it; ``size_mib`` is None where asking would cost a call a disk."""
+
+    name: str
+    size_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The fields of a ``Machine`` that a hypervisor can be asked for, as they are now."""
+
+    cpus: int
+    memory_mib: int
+    disks: tuple[LiveDisk, ...] = ()
+    nics: tuple[Nic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """One of our machines, as seen on one host.
+
+    ``applied`` is what was last applied (from the domain's own metadata); ``complete`` is False
+    from the first define until its disks exist, and again while it is being taken apart.
+    ``detail`` is the hypervisor's reason for ``power`` in its own words.
+    """
+
+    host: HostName
+    key: InstanceKey
+    fleet: str
+    uuid: InstanceUuid
+    power: Power
+    applied: Machine
+    live: Live
+    complete: bool = True
+    detail: str = ""
+
+    @property
+    def name(self) -> InstanceName:
+        """The libvirt domain's name."""
+        return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeState:
+    """A data or root disk of ours in a host's pool. ``size_mib`` is None while a machine has it."""
+
+    key: InstanceKey
+    disk: str
+    size_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """Everything one host said in one look.
+
+    ``capacity`` is physical. ``foreign`` is what machines and files that are not ours take of it.
+    ``bridges`` is None where the platform cannot tell. ``images`` are the base images it holds.
+    ``instances`` and ``volumes`` are those of the asking fleet only, sorted by key.
+    """
+
+    host: HostName
+    capacity: Resources
+    foreign: Resources = Resources()
+    arch: str = "x86_64"
+    bridges: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+    images: tuple[Sha256, ...] = ()
+    instances: tuple[InstanceState, ...] = ()
+    volumes: tuple[VolumeState, ...] = ()
+
+    def instance(self, uuid: InstanceUuid) -> InstanceState | None:
+        """Our machine with that UUID, or None."""
+        return next((state for state in self.instances if state.uuid == uuid), None)
+
+    @property
+    def retained(self) -> tuple[VolumeState, ...]:
+        """Disks whose machine is gone: kept by ``on_delete: retain``, and adopted when it returns."""
+        here = {state.key for state in self.instances}
+        return tuple(volume for volume in self.volumes if volume.key not in here)
+
+
+@dataclass(frozen=True, slots=True)
+class HostUnknown:
+    """A host that did not answer, and why in words."""
+
+    host: HostName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Seen once, running."""
+
+    state: InstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Seen once, not running (or not yet complete)."""
+
+    state: InstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Every host that could hold it answered, and none has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Not seen, but these hosts did not answer: it may be there."""
+
+    hosts: tuple[HostName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Seen in a way that must not be acted upon: on several hosts, or paused."""
+
+    states: tuple[InstanceState, ...]
+
+
+Sighting = Running | Stopped | Absent | Unknown | InDoubt
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One look at the whole fleet; ``hosts`` and ``unknown`` are sorted by name and disjoint."""
+
+    fleet: str
+    hosts: tuple[HostState, ...]
+    unknown: tuple[HostUnknown, ...] = ()
+
+    @cached_property
+    def by_uuid(self) -> dict[InstanceUuid, tuple[InstanceState, ...]]:
+        """Every sighting of each of our machines."""
+        found: dict[InstanceUuid, tuple[InstanceState, ...]] = {}
+        for host in self.hosts:
+            for state in host.instances:
+                found[state.uuid] = (*found.get(state.uuid, ()), state)
+        return found
+
+    def host(self, name: HostName) -> HostState | None:
+        """What that host said, or None where it did not answer or was not asked."""
+        return self._hosts_by_name.get(name)
+
+    @cached_property
+    def _hosts_by_name(self) -> dict[HostName, HostState]:
+        return {host.host: host for host in self.hosts}
+
+    def sighting(self, uuid: InstanceUuid, *, could_be_on: frozenset[HostName]) -> Sighting:
+        """What is known of one instance, given the hosts it could be on (those of its cluster)."""
+        states = self.by_uuid.get(uuid, ())
+        if len(states) > 1 or any(state.power is Power.PAUSED for state in states):
+            return InDoubt(states)
+        if states:
+            (state,) = states
+            running = state.power is Power.RUNNING and state.complete
+            return Running(state) if running else Stopped(state)
+        silent = tuple(unknown.host for unknown in self.unknown if unknown.host in could_be_on)
+        return Unknown(silent) if silent else Absent()
+
+    def digest(self) -> Sha256:
+        """SHA-256 of the whole look."""
+        return sha256_hex(_adapter().dump_json(self))
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    format_version: int
+    observed: Observed
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[Observed]:
+    return TypeAdapter(Observed)
+
+
+@lru_cache(maxsize=1)
+def _recording_adapter() -> TypeAdapter[_Recording]:
+    return TypeAdapter(_Recording)
+
+
+def to_json(observed: Observed) -> bytes:
+    """Write a look down, for ``plan --snapshot`` and for tests."""
+    return _recording_adapter().dump_json(_Recording(FORMAT_VERSION, observed), indent=2)
+
+
+def from_json(data: bytes) -> Observed:
+    """Read what ``to_json`` wrote. Raises ValueError on anything else."""
+    recording = _recording_adapter().validate_json(data)
+    if recording.format_version != FORMAT_VERSION:
+        raise ValueError(f"format_version {recording.format_version} is not {FORMAT_VERSION}")
+    return recording.observed
