@@ -1,0 +1,1 @@
+"""Benchmarks that print their figures: ``scripts/bench NAME``. Ratios are measured in one run."""

@@ -1,0 +1,133 @@
+"""The verbs. Each lives in a module of its own, imported when it is used: help must be quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.options import AllowDeletes, Directory, FleetFile, Output, OutputFormat, Store
+
+app = typer.Typer(
+    name="reconcile",
+    help="GitOps for plain hypervisors: the fleet becomes what a directory of YAML says.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("reconciler"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """GitOps for plain hypervisors: the fleet becomes what a directory of YAML says."""
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -> int:
+    """Write a first fleet, service and schema."""
+    from reconciler.cli import init as verb
+
+    return verb.run(directory)
+
+
+@app.command()
+def validate(directory: Directory, fleet: FleetFile = None) -> int:
+    """Check the files, offline; all faults at once."""
+    from reconciler.cli import validate as verb
+
+    return verb.run(directory, fleet)
+
+
+@app.command()
+def schema(kind: Annotated[str | None, typer.Argument(metavar="[KIND]")] = None) -> int:
+    """Print the JSON Schema of all kinds, or of one."""
+    from reconciler.cli import schema as verb
+
+    return verb.run(kind)
+
+
+@app.command()
+def plan(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option("--snapshot", metavar="FILE", help="Plan against a recorded fleet, touching no host."),
+    ] = None,
+    detailed: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where changes are pending.")
+    ] = False,
+) -> int:
+    """Show what apply would do; reads only."""
+    from reconciler.cli import plan as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), output, snapshot=snapshot, detailed=detailed)
+
+
+@app.command()
+def apply(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    allow_deletes: AllowDeletes = None,
+) -> int:
+    """Plan, ask, and make the fleet what the files say."""
+    from reconciler.cli import apply as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), output, yes=yes, allow_deletes=allow_deletes)
+
+
+@app.command()
+def status(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+) -> int:
+    """Show services, instances, where they run, and drift."""
+    from reconciler.cli import status as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), output)
+
+
+@app.command()
+def snapshot(directory: Directory, fleet: FleetFile = None, store: Store = None) -> int:
+    """Print the observed fleet as JSON, for plan --snapshot."""
+    from reconciler.cli import snapshot as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store))
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An instance, such as shop-db-0.")],
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+) -> int:
+    """Say why an instance is, or cannot be, where it is."""
+    from reconciler.cli import explain as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), name, output)

@@ -1,0 +1,54 @@
+"""The door of the command line: every error ends here, as words on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from reconciler.errors import InvalidInput, ReconcilerError
+
+# Repeated from exits.py, which imports the plan's types: help must stay quick.
+_ERROR, _INVALID, _USAGE, _INTERRUPTED = 1, 3, 64, 130
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line (``argv`` without the program's name) and return the exit code."""
+    from reconciler.cli.app import app
+
+    try:
+        code = app(args=argv, prog_name="reconcile", standalone_mode=False)
+        return int(code or 0)
+    except typer.TyperException as error:
+        # Typer's own usage errors say 2, which is taken: pending changes.
+        show = getattr(error, "show", None)
+        if show is not None:
+            show()
+        else:
+            _say(error.format_message())
+        return _USAGE if error.exit_code == 2 else error.exit_code
+    except InvalidInput as error:
+        from reconciler.render.faults import faults_text
+
+        _say(faults_text(error.faults))
+        return _INVALID
+    except ReconcilerError as error:
+        _say(f"error: {error}")
+        return _ERROR
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone: nobody is left to tell.
+        sys.stderr.close()
+        return _ERROR
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

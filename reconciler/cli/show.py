@@ -1,0 +1,65 @@
+"""Print a result on stdout in the form that was asked for."""
+
+from __future__ import annotations
+
+import sys
+
+from reconciler.cli.options import Output
+from reconciler.engine.status import Status
+from reconciler.plan import Plan
+from reconciler.report import Report
+
+
+def show_plan(plan: Plan, output: Output) -> None:
+    """A plan."""
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps, plan_json
+
+            _write(dumps(plan_json(plan)))
+        case Output.MARKDOWN:
+            from reconciler.render.markdown import plan_markdown
+
+            _write(plan_markdown(plan))
+        case Output.HUMAN:
+            from reconciler.render.human import console_on, plan_view
+
+            console_on(sys.stdout).print(plan_view(plan))
+
+
+def show_report(report: Report, output: Output) -> None:
+    """What became of a plan."""
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps, report_json
+
+            _write(dumps(report_json(report)))
+        case Output.MARKDOWN:
+            from reconciler.render.markdown import report_markdown
+
+            _write(report_markdown(report))
+        case Output.HUMAN:
+            from reconciler.render.human import console_on, report_view
+
+            console_on(sys.stdout).print(report_view(report))
+
+
+def show_status(status: Status, output: Output) -> None:
+    """The fleet beside what it should be."""
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps, status_json
+
+            _write(dumps(status_json(status)))
+        case Output.MARKDOWN:
+            from reconciler.render.markdown import status_markdown
+
+            _write(status_markdown(status))
+        case Output.HUMAN:
+            from reconciler.render.human import console_on, status_view
+
+            console_on(sys.stdout).print(status_view(status))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")

@@ -1,0 +1,24 @@
+"""``reconcile snapshot``: the observed fleet as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from reconciler import state
+from reconciler.cli import exits
+from reconciler.cli.session import Request, hosts_of
+from reconciler.state import Observed
+
+
+def run(request: Request) -> int:
+    """Look, and print what ``plan --snapshot`` reads."""
+    observed = asyncio.run(_look(request))
+    sys.stdout.write(state.to_json(observed).decode() + "\n")
+    return exits.Exit.PARTIAL if observed.unknown else exits.Exit.OK
+
+
+async def _look(request: Request) -> Observed:
+    desired = request.desired()
+    async with hosts_of(request, desired, read_only=True) as hosts:
+        return await hosts.observe()

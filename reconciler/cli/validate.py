@@ -1,0 +1,18 @@
+"""``reconcile validate``: the files alone, offline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from reconciler.specs.load import load
+
+
+def run(directory: Path, fleet: Path | None) -> int:
+    """Load, and say what was found; faults are raised as InvalidInput."""
+    desired = load(directory, fleet=fleet)
+    sys.stdout.write(
+        f"valid: fleet {desired.fleet.name}, {len(desired.fleet.hosts)} hosts, "
+        f"{len(desired.services)} services, {len(desired.instances)} instances\n"
+    )
+    return 0

@@ -1,0 +1,149 @@
+"""Carry a plan out: independent steps at once, each confirmed by a second look.
+
+A step that fails skips those that need it, by name, and leaves the rest running. A step whose
+call did not return, or whose host fell silent, is looked at: only what is seen is believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from reconciler.engine.hosts import Hosts
+from reconciler.engine.interruption import Interruption
+from reconciler.engine.patience import Patience
+from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
+from reconciler.plan import Plan, Step, StepId
+from reconciler.planner import confirmed
+from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
+from reconciler.specs.desired import HostName
+
+# Between one look that does not show a step's effect and the next, in seconds.
+_LOOK_AGAIN = (0.1, 0.3, 0.6, 1.0, 2.0)
+
+
+class Listener(Protocol):
+    """Is told of the run as it goes; must not block."""
+
+    def begun(self, step: Step) -> None:
+        """A step's turn has come."""
+
+    def ended(self, report: StepReport) -> None:
+        """A step has an outcome."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How a plan is carried out. ``per_host`` is how many steps one host is given at a time."""
+
+    listener: Listener
+    interruption: Interruption
+    patience: Patience = field(default_factory=Patience)
+    per_host: int = 4
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+async def run(plan: Plan, hosts: Hosts, conditions: Conditions) -> Report:
+    """Carry out ``plan`` as far as it goes and say what became of each step."""
+    runner = _Runner(hosts, conditions)
+    for step in plan.steps:  # an order in which each step comes after those it needs
+        runner.begin(step)
+    await runner.finish()
+    reports = tuple(runner.reported(step) for step in plan.steps)
+    return Report(plan, reports, interrupted=conditions.interruption.asked)
+
+
+class _Runner:
+    def __init__(self, hosts: Hosts, conditions: Conditions) -> None:
+        self._hosts = hosts
+        self._with = conditions
+        self._tasks: dict[StepId, asyncio.Task[StepReport]] = {}
+        self._gates: dict[HostName, asyncio.Semaphore] = {}
+        self._begun: set[StepId] = set()
+
+    def begin(self, step: Step) -> None:
+        self._tasks[step.id] = asyncio.create_task(self._step(step), name=step.id)
+
+    async def finish(self) -> None:
+        """Wait for all steps; after an interrupt, for those under way and no longer than the grace."""
+        if not self._tasks:
+            return
+        interrupt = asyncio.create_task(self._with.interruption.wait(grace=self._with.patience.grace))
+        everything = asyncio.create_task(self._all())
+        try:
+            await asyncio.wait((everything, interrupt), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            interrupt.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(everything, interrupt, return_exceptions=True)
+
+    async def _all(self) -> None:
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def reported(self, step: Step) -> StepReport:
+        task = self._tasks[step.id]
+        if task.cancelled():
+            return StepReport(step, Abandoned(begun=step.id in self._begun))
+        return task.result()
+
+    async def _step(self, step: Step) -> StepReport:
+        for need in step.needs:
+            if not isinstance((await asyncio.shield(self._tasks[need])).outcome, Done):
+                return self._ended(StepReport(step, Skipped(need)))
+        gate = self._gates.setdefault(step.host, asyncio.Semaphore(self._with.per_host))
+        async with gate:
+            if self._with.interruption.asked:
+                return self._ended(StepReport(step, Abandoned(begun=False)))
+            self._begun.add(step.id)
+            self._with.listener.begun(step)
+            since = self._with.clock()
+            outcome = await self._attempt(step)
+            return self._ended(StepReport(step, outcome, self._with.clock() - since))
+
+    def _ended(self, report: StepReport) -> StepReport:
+        self._with.listener.ended(report)
+        return report
+
+    async def _attempt(self, step: Step) -> Outcome:
+        try:
+            await self._perform(step)
+        except ActionFailed as error:
+            return await self._otherwise(step, Failed(str(error)))
+        except HostError as error:
+            return await self._otherwise(step, Unresolved(str(error)))
+        except ReconcilerError as error:
+            return Failed(str(error))
+        except Exception as error:  # noqa: BLE001  a defect in one step must not lose the report of the others
+            return await self._otherwise(step, Failed(f"{step.host}: internal error: {error!r}"))
+        if await self._confirm(step, looks=len(_LOOK_AGAIN) + 1):
+            return Done()
+        return Failed(f"{step.host}: the call returned, but a fresh look does not show it done")
+
+    async def _perform(self, step: Step) -> None:
+        deadline = self._with.patience.of(step.action)
+        try:
+            async with asyncio.timeout(deadline):
+                await self._hosts.actuator(step.host).perform(step.action)
+        except TimeoutError:
+            raise DeadlineExceeded(step.host, step.id, after=deadline) from None
+
+    async def _otherwise(self, step: Step, outcome: Outcome) -> Outcome:
+        """Believe the look, not the error: a lost reply may hide a success."""
+        return Done() if await self._confirm(step, looks=1) else outcome
+
+    async def _confirm(self, step: Step, *, looks: int) -> bool:
+        for attempt in range(looks):
+            if attempt:
+                await self._with.sleep(_LOOK_AGAIN[attempt - 1])
+            try:
+                if confirmed(step, await self._hosts.look(step.host)):
+                    return True
+            except HostError:
+                # Silence now may be an answer a moment later, within the same few looks.
+                continue
+        return False

@@ -1,0 +1,117 @@
+"""Plans, reports and status as JSON: a contract, with a ``format_version``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from reconciler.engine.status import Status
+from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Step, subject, summary_key
+from reconciler.render.words import outcome_detail, outcome_word
+from reconciler.report import Report
+from reconciler.state import HostUnknown
+
+FORMAT_VERSION = 1
+
+Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
+
+
+def dumps(value: Json) -> str:
+    """One document, keys in the order they were put."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def plan_json(plan: Plan) -> Json:
+    """A plan: summary, basis, steps, blocked, and the hosts that did not answer."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "summary": dict(plan.summary),
+        "basis": {"desired": plan.basis.desired, "observed": plan.basis.observed},
+        "steps": [_step(step) for step in plan.steps],
+        "blocked": [_blocked(entry) for entry in plan.blocked],
+        "unknown_hosts": _unknown(plan.unknown),
+    }
+
+
+def report_json(report: Report) -> Json:
+    """A plan and what became of each of its steps."""
+    outcomes: list[Json] = [
+        {
+            **_step(entry.step),
+            "outcome": outcome_word(entry.outcome),
+            "detail": outcome_detail(entry.outcome),
+            "seconds": round(entry.seconds, 3),
+        }
+        for entry in report.steps
+    ]
+    return {
+        "format_version": FORMAT_VERSION,
+        "summary": dict(report.plan.summary),
+        "basis": {"desired": report.plan.basis.desired, "observed": report.plan.basis.observed},
+        "interrupted": report.interrupted,
+        "steps": outcomes,
+        "blocked": [_blocked(entry) for entry in report.plan.blocked],
+        "unknown_hosts": _unknown(report.plan.unknown),
+    }
+
+
+def status_json(status: Status) -> Json:
+    """Every instance, retained disk and silent host."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "instances": [
+            {
+                "instance": entry.name,
+                "service": entry.service,
+                "component": entry.component,
+                "state": entry.state,
+                "host": entry.host or None,
+                "drift": entry.drift,
+                "pending": summary_key(entry.pending.action) if entry.pending else None,
+                "notes": list(entry.notes),
+            }
+            for entry in status.instances
+        ],
+        "retained": [
+            {"host": disk.host, "instance": disk.instance, "disk": disk.disk, "size_mib": disk.size_mib}
+            for disk in status.retained
+        ],
+        "unknown_hosts": _unknown(status.unknown),
+    }
+
+
+def reason_json(reason: Reason) -> Json:
+    """A change of a field, or a message."""
+    if isinstance(reason, Change):
+        return {
+            "field": reason.field,
+            "was": reason.was,
+            "now": reason.now,
+            "origin": reason.origin.value,
+        }
+    return {"message": reason.message}
+
+
+def _step(step: Step) -> dict[str, Json]:
+    about = "object" if isinstance(step.action, PutImage) else "instance"
+    return {
+        "id": step.id,
+        "action": summary_key(step.action),
+        about: subject(step.action),
+        "host": step.host,
+        "from_host": None,
+        "because": [reason_json(reason) for reason in step.because],
+        "needs": list(step.needs),
+    }
+
+
+def _blocked(entry: Blocked) -> Json:
+    return {
+        "instance": entry.instance,
+        "kind": entry.kind.value,
+        "refusals": {refusal.host: refusal.reason for refusal in entry.refusals},
+    }
+
+
+def _unknown(unknown: Sequence[HostUnknown]) -> Json:
+    return [{"host": silent.host, "reason": silent.reason} for silent in unknown]

@@ -1,0 +1,86 @@
+"""The words every output uses for actions, reasons and outcomes."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import assert_never
+
+from reconciler.plan import Action, Cause, Change, Impact, Origin, Plan, Reason, Update, summary_key
+from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, Unresolved
+
+
+def summary_line(plan: Plan) -> str:
+    """``Plan: 2 create, 1 migrate, …``: always the same seven counts, for people and for grep."""
+    count = plan.summary
+    return (
+        f"Plan: {count['create']} create, {count['migrate']} migrate, "
+        f"{count['update_live']} update live, {count['update_restart']} update with restart, "
+        f"{count['replace']} replace, {count['destroy']} destroy, {count['blocked']} blocked"
+    )
+
+
+def also_line(plan: Plan) -> str:
+    """The counts that the summary line has no place for; empty where they are all zero."""
+    count = plan.summary
+    extra = [f"{count[key]} {key}" for key in ("start", "stop", "network", "image") if count[key]]
+    return f"also: {', '.join(extra)}" if extra else ""
+
+
+def printable(text: str) -> str:
+    """The text with every control and direction-changing character but the newline made visible."""
+    return "".join(
+        char if char == "\n" or unicodedata.category(char)[0] != "C" else f"\\u{ord(char):04x}"
+        for char in text
+    )
+
+
+def verb(action: Action) -> str:
+    """What an action does, in a word or three."""
+    if isinstance(action, Update):
+        return "update live" if action.impact is Impact.LIVE else "update with restart"
+    return summary_key(action)
+
+
+def reason_text(reason: Reason) -> str:
+    """One reason in a line."""
+    match reason:
+        case Change(field=field, was=was, now=now, origin=Origin.CHANGE):
+            return f"{field}: {was} -> {now}"
+        case Change(field=field, was=was, now=now, origin=Origin.DRIFT):
+            return f"{field}: {was} -> {now} (drifted)"
+        case Cause(message=message):
+            return message
+        case _:
+            raise AssertionError(reason)
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """The outcome as one word of the JSON vocabulary."""
+    match outcome:
+        case Done():
+            return "done"
+        case Failed():
+            return "failed"
+        case Unresolved():
+            return "unknown"
+        case Skipped():
+            return "skipped"
+        case Abandoned(begun=begun):
+            return "interrupted" if begun else "not-begun"
+        case _:
+            assert_never(outcome)
+
+
+def outcome_detail(outcome: Outcome) -> str:
+    """What is to be said beyond the word; empty where nothing is."""
+    match outcome:
+        case Failed(error=error) | Unresolved(error=error):
+            return error
+        case Skipped(needs=needs):
+            return f"needs {needs}, which was not done"
+        case Abandoned(begun=True):
+            return "interrupted while under way: the next plan shows what became of it"
+        case Abandoned() | Done():
+            return ""
+        case _:
+            assert_never(outcome)
