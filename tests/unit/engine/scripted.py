@@ -1,0 +1,171 @@
+"""A host that does as it is told: start machines, fail, hang, or lose its replies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum, auto
+from pathlib import Path
+
+from reconciler.actuators.port import Access, Actuator
+from reconciler.engine.hosts import Hosts
+from reconciler.engine.interruption import Interruption
+from reconciler.engine.patience import Patience
+from reconciler.engine.run import Conditions
+from reconciler.errors import ActionFailed, HostUnreachable
+from reconciler.plan import Action, Basis, Cause, Plan, Start, Step, StepId
+from reconciler.report import StepReport
+from reconciler.specs.desired import (
+    Connect,
+    Host,
+    HostName,
+    ImagePart,
+    ImageUse,
+    Instance,
+    InstanceKey,
+    InstanceUuid,
+    Machine,
+    Resources,
+    Scheme,
+    Sha256,
+)
+from reconciler.specs.identity import instance_uuid
+from reconciler.state import HostState, InstanceState, Live, Power
+
+
+class Mood(Enum):
+    """How a machine's start goes."""
+
+    WELL = auto()
+    SAYS_NO = auto()
+    REPLY_LOST = auto()
+    """Done, but the call ends in an error."""
+    LIES = auto()
+    """Not done, and the call returns."""
+    HANGS = auto()
+    BREAKS = auto()
+    """A defect of ours."""
+
+
+def stopped(service: str, host: str = "hv1") -> InstanceState:
+    """A stopped machine called ``<service>-x-0``."""
+    key = InstanceKey(service, "x", 0)
+    machine = Machine(ImageUse("i", kernel=Sha256("0" * 64)), cpus=1, memory_mib=1)
+    return InstanceState(
+        HostName(host), key, "lab", instance_uuid("lab", key), Power.STOPPED, machine, Live(1, 1)
+    )
+
+
+class ScriptedHost:
+    """Starts machines, each in its mood; counts what it is asked and how much at one time."""
+
+    def __init__(self, name: str, moods: Mapping[InstanceState, Mood]) -> None:
+        self.host = HostName(name)
+        self._moods = {state.uuid: mood for state, mood in moods.items()}
+        self._states: dict[InstanceUuid, InstanceState] = {state.uuid: state for state in moods}
+        self.asked: list[str] = []
+        self.now = self.most = 0
+        self.closed = False
+
+    async def observe(self) -> HostState:
+        await asyncio.sleep(0)
+        return HostState(self.host, Resources(), instances=tuple(self._states.values()))
+
+    async def perform(self, action: Action) -> None:
+        assert isinstance(action, Start)
+        self.asked.append(action.before.name)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self._start(action.before)
+        finally:
+            self.now -= 1
+
+    async def _start(self, before: InstanceState) -> None:
+        mood = self._moods[before.uuid]
+        await asyncio.sleep(0)
+        if mood is Mood.HANGS:
+            await asyncio.Event().wait()
+        if mood is Mood.SAYS_NO:
+            raise ActionFailed(self.host, "no")
+        if mood is Mood.BREAKS:
+            raise ZeroDivisionError("a defect")
+        if mood is not Mood.LIES:
+            self._states[before.uuid] = replace(before, power=Power.RUNNING)
+        if mood is Mood.REPLY_LOST:
+            raise HostUnreachable(self.host, "the connection was reset")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Notes:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begun(self, step: Step) -> None:
+        self.told.append(f"begun {step.id}")
+
+    def ended(self, report: StepReport) -> None:
+        self.told.append(f"ended {report.step.id}")
+
+
+class NoSupplies:
+    """Nothing is needed to start a machine."""
+
+    async def image(self, part: ImagePart) -> Path:
+        raise AssertionError(part)
+
+    def seed(self, instance: Instance) -> bytes:
+        raise AssertionError(instance)
+
+
+def starting(*states: InstanceState, needs: Mapping[str, str] | None = None) -> Plan:
+    """A plan that starts machines in this order; ``needs`` maps a service to the one it needs."""
+    wanted = needs or {}
+    steps = tuple(
+        Step(
+            _step_id(state.key.service),
+            Start(state.host, state),
+            (Cause("stopped"),),
+            (_step_id(wanted[state.key.service]),) if state.key.service in wanted else (),
+        )
+        for state in states
+    )
+    return Plan(Basis(Sha256("a" * 64), Sha256("b" * 64)), steps)
+
+
+def _step_id(service: str) -> StepId:
+    return StepId(f"start/{service}")
+
+
+async def no_wait(_: float) -> None:
+    """Sleep in no time."""
+    await asyncio.sleep(0)
+
+
+def conditions(notes: Notes, interruption: Interruption | None = None, **patience: float) -> Conditions:
+    """Conditions under which nothing waits for long."""
+    return Conditions(
+        notes,
+        interruption or Interruption(),
+        Patience(**patience),
+        per_host=2,
+        sleep=no_wait,
+        clock=lambda: 0.0,
+    )
+
+
+def hosts_of(*scripted: ScriptedHost, patience: Patience | None = None) -> Hosts:
+    """Those hosts, behind the engine's door."""
+    by_name = {host.host: host for host in scripted}
+
+    async def opener(host: Host, _: Access) -> Actuator:
+        return by_name[host.name]
+
+    hosts = tuple(Host(host.host, Connect(Scheme.SIM, "sim://")) for host in scripted)
+    access = Access("lab", read_only=False, store=Path("/nowhere"), supplies=NoSupplies())
+    return Hosts(hosts, access, opener=opener, patience=patience or Patience())

@@ -1,0 +1,65 @@
+"""All hosts are looked at together, and one that fails harms only itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from reconciler.actuators.port import Access, Actuator
+from reconciler.engine.hosts import Hosts
+from reconciler.engine.patience import Patience
+from reconciler.errors import HostUnreachable
+from reconciler.specs.desired import Connect, Host, HostName, Scheme
+from reconciler.state import Observed
+from tests.unit.engine.scripted import NoSupplies, ScriptedHost
+
+_NAMES = ("good", "hung", "refusing", "silent")
+
+
+class Silent(ScriptedHost):
+    """Opens, and then answers nothing, not even its closing."""
+
+    async def observe(self) -> None:  # type: ignore[override]
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def opener(host: Host, _: Access) -> Actuator:
+    match host.name:
+        case "refusing":
+            raise HostUnreachable(host.name, "connection refused")
+        case "hung":
+            await asyncio.Event().wait()
+        case "silent":
+            return Silent(host.name, {})  # type: ignore[return-value]
+    return ScriptedHost(host.name, {})
+
+
+def look(seen: list[str]) -> Observed:
+    hosts = [Host(HostName(name), Connect(Scheme.SIM, "sim://")) for name in reversed(_NAMES)]
+    access = Access("lab", read_only=True, store=Path("/nowhere"), supplies=NoSupplies())
+
+    async def scene() -> Observed:
+        patience = Patience(connect=0.01, observe=0.01, close=0.01)
+        async with Hosts(hosts, access, opener=opener, patience=patience) as opened:
+            return await opened.observe(seen=seen.append)
+
+    return asyncio.run(scene())
+
+
+def test_hosts_that_do_not_answer_are_unknown_with_the_reason_and_the_others_are_seen() -> None:
+    observed = look([])
+    assert [host.host for host in observed.hosts] == ["good"]
+    assert [(unknown.host, unknown.reason) for unknown in observed.unknown] == [
+        ("hung", "connecting did not answer within 0.01 s; the connection was cut"),
+        ("refusing", "connection refused"),
+        ("silent", "looking at it did not answer within 0.01 s; the connection was cut"),
+    ]
+
+
+def test_each_host_is_told_of_once() -> None:
+    seen: list[str] = []
+    look(seen)
+    assert sorted(seen) == list(_NAMES)
