@@ -7,6 +7,7 @@ import sys
 from reconciler.cli.options import Output
 from reconciler.engine.status import Status
 from reconciler.plan import Plan
+from reconciler.planner import Explanation
 from reconciler.report import Report
 
 
@@ -59,6 +60,20 @@ def show_status(status: Status, output: Output) -> None:
             from reconciler.render.human import console_on, status_view
 
             console_on(sys.stdout).print(status_view(status))
+
+
+def show_explanation(explanation: Explanation, output: Output) -> None:
+    """Why an instance is where it is."""
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps, explanation_json
+
+            _write(dumps(explanation_json(explanation)))
+        case Output.MARKDOWN | Output.HUMAN:
+            # A few short lines, which read the same in a comment and on a terminal.
+            from reconciler.render.explanation import explanation_text
+
+            _write(explanation_text(explanation))
 
 
 def _write(text: str) -> None:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Step, subject, summary_key
+from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Refusal, Step, subject, summary_key
+from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
 from reconciler.state import HostUnknown
@@ -80,6 +81,22 @@ def status_json(status: Status) -> Json:
     }
 
 
+def explanation_json(explanation: Explanation) -> Json:
+    """Where an instance is or will be, and each other host's refusal."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "instance": explanation.instance,
+        "standing": explanation.standing.value,
+        "host": explanation.host,
+        "verdict": explanation.verdict,
+        "because": [reason_json(reason) for reason in explanation.because],
+        "kind": explanation.kind.value if explanation.kind else None,
+        "held": _refusals(explanation.held),
+        "broken": _refusals(explanation.broken),
+        "others": _refusals(explanation.others),
+    }
+
+
 def reason_json(reason: Reason) -> Json:
     """A change of a field, or a message."""
     if isinstance(reason, Change):
@@ -109,8 +126,12 @@ def _blocked(entry: Blocked) -> Json:
     return {
         "instance": entry.instance,
         "kind": entry.kind.value,
-        "refusals": {refusal.host: refusal.reason for refusal in entry.refusals},
+        "refusals": _refusals(entry.refusals),
     }
+
+
+def _refusals(refusals: Sequence[Refusal]) -> Json:
+    return {refusal.host: refusal.reason for refusal in refusals}
 
 
 def _unknown(unknown: Sequence[HostUnknown]) -> Json:

@@ -108,7 +108,7 @@ def test_each_change_is_planned_with_its_impact(reconcile: Reconcile, directory:
     (update,) = (step for step in steps if step["action"] == "update_restart")
     assert {(why["field"], why["was"], why["now"]) for why in update["because"]} == {
         ("cpus", "2", "3"),
-        ("memory_mib", "2048", "3072"),
+        ("memory_mib", "2 GiB", "3 GiB"),
     }
     assert reconcile("apply", directory, "--yes").code == 0
     assert reconcile("plan", directory, "--detailed-exitcode").code == 0
