@@ -82,8 +82,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
+# What could end a cell, begin a tag, or escape the escape.
+_ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": " ", "<": "&lt;", "&": "&amp;"})
+
+
 def _cell(text: str) -> str:
-    return printable(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return printable(text).translate(_ESCAPED)
 
 
 def _document(*parts: str) -> str:

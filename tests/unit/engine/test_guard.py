@@ -1,0 +1,82 @@
+"""Guards hold destruction back, say why, and let the rest of the plan go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.engine.guard import guarded
+from reconciler.plan import Basis, BlockKind, Cause, Create, Destroy, Plan, Refusal, Step, StepId
+from reconciler.specs.desired import DeleteBudget, Desired, HostName
+from reconciler.state import Observed
+from tests.builders import desired_of, fleet_of, instance, observed_of, replicas, running, sha
+
+_BASIS = Basis(sha("desired"), sha("observed"))
+
+
+def scene(existing: int, doomed: int, *, most: int, percent: int) -> tuple[Plan, Desired, Observed]:
+    """``existing`` machines of which ``doomed`` are to be destroyed, and one that is to be created."""
+    machines = replicas(existing, "old-x")
+    states = [running(each, on="hv1") for each in machines]
+    fleet = replace(fleet_of(hv1=1024), deletes=DeleteBudget(most, percent))
+    new = instance("new-x-0")
+    destroys = [
+        Step(StepId(f"destroy/{state.name}"), Destroy(state.host, state), (Cause("gone"),))
+        for state in states[:doomed]
+    ]
+    create = Step(StepId("create/new-x-0"), Create(HostName("hv1"), new), (Cause("missing"),))
+    return Plan(_BASIS, (create, *destroys)), desired_of(fleet, new), observed_of(fleet, *states)
+
+
+def test_deletions_within_the_budget_pass() -> None:
+    plan, desired, observed = scene(10, 2, most=2, percent=0)
+    assert guarded(plan, desired, observed) is plan
+
+
+def test_one_deletion_too_many_holds_them_all_and_nothing_else() -> None:
+    plan, desired, observed = scene(10, 3, most=2, percent=0)
+    held = guarded(plan, desired, observed)
+    assert [step.id for step in held.steps] == ["create/new-x-0"]
+    assert [(entry.instance, entry.kind) for entry in held.blocked] == [
+        ("old-x-0", BlockKind.GUARD),
+        ("old-x-1", BlockKind.GUARD),
+        ("old-x-2", BlockKind.GUARD),
+    ]
+    assert held.blocked[0].refusals == (
+        Refusal(
+            "hv1",
+            "3 deletions are more than the budget of 2 "
+            "(limits.deletes; --allow-deletes 3 permits them this once)",
+        ),
+    )
+
+
+def test_the_larger_of_count_and_percentage_is_the_budget() -> None:
+    plan, desired, observed = scene(30, 6, most=2, percent=20)
+    assert guarded(plan, desired, observed) is plan
+    plan, desired, observed = scene(30, 7, most=2, percent=20)
+    assert len(guarded(plan, desired, observed).blocked) == 7
+
+
+def test_what_is_allowed_this_once_replaces_the_budget_either_way() -> None:
+    plan, desired, observed = scene(10, 3, most=2, percent=0)
+    assert guarded(plan, desired, observed, allow_deletes=3) is plan
+    plan, desired, observed = scene(10, 1, most=2, percent=0)
+    assert len(guarded(plan, desired, observed, allow_deletes=0).blocked) == 1
+
+
+def test_a_directory_without_services_deletes_nothing_whatever_is_allowed() -> None:
+    plan, desired, observed = scene(10, 1, most=100, percent=100)
+    empty = replace(desired, services=(), instances=())
+    held = guarded(plan, empty, observed, allow_deletes=100)
+    assert [entry.refusals[0].reason for entry in held.blocked] == [
+        "the directory declares no service at all: nothing is deleted"
+    ]
+
+
+def test_what_waits_for_a_refused_step_is_held_with_it() -> None:
+    plan, desired, observed = scene(10, 1, most=0, percent=0)
+    create, destroy = plan.steps
+    waiting = replace(plan, steps=(destroy, replace(create, needs=(destroy.id,))))
+    held = guarded(waiting, desired, observed)
+    assert held.steps == ()
+    assert [entry.instance for entry in held.blocked] == ["new-x-0", "old-x-0"]
