@@ -1,0 +1,76 @@
+"""A laboratory for the session, entered; tests here are skipped, with the reason, where none can be."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .factory import Factory, laboratories
+from .guest import Guest, build_guest
+from .laboratory import Laboratory, enter_network
+from .namespaces import LabError
+
+_NEEDED = {
+    "libvirtd": "libvirt-daemon-system",
+    "virsh": "libvirt-clients",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+def why_not() -> str:
+    """What keeps this machine from holding a laboratory; empty if nothing does."""
+    if os.geteuid() != 0:
+        return "the laboratory needs root, for namespaces"
+    # sshd lives in /usr/sbin, which a user's PATH may lack.
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = [package for program, package in _NEEDED.items() if shutil.which(program, path=path) is None]
+    if missing:
+        return f"the laboratory needs: apt-get install {' '.join(missing)}"
+    if not Path("/dev/net/tun").exists():
+        return "the laboratory needs /dev/net/tun"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def laboratory_factory() -> Iterator[Factory]:
+    """Call it for one more laboratory, `laboratory_factory(hosts=3)`; enter it with `enter_network`."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with laboratories() as factory:
+        yield factory
+
+
+@pytest.fixture(scope="session")
+def laboratory(laboratory_factory: Factory) -> Iterator[Laboratory]:
+    """Two hosts, whose addresses this process reaches from here on to the end of the session."""
+    lab = laboratory_factory(hosts=2)
+    with enter_network(lab):
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def guest() -> Guest:
+    """The small real guest."""
+    if reason := why_not():
+        pytest.skip(reason)
+    missing = [program for program in ("busybox", "depmod", "dpkg-deb") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"the guest cannot be built without {' '.join(missing)}")
+    try:
+        return build_guest()
+    except LabError as reason:
+        pytest.skip(f"the guest cannot be built here: {reason}")
