@@ -92,8 +92,8 @@ class HostState:
     """Everything one host said in one look.
 
     ``capacity`` is physical. ``foreign`` is what machines and files that are not ours take of it.
-    ``bridges`` is None where the platform cannot tell. ``images`` are the base images it holds.
-    ``instances`` and ``volumes`` are those of the asking fleet only, sorted by key.
+    ``bridges`` and ``networks`` are None where the platform cannot tell. ``images`` are the base
+    images it holds. ``instances`` and ``volumes`` are those of the asking fleet only, sorted by key.
     """
 
     host: HostName
@@ -101,7 +101,7 @@ class HostState:
     foreign: Resources = Resources()
     arch: str = "x86_64"
     bridges: tuple[str, ...] | None = None
-    networks: tuple[str, ...] = ()
+    networks: tuple[str, ...] | None = ()
     images: tuple[Sha256, ...] = ()
     instances: tuple[InstanceState, ...] = ()
     volumes: tuple[VolumeState, ...] = ()

@@ -12,6 +12,7 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,11 +109,20 @@ def _passing(error: Exception) -> bool:
     return isinstance(error, urllib.error.URLError | TimeoutError | ConnectionError)
 
 
+def _opened(url: str) -> HTTPResponse:
+    try:
+        reply: HTTPResponse = urllib.request.urlopen(url, timeout=_SOCKET_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection open until somebody does
+        raise
+    return reply
+
+
 def _fetch_once(url: str, out: BinaryIO) -> str:
     out.seek(0)
     out.truncate()
     digest = hashlib.sha256()
-    with contextlib.closing(urllib.request.urlopen(url, timeout=_SOCKET_TIMEOUT)) as reply:
+    with contextlib.closing(_opened(url)) as reply:
         while chunk := reply.read(_CHUNK):
             digest.update(chunk)
             out.write(chunk)

@@ -1,0 +1,53 @@
+"""Virtual time: how long each effect takes, and who makes the time pass."""
+
+from __future__ import annotations
+
+from typing import Protocol, assert_never
+
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Define,
+    DropVolume,
+    Effect,
+    GrowVolume,
+    GuestUp,
+    PowerOff,
+    PowerOn,
+    Silence,
+    StoreImage,
+    Undefine,
+)
+
+IMAGE_MIB = 512
+"""Size that every image file is taken to have: nothing is downloaded for a simulated host."""
+
+_CALL = 0.01
+_BOOT = 5.0
+_SHUTDOWN = 3.0
+_TRANSFER_MIB_A_SECOND = 100
+_WRITE_MIB_A_SECOND = 20_000
+
+
+class Clock(Protocol):
+    """Makes virtual time pass; where tasks take turns is up to it."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when that much virtual time has passed."""
+        ...
+
+
+def duration(effect: Effect) -> float:
+    """Virtual seconds that pass before an effect is there."""
+    match effect:
+        case StoreImage():
+            return IMAGE_MIB / _TRANSFER_MIB_A_SECOND
+        case AddVolume(size_mib=size_mib):
+            return size_mib / _WRITE_MIB_A_SECOND
+        case GuestUp():
+            return _BOOT
+        case PowerOff():
+            return _SHUTDOWN
+        case Define() | Undefine() | PowerOn() | GrowVolume() | DropVolume() | Silence():
+            return _CALL
+        case _:
+            assert_never(effect)

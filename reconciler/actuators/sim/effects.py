@@ -1,0 +1,85 @@
+"""What can happen to a simulated host, one thing at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.actuators.sim.things import Domain, VolumeId
+from reconciler.specs.desired import InstanceUuid, Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class StoreImage:
+    """A base image is there."""
+
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """A machine is defined; one of the same UUID becomes this, running or not."""
+
+    domain: Domain
+
+
+@dataclass(frozen=True, slots=True)
+class Undefine:
+    """A stopped machine is forgotten; its volumes stay."""
+
+    uuid: InstanceUuid
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOn:
+    """A machine runs; its guest begins to boot."""
+
+    uuid: InstanceUuid
+
+
+@dataclass(frozen=True, slots=True)
+class GuestUp:
+    """A running machine's guest has booted."""
+
+    uuid: InstanceUuid
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOff:
+    """A machine no longer runs."""
+
+    uuid: InstanceUuid
+
+
+@dataclass(frozen=True, slots=True)
+class AddVolume:
+    """A volume is there that was not."""
+
+    volume: VolumeId
+    size_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrowVolume:
+    """A volume is larger."""
+
+    volume: VolumeId
+    size_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropVolume:
+    """A volume is gone."""
+
+    volume: VolumeId
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The host stops, or begins again, to answer."""
+
+    silent: bool
+
+
+DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff
+VolumeEffect = AddVolume | GrowVolume | DropVolume
+Effect = StoreImage | DomainEffect | VolumeEffect | Silence

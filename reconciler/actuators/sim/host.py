@@ -1,0 +1,106 @@
+"""One simulated host behind the port: reads the script of an action, plays it effect by effect."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from reconciler.actuators.port import Access
+from reconciler.actuators.sim.clock import Clock, duration
+from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.script import script
+from reconciler.actuators.sim.store import Store
+from reconciler.actuators.sim.things import Box
+from reconciler.actuators.sim.view import view
+from reconciler.errors import ActionFailed, HostUnreachable
+from reconciler.plan import Action
+from reconciler.specs.desired import Host, HostName, Resources
+from reconciler.state import HostState
+
+PHYSICAL = Resources(cpus=16, memory_mib=64 * 1024, disk_mib=1024 * 1024)
+"""What a simulated host has unless its ``capacity`` says otherwise."""
+
+
+class Truth(Protocol):
+    """Holds one host's truth and lets effects happen to it, each entirely or not at all."""
+
+    def look(self) -> Box:
+        """The host as it is. Raises HostUnreachable."""
+        ...
+
+    def change(self, effect: Effect, room: Resources) -> None:
+        """Let one effect happen. Raises what ``world.after`` raises, or HostUnreachable."""
+        ...
+
+
+class SimHost:
+    """An actuator for a simulated host.
+
+    Between any two effects, while the clock runs, the host may fall silent, be closed, or be changed
+    by others; each effect is checked again against what is then true.
+    """
+
+    def __init__(self, host: Host, access: Access, truth: Truth, clock: Clock) -> None:
+        self._declared = host
+        self._access = access
+        self._truth = truth
+        self._clock = clock
+        self._closed = False
+
+    @property
+    def host(self) -> HostName:
+        """Which host this is."""
+        return self._declared.name
+
+    async def observe(self) -> HostState:
+        """One fresh look. Raises HostUnreachable."""
+        return view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+
+    async def perform(self, action: Action) -> None:
+        """Carry out one action. Raises ActionFailed and its kinds, or HostUnreachable."""
+        self._reach()
+        if self._access.read_only:
+            raise ActionFailed(self.host, "opened read-only; nothing is changed")
+        for effect in script(action, self._look(), self._access.fleet):
+            await self._clock.sleep(duration(effect))
+            self._look()
+            self._truth.change(effect, self._room)
+
+    async def close(self) -> None:
+        """Let go of the host. May be repeated."""
+        self._closed = True
+
+    @property
+    def _room(self) -> Resources:
+        # What is kept in reserve is the planner's promise, not a wall of the host.
+        return replace(self._declared, reserve=Resources()).usable(PHYSICAL)
+
+    def _look(self) -> Box:
+        self._reach()
+        box = self._truth.look()
+        if box.silent:
+            raise HostUnreachable(self.host, "the simulated host does not answer")
+        return box
+
+    def _reach(self) -> None:
+        if self._closed:
+            raise HostUnreachable(self.host, "the connection was closed")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClock:
+    """Time that is kept beside the truth and jumps ahead instead of passing."""
+
+    store: Store
+
+    async def sleep(self, seconds: float) -> None:
+        """Jump; others get their turn."""
+        self.store.advance(seconds)
+        await asyncio.sleep(0)
+
+
+async def open_sim(host: Host, access: Access) -> SimHost:
+    """Open one simulated host, kept in ``<access.store>/sim.sqlite``."""
+    store = Store(access.store, host.name, read_only=access.read_only)
+    return SimHost(host, access, store, StoredClock(store))

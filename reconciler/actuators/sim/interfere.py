@@ -1,0 +1,99 @@
+"""A human's hand on a simulated host: what virsh would do behind our back.
+
+python -m reconciler.actuators.sim.interfere STORE stop hv1 shop-web-0
+python -m reconciler.actuators.sim.interfere STORE edit hv1 shop-web-0 4
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Silence, Undefine
+from reconciler.actuators.sim.store import Store
+from reconciler.actuators.sim.things import Box, Domain
+from reconciler.errors import NotFound, ReconcilerError
+from reconciler.specs.desired import HostName, InstanceName, InstanceUuid, Resources
+from reconciler.state import Live, Power
+
+# A human is stopped by nobody's accounts.
+_ROOM = Resources(memory_mib=sys.maxsize, disk_mib=sys.maxsize)
+_NAMESPACE = UUID("a7f0c1de-3c54-5d0c-8f0e-0d1c7b2a9e44")
+
+
+def stop(store: Store, name: str) -> None:
+    """Pull a machine's plug. Raises NotFound."""
+    _do(store, PowerOff(_named(store.look(), name).uuid))
+
+
+def pause(store: Store, name: str) -> None:
+    """Suspend a machine. Raises NotFound."""
+    _do(store, Define(replace(_named(store.look(), name), power=Power.PAUSED)))
+
+
+def undefine(store: Store, name: str) -> None:
+    """Stop and forget a machine; its volumes stay. Raises NotFound."""
+    stop(store, name)
+    _do(store, Undefine(_named(store.look(), name).uuid))
+
+
+def edit(store: Store, name: str, cpus: str) -> None:
+    """Give a machine another number of CPUs. Raises NotFound, and ValueError for no number."""
+    domain = _named(store.look(), name)
+    _do(store, Define(replace(domain, live=replace(domain.live, cpus=int(cpus)))))
+
+
+def foreign(store: Store, name: str, memory_mib: str = "1024", *, uuid: str | None = None) -> None:
+    """Run a machine of one CPU that is not ours. Raises AlreadyExists, and ValueError for no number."""
+    live = Live(cpus=1, memory_mib=int(memory_mib))
+    domain = Domain(InstanceUuid(uuid or str(uuid5(_NAMESPACE, name))), InstanceName(name), live)
+    _do(store, Define(domain), PowerOn(domain.uuid), GuestUp(domain.uuid))
+
+
+def silence(store: Store) -> None:
+    """Make the host answer nobody any more."""
+    _do(store, Silence(True))
+
+
+def wake(store: Store) -> None:
+    """Make the host answer again."""
+    _do(store, Silence(False))
+
+
+_HANDS: dict[str, Callable[..., None]] = {
+    hand.__name__: hand for hand in (stop, pause, undefine, edit, foreign, silence, wake)
+}
+_USAGE = f"usage: python -m {__spec__.name} STORE {'|'.join(_HANDS)} HOST [NAME [NUMBER]]\n"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the words say; 0 done, 1 refused, 64 not understood."""
+    try:
+        directory, verb, host, *rest = argv
+        _HANDS[verb](Store(Path(directory), HostName(host)), *rest)
+    except ReconcilerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except (ValueError, KeyError, TypeError):
+        sys.stderr.write(_USAGE)
+        return 64
+    return 0
+
+
+def _do(store: Store, *effects: Effect) -> None:
+    for effect in effects:
+        store.change(effect, _ROOM)
+
+
+def _named(box: Box, name: str) -> Domain:
+    domain = box.named(name)
+    if domain is None:
+        raise NotFound(box.host, f"there is no machine called {name}")
+    return domain
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

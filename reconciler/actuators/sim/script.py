@@ -1,0 +1,200 @@
+"""Which effects an action is made of, given what is there: the platform's own know-how, pure.
+
+A script is worked out from the truth, so an action that was cut short and is asked for again goes
+on where it stopped. ``complete`` is False before the first disk is touched and True after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Define,
+    DropVolume,
+    Effect,
+    GrowVolume,
+    GuestUp,
+    PowerOff,
+    PowerOn,
+    StoreImage,
+    Undefine,
+)
+from reconciler.actuators.sim.things import Box, Domain, Mark, live_of
+from reconciler.errors import ActionFailed, AlreadyExists, NotFound, UnknownImage
+from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.specs.desired import ImageUse, Instance, Machine, OnDelete
+from reconciler.state import InstanceState, Power
+
+_ROOT = "root"
+
+
+def script(action: Action, box: Box, fleet: str) -> tuple[Effect, ...]:
+    """The effects that are left to do, in order. Raises ActionFailed where a precondition is not met."""
+    return tuple(_effects(action, box, fleet))
+
+
+def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
+    match action:
+        case PutImage(image=image):
+            yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
+        case Create(instance=instance):
+            yield from _create(box, instance)
+        case Start(before=before):
+            yield from _run(_complete(box, before, fleet)[0])
+        case Stop(before=before):
+            yield from _halt(_ours(box, before, fleet)[0])
+        case Update(before=before, instance=instance, impact=impact):
+            yield from _update(box, *_complete(box, before, fleet), instance, live=impact is Impact.LIVE)
+        case Replace(before=before, instance=instance):
+            yield from _replace(box, *_unprotected(box, before, fleet), instance)
+        case Destroy(before=before):
+            yield from _destroy(box, *_unprotected(box, before, fleet))
+        case _:
+            assert_never(action)
+
+
+def _create(box: Box, instance: Instance) -> Iterator[Effect]:
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete=False)
+    left = box.domains.get(instance.uuid)
+    if left is None:
+        left = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
+    elif left.mark is None or left.mark.complete:
+        raise AlreadyExists(box.host, f"{left.name} (UUID {left.uuid}) already exists")
+    _require_image(box, instance.machine.image)
+    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
+    if instance.uuid not in box.domains:
+        yield Define(left)
+    yield from _halt(left)
+    yield from _rebuild(box, left, instance)
+
+
+def _replace(box: Box, domain: Domain, mark: Mark, instance: Instance) -> Iterator[Effect]:
+    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
+    _require_image(box, instance.machine.image)
+    yield from _taken_apart(domain, mark)
+    yield from _rebuild(box, domain, instance)
+
+
+def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: bool) -> Iterator[Effect]:
+    new = instance.machine
+    _refuse_shrinking(box, mark, new)
+    if live:
+        if _at_rest(new) != _at_rest(mark.applied):
+            raise ActionFailed(
+                box.host, f"{domain.name} cannot change this while it runs; it needs a restart"
+            )
+        updated = replace(domain, mark=replace(mark, applied=new))
+        if updated != domain:
+            yield Define(updated)
+        yield from _run(updated)
+        return
+    if new.image.digests != mark.applied.image.digests:
+        raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
+    yield from _halt(domain)
+    yield from _fit_disks(box, mark, new)
+    yield from _finish(domain, instance)
+
+
+def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
+    yield from _taken_apart(domain, mark)
+    yield from _drop(box, mark, keep=())
+    yield Undefine(domain.uuid)
+
+
+def _rebuild(box: Box, domain: Domain, instance: Instance) -> Iterator[Effect]:
+    """A fresh root and all other disks, then the finished machine, running."""
+    assert domain.mark is not None, f"{domain.name} is not ours"
+    root = domain.mark.volume(_ROOT)
+    if root in box.volumes:
+        yield DropVolume(root)
+        box = replace(box, volumes={key: size for key, size in box.volumes.items() if key != root})
+    yield from _fit_disks(box, domain.mark, instance.machine)
+    yield from _finish(domain, instance)
+
+
+def _fit_disks(box: Box, old: Mark, new: Machine) -> Iterator[Effect]:
+    """Volumes as ``new`` wants them; one that is there already is adopted, and grown if need be."""
+    yield from _drop(box, old, keep=tuple(disk.name for disk in new.disks))
+    for disk in new.disks:
+        volume = old.volume(disk.name)
+        if volume not in box.volumes:
+            yield AddVolume(volume, disk.size_mib)
+        elif box.volumes[volume] < disk.size_mib:
+            yield GrowVolume(volume, disk.size_mib)
+
+
+def _drop(box: Box, old: Mark, *, keep: tuple[str, ...]) -> Iterator[Effect]:
+    """Volumes that nothing wants and that were not to be retained when they were last applied."""
+    for disk in old.applied.disks:
+        goes = disk.name == _ROOT or disk.on_delete is OnDelete.DELETE
+        if goes and disk.name not in keep and old.volume(disk.name) in box.volumes:
+            yield DropVolume(old.volume(disk.name))
+
+
+def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
+    if mark.complete:
+        yield Define(replace(domain, mark=replace(mark, complete=False)))
+    yield from _halt(domain)
+
+
+def _finish(domain: Domain, instance: Instance) -> Iterator[Effect]:
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete=True)
+    finished = Domain(domain.uuid, domain.name, live_of(instance.machine), mark)
+    yield Define(finished)
+    yield from _run(finished)
+
+
+def _run(domain: Domain) -> Iterator[Effect]:
+    if domain.power is not Power.RUNNING:
+        yield PowerOn(domain.uuid)
+    if not domain.booted:
+        yield GuestUp(domain.uuid)
+
+
+def _halt(domain: Domain) -> Iterator[Effect]:
+    if domain.power is not Power.STOPPED:
+        yield PowerOff(domain.uuid)
+
+
+def _ours(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, Mark]:
+    domain = box.domain(before.uuid)
+    if domain.mark is None or domain.mark.fleet != fleet:
+        raise NotFound(box.host, f"{domain.name} does not belong to fleet {fleet}; it is left alone")
+    return domain, domain.mark
+
+
+def _complete(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, Mark]:
+    domain, mark = _ours(box, before, fleet)
+    if not mark.complete:
+        raise ActionFailed(box.host, f"{domain.name} is half made; create it again to finish it")
+    return domain, mark
+
+
+def _unprotected(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, Mark]:
+    domain, mark = _ours(box, before, fleet)
+    if mark.applied.protect:
+        raise ActionFailed(box.host, f"{domain.name} is protected; apply protect: false first")
+    return domain, mark
+
+
+def _at_rest(machine: Machine) -> Machine:
+    """A machine without what can change while it runs."""
+    disks = tuple(replace(disk, on_delete=OnDelete.DELETE) for disk in machine.disks)
+    return replace(machine, image=replace(machine.image, name=""), disks=disks, protect=False)
+
+
+def _require_image(box: Box, image: ImageUse) -> None:
+    missing = [digest for digest in image.digests if digest not in box.images]
+    if missing:
+        raise UnknownImage(box.host, f"image {image.name} ({missing[0][:12]}…) is not on the host")
+
+
+def _refuse_shrinking(box: Box, mark: Mark, new: Machine, *, but: str = "") -> None:
+    for disk in new.disks:
+        has = box.volumes.get(mark.volume(disk.name), 0)
+        if disk.name != but and disk.size_mib < has:
+            message = f"disk {disk.name} has {has} MiB and cannot shrink to {disk.size_mib} MiB"
+            raise ActionFailed(box.host, message)

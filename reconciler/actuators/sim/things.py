@@ -1,0 +1,72 @@
+"""What a simulated host is made of: machines, volumes and images, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.errors import NotFound
+from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
+from reconciler.state import Live, LiveDisk, Power
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VolumeId:
+    """Which disk of which instance of which fleet a volume is."""
+
+    fleet: str
+    key: InstanceKey
+    disk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Our ownership mark on a domain, with what was last applied."""
+
+    fleet: str
+    key: InstanceKey
+    applied: Machine
+    complete: bool
+
+    def volume(self, disk: str) -> VolumeId:
+        """The volume behind one of its disks."""
+        return VolumeId(self.fleet, self.key, disk)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A machine as the hypervisor has it. ``mark`` is None where it is not ours to touch."""
+
+    uuid: InstanceUuid
+    name: InstanceName
+    live: Live
+    mark: Mark | None = None
+    power: Power = Power.STOPPED
+    booted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests."""
+
+    host: HostName
+    domains: Mapping[InstanceUuid, Domain] = field(default_factory=dict)
+    volumes: Mapping[VolumeId, int] = field(default_factory=dict)
+    images: frozenset[Sha256] = frozenset()
+    silent: bool = False
+
+    def domain(self, uuid: InstanceUuid) -> Domain:
+        """The machine with that UUID. Raises NotFound."""
+        if uuid not in self.domains:
+            raise NotFound(self.host, f"there is no machine with UUID {uuid}; look again")
+        return self.domains[uuid]
+
+    def named(self, name: str) -> Domain | None:
+        """The machine of that name, or None."""
+        return next((domain for domain in self.domains.values() if domain.name == name), None)
+
+
+def live_of(machine: Machine) -> Live:
+    """What a hypervisor shows of a machine that is just as it was applied."""
+    disks = tuple(LiveDisk(disk.name) for disk in machine.disks)
+    return Live(machine.cpus, machine.memory_mib, disks, machine.nics)

@@ -1,0 +1,70 @@
+"""What one fleet sees of a simulated host: the truth, told in the project's words."""
+
+from __future__ import annotations
+
+from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
+from reconciler.specs.desired import Resources
+from reconciler.state import HostState, InstanceState, Power, VolumeState
+
+
+def view(box: Box, fleet: str, capacity: Resources) -> HostState:
+    """The host as ``fleet`` sees it; what belongs to others only takes room."""
+    states = [
+        _state(box, domain, domain.mark)
+        for domain in box.domains.values()
+        if domain.mark is not None and domain.mark.fleet == fleet
+    ]
+    attached = {VolumeId(fleet, state.key, disk.name) for state in states for disk in state.live.disks}
+    volumes = [
+        VolumeState(volume.key, volume.disk, None if volume in attached else size)
+        for volume, size in sorted(box.volumes.items())
+        if volume.fleet == fleet
+    ]
+    return HostState(
+        host=box.host,
+        capacity=capacity,
+        foreign=_foreign(box, fleet),
+        # Whatever a service plugs into is taken to be there: a simulated host has no cables.
+        bridges=None,
+        networks=None,
+        images=tuple(sorted(box.images)),
+        instances=tuple(sorted(states, key=lambda state: state.key)),
+        volumes=tuple(volumes),
+    )
+
+
+def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
+    return InstanceState(
+        host=box.host,
+        key=mark.key,
+        fleet=mark.fleet,
+        uuid=domain.uuid,
+        power=domain.power,
+        applied=mark.applied,
+        live=domain.live,
+        complete=mark.complete,
+        detail=_DETAILS.get((domain.power, domain.booted), ""),
+    )
+
+
+_DETAILS = {
+    (Power.RUNNING, False): "booting",
+    (Power.STOPPED, False): "shut off",
+    (Power.PAUSED, False): "paused (user)",
+    (Power.PAUSED, True): "paused (user)",
+}
+
+
+def _foreign(box: Box, fleet: str) -> Resources:
+    # What is switched off has its disks, and no CPU or memory.
+    running = [domain for domain in box.domains.values() if domain.power is not Power.STOPPED]
+    others = [domain.live for domain in running if _owner(domain) != fleet]
+    return Resources(
+        sum(live.cpus for live in others),
+        sum(live.memory_mib for live in others),
+        sum(size for volume, size in box.volumes.items() if volume.fleet != fleet),
+    )
+
+
+def _owner(domain: Domain) -> str | None:
+    return None if domain.mark is None else domain.mark.fleet

@@ -1,0 +1,134 @@
+"""What can and cannot happen to a simulated host: the rules of its world.
+
+``after`` gives the host after one effect, or refuses it as libvirt would. Values in, values out:
+where the truth is kept, how long an effect takes and who sees it is decided elsewhere, so that
+other drivers can play the same world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Define,
+    DomainEffect,
+    DropVolume,
+    Effect,
+    GrowVolume,
+    GuestUp,
+    PowerOff,
+    PowerOn,
+    Silence,
+    StoreImage,
+    Undefine,
+    VolumeEffect,
+)
+from reconciler.actuators.sim.things import Box, Domain, VolumeId
+from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
+from reconciler.specs.desired import Resources
+from reconciler.state import Power
+
+
+def after(box: Box, effect: Effect, room: Resources) -> Box:
+    """The host once ``effect`` has happened.
+
+    ``room`` is how much memory its running machines, and how much disk its volumes, may take in all.
+    Raises AlreadyExists, NotFound, NoRoom or ActionFailed, and then nothing has happened.
+    """
+    match effect:
+        case StoreImage(sha256):
+            return replace(box, images=box.images | {sha256})
+        case Silence(silent):
+            return replace(box, silent=silent)
+        case AddVolume() | GrowVolume() | DropVolume():
+            return _with_volume(box, effect, room)
+        case _:
+            return _with_domain(box, effect, room)
+
+
+def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
+    match effect:
+        case Define(domain):
+            return _defined(box, domain)
+        case Undefine(uuid):
+            _require(box.domain(uuid).power is Power.STOPPED, box, "a running machine cannot be undefined")
+            return replace(box, domains={key: each for key, each in box.domains.items() if key != uuid})
+        case PowerOn(uuid):
+            return _powered_on(box, box.domain(uuid), room)
+        case GuestUp(uuid):
+            domain = box.domain(uuid)
+            _require(domain.power is Power.RUNNING, box, f"{domain.name} stopped while it booted")
+            return _with(box, replace(domain, booted=True))
+        case PowerOff(uuid):
+            return _with(box, replace(box.domain(uuid), power=Power.STOPPED, booted=False))
+        case _:
+            assert_never(effect)
+
+
+def _with_volume(box: Box, effect: VolumeEffect, room: Resources) -> Box:
+    match effect:
+        case AddVolume(volume, size_mib):
+            if volume in box.volumes:
+                raise AlreadyExists(box.host, f"volume {_title(volume)} already exists")
+            return _resized(box, volume, size_mib, room)
+        case GrowVolume(volume, size_mib):
+            _require(size_mib >= _size(box, volume), box, f"volume {_title(volume)} cannot shrink")
+            return _resized(box, volume, size_mib, room)
+        case DropVolume(volume):
+            _size(box, volume)
+            return replace(box, volumes={key: size for key, size in box.volumes.items() if key != volume})
+        case _:
+            assert_never(effect)
+
+
+def _defined(box: Box, domain: Domain) -> Box:
+    namesake = box.named(domain.name)
+    if namesake is not None and namesake.uuid != domain.uuid:
+        raise AlreadyExists(box.host, f"another machine is called {domain.name} (UUID {namesake.uuid})")
+    old = box.domains.get(domain.uuid)
+    if old is not None and old.name != domain.name:
+        raise AlreadyExists(box.host, f"UUID {domain.uuid} belongs to {old.name}")
+    return _with(box, domain)
+
+
+def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
+    _require(domain.power is Power.STOPPED, box, f"{domain.name} is already {domain.power}")
+    if domain.mark is not None:
+        for disk in domain.live.disks:
+            _size(box, domain.mark.volume(disk.name))
+    running = (each for each in box.domains.values() if each.power is not Power.STOPPED)
+    free = room.memory_mib - sum(each.live.memory_mib for each in running)
+    if domain.live.memory_mib > free:
+        wanted = f"{domain.name} needs {domain.live.memory_mib} MiB of memory"
+        raise NoRoom(box.host, f"{wanted} and {free} MiB are free")
+    return _with(box, replace(domain, power=Power.RUNNING, booted=False))
+
+
+def _resized(box: Box, volume: VolumeId, size_mib: int, room: Resources) -> Box:
+    free = room.disk_mib - sum(size for key, size in box.volumes.items() if key != volume)
+    if size_mib > free:
+        raise NoRoom(
+            box.host, f"volume {_title(volume)} needs {size_mib} MiB of disk and {free} MiB are free"
+        )
+    return replace(box, volumes={**box.volumes, volume: size_mib})
+
+
+def _size(box: Box, volume: VolumeId) -> int:
+    if volume not in box.volumes:
+        raise NotFound(box.host, f"there is no volume {_title(volume)}")
+    return box.volumes[volume]
+
+
+def _with(box: Box, domain: Domain) -> Box:
+    return replace(box, domains={**box.domains, domain.uuid: domain})
+
+
+def _require(holds: bool, box: Box, otherwise: str) -> None:
+    if not holds:
+        raise ActionFailed(box.host, otherwise)
+
+
+def _title(volume: VolumeId) -> str:
+    return f"{volume.key.name}/{volume.disk}"

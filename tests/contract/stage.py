@@ -1,0 +1,118 @@
+"""What a script of the contract plays on: one host, its actuator, and a few words for both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.actuators.port import Actuator
+from reconciler.errors import HostError
+from reconciler.plan import Action, Create, Impact, PutImage, Update
+from reconciler.specs.desired import Disk, HostName, Instance, Machine, Nic, OnDelete
+from reconciler.state import HostState, InstanceState, Live, Power
+from tests import builders
+from tests.contract.platforms import Platform, opened
+
+FLEET = "contract"
+DB = "shop-db-0"
+ROOT = Disk("root", 32)
+DATA = Disk("data", 8, OnDelete.RETAIN)
+SCRATCH = Disk("scratch", 8)
+
+
+@dataclass
+class Stage:
+    """One host of a platform. Everything that is opened on it is closed when the script is over."""
+
+    platform: Platform
+    directory: Path
+    actuators: list[Actuator] = field(default_factory=list)
+
+    @property
+    def host(self) -> HostName:
+        return self.platform.host.name
+
+    async def open(self, *, fleet: str = FLEET, read_only: bool = False) -> Actuator:
+        self.actuators.append(await opened(self.platform, self.directory, fleet=fleet, read_only=read_only))
+        return self.actuators[-1]
+
+    async def close(self) -> None:
+        for actuator in self.actuators:
+            await actuator.close()
+
+    async def perform(self, *actions: Action) -> None:
+        """As the fleet whose host this is."""
+        for action in actions:
+            await self.actuators[0].perform(action)
+
+    async def look(self) -> HostState:
+        return await self.actuators[0].observe()
+
+    async def seen(self, instance: Instance) -> InstanceState:
+        """The instance as it is; it must be there."""
+        state = (await self.look()).instance(instance.uuid)
+        assert state is not None, f"{instance.name} is not there"
+        return state
+
+    async def refuses(self, action: Action, error: type[HostError], *, by: Actuator | None = None) -> str:
+        """Try what must fail, and change nothing; what was said comes back."""
+        before = await self.look()
+        with pytest.raises(error) as refused:
+            await (by or self.actuators[0]).perform(action)
+        assert refused.value.host == self.host
+        assert await self.look() == before, "it was refused, and yet something changed"
+        return refused.value.message
+
+    def instance(self, name: str = DB, *disks: Disk, fleet: str = FLEET, cpus: int = 1) -> Instance:
+        """A small machine with these disks, or with only a root."""
+        machine = Machine(self.platform.image.use, cpus, 64, disks or (ROOT,))
+        return builders.instance(name, machine, fleet=fleet)
+
+    async def put_image(self) -> None:
+        await self.perform(PutImage(self.host, self.platform.image))
+
+    async def created(self, instance: Instance) -> InstanceState:
+        """The instance, made and seen."""
+        await self.put_image()
+        await self.perform(Create(self.host, instance))
+        return await self.seen(instance)
+
+    async def updated(self, instance: Instance, impact: Impact = Impact.RESTART) -> InstanceState:
+        """The instance, changed to this and seen."""
+        await self.perform(Update(self.host, await self.seen(instance), instance, impact))
+        return await self.seen(instance)
+
+
+Script = Callable[[Stage], Awaitable[None]]
+
+
+def changed(instance: Instance, **fields: object) -> Instance:
+    """The same instance with other fields of its machine."""
+    return replace(instance, machine=replace(instance.machine, **fields))  # type: ignore[arg-type]
+
+
+def assert_as_asked(state: InstanceState, instance: Instance) -> None:
+    """Runs, is complete, and is what was asked for as far as the hypervisor can say."""
+    machine = instance.machine
+    assert (state.key, state.fleet, state.uuid) == (instance.key, instance.fleet, instance.uuid)
+    assert (state.power, state.complete) == (Power.RUNNING, True)
+    assert state.applied == machine
+    assert_live(state.live, machine.cpus, machine.memory_mib, machine.nics)
+    assert {disk.name for disk in state.live.disks} == {disk.name for disk in machine.disks}
+
+
+def assert_live(live: Live, cpus: int, memory_mib: int, nics: tuple[Nic, ...]) -> None:
+    assert (live.cpus, live.memory_mib, live.nics) == (cpus, memory_mib, nics)
+
+
+def names(state: HostState) -> list[str]:
+    """Names of the instances, in the order in which they were listed."""
+    return [each.name for each in state.instances]
+
+
+def disks(state: HostState) -> dict[str, int | None]:
+    """Size by disk, as listed: None while a machine has it."""
+    return {f"{volume.key.name}/{volume.disk}": volume.size_mib for volume in state.volumes}

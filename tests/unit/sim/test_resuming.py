@@ -1,0 +1,125 @@
+"""Whatever breaks off whenever: asking again ends where asking once would have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from reconciler.actuators.sim.things import Box
+from reconciler.errors import HostUnreachable
+from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.specs.desired import Disk, HostName
+from reconciler.state import HostState, InstanceState
+from tests.builders import image_of, image_use, instance, kept, machine
+from tests.unit.sim.memory import Memory, host_of
+
+HV1 = HostName("hv1")
+OLD = instance("shop-db-0", machine(disks=(Disk("root", 100), kept("data", 50), Disk("scratch", 10))))
+NEW = replace(OLD, machine=machine(cpus=2, disks=(Disk("root", 100), kept("data", 80), kept("log", 5))))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is asked of the machine as it is; and what a controller that looks again asks then."""
+
+    name: str
+    asks: Callable[[InstanceState], Action]
+    asks_of_half_made: Callable[[InstanceState], Action]
+
+
+REPLACE = Case("replace", lambda before: Replace(HV1, before, NEW), lambda _: Create(HV1, NEW))
+DESTROY = Case("destroy", lambda before: Destroy(HV1, before), lambda before: Destroy(HV1, before))
+CASES = (
+    Case("stop", lambda before: Stop(HV1, before), lambda before: Stop(HV1, before)),
+    Case("start", lambda before: Start(HV1, before), lambda before: Start(HV1, before)),
+    Case(
+        "update",
+        lambda before: Update(HV1, before, NEW, Impact.RESTART),
+        lambda before: Update(HV1, before, NEW, Impact.RESTART),
+    ),
+    REPLACE,
+    DESTROY,
+)
+
+
+def running() -> Box:
+    truth = Memory()
+    play(truth, PutImage(HV1, image_of(image_use())), Create(HV1, OLD))
+    return truth.box
+
+
+def play(truth: Memory, *actions: Action) -> None:
+    async def scene() -> None:
+        for action in actions:
+            await host_of(truth).perform(action)
+
+    asyncio.run(scene())
+
+
+def seen(truth: Memory) -> HostState:
+    return asyncio.run(host_of(truth).observe())
+
+
+def number_of_effects(case: Case) -> int:
+    truth = Memory(running())
+    (before,) = seen(truth).instances
+    play(truth, case.asks(before))
+    return len(truth.happened)
+
+
+BREAKS = [(case, count) for case in CASES for count in range(number_of_effects(case))]
+
+
+@pytest.mark.parametrize(("case", "count"), BREAKS, ids=[f"{case.name}-{count}" for case, count in BREAKS])
+def test_action_that_broke_off_is_finished_by_asking_again(case: Case, count: int) -> None:
+    whole, broken = Memory(running()), Memory(running(), breaks_after=count)
+    (before,) = seen(whole).instances
+    play(whole, case.asks(before))
+    with pytest.raises(HostUnreachable):
+        play(broken, case.asks(before))
+    broken.breaks_after = None
+    (left,) = seen(broken).instances
+    play(broken, case.asks(left) if left.complete else case.asks_of_half_made(left))
+    assert broken.box == whole.box
+
+
+@pytest.mark.parametrize("count", range(7))
+def test_creation_that_broke_off_is_finished_by_creating_again(count: int) -> None:
+    broken = Memory()
+    play(broken, PutImage(HV1, image_of(image_use())))
+    broken.breaks_after = len(broken.happened) + count
+    with pytest.raises(HostUnreachable):
+        play(broken, Create(HV1, OLD))
+    broken.breaks_after = None
+    left = seen(broken).instances
+    if not left or not left[0].complete:
+        play(broken, Create(HV1, OLD))
+    else:
+        play(broken, Start(HV1, left[0]))
+    assert broken.box == running()
+
+
+def test_no_step_of_a_creation_leaves_disks_without_an_owner() -> None:
+    for count in range(7):
+        truth = Memory()
+        play(truth, PutImage(HV1, image_of(image_use())))
+        truth.breaks_after = len(truth.happened) + count
+        with pytest.raises(HostUnreachable):
+            play(truth, Create(HV1, OLD))
+        assert seen(truth).retained == ()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in ("replace", "destroy")], ids=["replace", "destroy"]
+)
+def test_machine_that_is_being_taken_apart_is_seen_as_half_made(case: Case) -> None:
+    for count in range(1, number_of_effects(case) - 3):
+        truth = Memory(running(), breaks_after=count)
+        (before,) = seen(truth).instances
+        with pytest.raises(HostUnreachable):
+            play(truth, case.asks(before))
+        (left,) = seen(truth).instances
+        assert not left.complete
