@@ -1,0 +1,7 @@
+"""Pure: what to do, why, and why not. Values in, values out."""
+
+from reconciler.planner.explain import Explanation, Standing, explain
+from reconciler.planner.make import make_plan
+from reconciler.planner.simulate import after, confirmed
+
+__all__ = ["Explanation", "Standing", "after", "confirmed", "explain", "make_plan"]

@@ -1,0 +1,118 @@
+"""Decide about every instance: the verdicts, and for what is to be made, the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from reconciler.plan import Blocked, BlockKind, Create, Destroy, Refusal, Replace, Update
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.ordering.components import earlier_in, order_of
+from reconciler.planner.placement.board import Board, Neighbours
+from reconciler.planner.placement.choose import Choice, choose
+from reconciler.planner.placement.facts import Answers
+from reconciler.planner.placement.ledger import Ledger, demand, growth
+from reconciler.planner.placement.rules import shortage
+from reconciler.planner.scope import sites_of
+from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
+from reconciler.specs.desired import Desired, HostName, Instance
+from reconciler.state import Observed, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one instance; ``choice`` where a host was sought for it."""
+
+    case: Case
+    verdict: Keep | Hold | Act
+    choice: Choice | None = None
+
+    @property
+    def blocked(self) -> Blocked | None:
+        """As it is listed in a plan, where it is held."""
+        held = self.verdict
+        return Blocked(self.case.name, held.kind, held.refusals) if isinstance(held, Hold) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A case and its verdict, before any host is chosen."""
+
+    case: Case
+    verdict: Verdict
+
+
+def judge(desired: Desired, observed: Observed) -> tuple[Judged, ...]:
+    """A verdict on everything that is declared, then on everything else of ours that was seen."""
+    return tuple(Judged(case, verdict_on(case)) for case in _cases(desired, observed))
+
+
+def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
+    @cache
+    def admissible(cluster: str | None) -> frozenset[HostName]:
+        hosts = desired.fleet.hosts
+        return frozenset(host.name for host in hosts if cluster in (None, host.cluster))
+
+    for instance in desired.instances:
+        sighting = observed.sighting(instance.uuid, could_be_on=admissible(instance.placement.cluster))
+        silent = sighting.hosts if isinstance(sighting, Unknown) else ()
+        reasons = tuple(unknown for unknown in observed.unknown if silent and unknown.host in silent)
+        yield Case(instance.name, instance, sighting, reasons)
+    declared = {instance.uuid for instance in desired.instances}
+    rest = {uuid: states[0].key for uuid, states in observed.by_uuid.items() if uuid not in declared}
+    for uuid, key in sorted(rest.items(), key=lambda entry: (entry[1], entry[0])):
+        yield Case(key.name, None, observed.sighting(uuid, could_be_on=frozenset()))
+
+
+def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> Board:
+    """The hosts as they are, with what is to be destroyed marked as leaving."""
+    ledger = Ledger.opened(sites_of(desired.fleet, observed))
+    for each in judged:
+        if isinstance(each.verdict, Act) and isinstance(each.verdict.action, Destroy):
+            ledger.leave(each.verdict.action.before)
+    order = order_of(desired.instances)
+    return Board(ledger, Answers(ledger), Neighbours.among(desired.instances, earlier_in(order)))
+
+
+def settle(desired: Desired, judged: Sequence[Judged], board: Board) -> Iterator[Decision]:
+    """Turn verdicts into decisions: what is there grows first, then what is missing finds a host.
+
+    Each decision is entered into the board's book before the next is made.
+    """
+    for each in judged:
+        if not isinstance(each.verdict, Make):
+            yield Decision(each.case, _where_it_is(each.case, each.verdict, board))
+    place = {group: number for number, group in enumerate(order_of(desired.instances))}
+    missing = [(each.case, each.verdict) for each in judged if isinstance(each.verdict, Make)]
+    missing.sort(key=lambda pair: _turn(pair[1].instance, place))
+    for case, make in missing:
+        choice = choose(make.instance, board)
+        yield Decision(case, _placed(make, choice, board), choice)
+
+
+def _turn(instance: Instance, place: dict[Group, int]) -> tuple[str, int, int]:
+    return (instance.key.service, place[group_of(instance.key)], instance.key.ordinal)
+
+
+def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep | Hold | Act:
+    """The verdict, unless the machine grows beyond the room of its host."""
+    if not isinstance(verdict, Act) or not isinstance(verdict.action, Create | Update | Replace):
+        return verdict
+    need = growth(case.found, case.wanted.machine, board.ledger)
+    site = board.ledger.site(case.found.host)
+    short = shortage(need, site, board)
+    if short is not None:
+        return Hold(BlockKind.NO_PLACE, (Refusal(site.name, f"no room to grow: {short}"),))
+    board.ledger.take(site.name, need)
+    return verdict
+
+
+def _placed(make: Make, choice: Choice, board: Board) -> Hold | Act:
+    if not choice.fits:
+        refusals = choice.refusals or (Refusal("*", "the fleet has no hosts"),)
+        return Hold(BlockKind.NO_PLACE, refusals)
+    host = choice.fits[0].host
+    board.ledger.take(host, demand(make.instance, board.ledger.site(host), board.ledger))
+    board.ledger.seat(make.instance.key, host)
+    return Act(Create(host, make.instance), make.because)

@@ -1,0 +1,132 @@
+"""Explain one instance: what becomes of it, on which host, and why not on another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+
+from reconciler.errors import Fault, InvalidInput
+from reconciler.plan import BlockKind, Create, Reason, Refusal, Update, summary_key
+from reconciler.plan import Replace as ReplaceAction
+from reconciler.planner.decide import Decision, board_of, judge, settle
+from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.choose import Choice, choose
+from reconciler.planner.placement.ledger import footprint, growth
+from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.verdicts import Act, Hold
+from reconciler.specs.desired import Desired, HostName, InstanceName, Resources
+from reconciler.state import InstanceState, Observed
+
+
+class Standing(StrEnum):
+    """How ``Explanation.host`` is meant."""
+
+    HERE = "here"
+    """It is on that host."""
+    CHOSEN = "chosen"
+    """It is nowhere yet; that host was chosen for it."""
+    NOWHERE = "nowhere"
+    """It is nowhere, or nobody knows where, and no host was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where an instance is or will be, what is to become of it, and why not elsewhere.
+
+    ``verdict`` is "keep", "hold", or the plan's name of the action ("create", "update_live", …).
+    ``because`` are the action's reasons, ``held`` those against doing anything. ``broken`` are the
+    strict rules that do not hold where it runs: it is not moved for them. ``others`` says for every
+    other host why it is not there, by name.
+    """
+
+    instance: InstanceName
+    standing: Standing
+    host: HostName | None
+    verdict: str
+    because: tuple[Reason, ...] = ()
+    kind: BlockKind | None = None
+    held: tuple[Refusal, ...] = ()
+    broken: tuple[Refusal, ...] = ()
+    others: tuple[Refusal, ...] = ()
+
+
+def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
+    """Explain one instance, declared or seen. Raises InvalidInput for a name that is neither."""
+    desired, observed = sorted_desired(desired), sorted_observed(observed)
+    seen = scoped(observed, desired.fleet)
+    judged = judge(desired, seen)
+    known = [each.case.name for each in judged]
+    if name not in known:
+        raise _stranger(name, known, desired)
+    board = board_of(desired, seen, judged)
+    # The generator stops at this decision: what others take after it is no reason.
+    decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
+    if decision.choice is not None:
+        return _of_new(decision, decision.choice)
+    return _of_known(decision, board)
+
+
+def _told(decision: Decision) -> Explanation:
+    """What the decision itself says."""
+    name, verdict = decision.case.name, decision.verdict
+    nowhere = Explanation(name, Standing.NOWHERE, None, "keep")
+    match verdict:
+        case Hold(kind, refusals):
+            return replace(nowhere, verdict="hold", kind=kind, held=refusals)
+        case Act(action, because):
+            return replace(nowhere, verdict=summary_key(action), because=because)
+    return nowhere
+
+
+def _of_new(decision: Decision, choice: Choice) -> Explanation:
+    told = _told(decision)
+    if not choice.fits:
+        return replace(told, others=choice.refusals)
+    best = choice.fits[0]
+    behind = (Refusal(fit.host, fit.behind(best)) for fit in choice.fits[1:])
+    others = _by_host((*choice.refusals, *behind))
+    return replace(told, standing=Standing.CHOSEN, host=best.host, others=others)
+
+
+def _of_known(decision: Decision, board: Board) -> Explanation:
+    """An instance for which no host was sought: judge the hosts as if one were."""
+    case, told = decision.case, _told(decision)
+    state = case.state
+    if state is not None:
+        told = replace(told, standing=Standing.HERE, host=state.host)
+    if case.instance is None:
+        return told
+    if state is not None:
+        _lift(state, decision, board)
+    choice = choose(case.instance, board)
+    why_not = "would do" if state is None else f"would do, but it is on {state.host} and is not moved"
+    fits = (Refusal(fit.host, why_not) for fit in choice.fits)
+    judged = _by_host((*choice.refusals, *fits))
+    return replace(
+        told,
+        broken=tuple(each for each in choice.refusals if each.host == told.host),
+        others=tuple(each for each in judged if each.host != told.host),
+    )
+
+
+def _lift(state: InstanceState, decision: Decision, board: Board) -> None:
+    """Take an instance off the board, so that it is not in its own way."""
+    ledger, verdict = board.ledger, decision.verdict
+    ledger.seat(state.key, state.host, -1)
+    given = footprint(state)
+    if isinstance(verdict, Act) and isinstance(verdict.action, Create | Update | ReplaceAction):
+        given += growth(state, verdict.action.instance.machine, ledger)
+    ledger.take(state.host, Resources() - given)
+
+
+def _by_host(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    return tuple(sorted(refusals, key=lambda refusal: refusal.host))
+
+
+def _stranger(name: str, known: list[InstanceName], desired: Desired) -> InvalidInput:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "reconcile status lists the instances"
+    message = f"no instance is called {name!r}"
+    return InvalidInput([Fault(desired.fleet.origin, message, hint=hint)])

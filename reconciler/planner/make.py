@@ -1,0 +1,40 @@
+"""Make the plan: decide about every instance, then put what is to be done in order."""
+
+from __future__ import annotations
+
+from reconciler.plan import Basis, Plan
+from reconciler.planner.decide import board_of, judge, settle
+from reconciler.planner.ordering.deeds import Deed
+from reconciler.planner.ordering.steps import steps_of
+from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.verdicts import Act, Keep
+from reconciler.specs.desired import Desired
+from reconciler.specs.fingerprint import digest_of
+from reconciler.state import Observed
+
+
+def make_plan(desired: Desired, observed: Observed) -> Plan:
+    """What to do so that the fleet becomes what is desired: the same for the same input in any order.
+
+    Nothing that runs is moved. What is not known is held; why is told in ``Plan.blocked``.
+    """
+    desired, observed = sorted_desired(desired), sorted_observed(observed)
+    basis = Basis(digest_of(desired), observed.digest())
+    seen = scoped(observed, desired.fleet)
+    judged = judge(desired, seen)
+    if all(isinstance(each.verdict, Keep) for each in judged):
+        return Plan(basis, unknown=seen.unknown)
+    board = board_of(desired, seen, judged)
+    decisions = tuple(settle(desired, judged, board))
+    deeds = [
+        Deed((each.case.instance or each.case.found).key, each.verdict)
+        for each in decisions
+        if isinstance(each.verdict, Act)
+    ]
+    blocked = [each.blocked for each in decisions if each.blocked is not None]
+    return Plan(
+        basis,
+        steps_of(deeds, desired, seen),
+        tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
+        seen.unknown,
+    )

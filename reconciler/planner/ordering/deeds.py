@@ -1,0 +1,56 @@
+"""What is to be done to instances, each under the identifier of its step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.plan import Action, Destroy, StepId, subject, summary_key
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.verdicts import Act
+from reconciler.specs.desired import InstanceKey
+
+Needs = tuple[StepId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that is to be done to an instance."""
+
+    key: InstanceKey
+    act: Act
+
+    @property
+    def action(self) -> Action:
+        """What is to be done."""
+        return self.act.action
+
+    @property
+    def group(self) -> Group:
+        """The component it is done to."""
+        return group_of(self.key)
+
+    @property
+    def destroys(self) -> bool:
+        """Whether the instance is gone afterwards."""
+        return isinstance(self.action, Destroy)
+
+
+Deeds = Mapping[StepId, Deed]
+
+
+def named(deeds: Sequence[Deed]) -> Deeds:
+    """Deeds by identifier, in their order; names that two instances share get their host."""
+    plain = [identifier_of(deed.action) for deed in deeds]
+    count = Counter(plain)
+    return {
+        name if count[name] == 1 else StepId(f"{name}@{deed.action.host}"): deed
+        for name, deed in zip(plain, deeds, strict=True)
+    }
+
+
+def identifier_of(action: Action) -> StepId:
+    """``<verb>/<instance>``; an update is an update, live or not."""
+    verb = summary_key(action).partition("_")[0]
+    return StepId(f"{verb}/{subject(action)}")

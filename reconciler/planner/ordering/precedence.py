@@ -1,0 +1,100 @@
+"""Which steps of a service come before which.
+
+What is made or changed comes after the components it depends on. What is destroyed comes after
+all that, dependants first; components that are no longer declared, whose order nobody knows any
+more, come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.plan import StepId
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.ordering.components import earlier_in
+from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
+from reconciler.specs.desired import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """What every step of a group needs, worked out once and shared by its replicas."""
+
+    building: Mapping[Group, Needs]
+    destroying: Mapping[Group, Needs]
+    removing: Mapping[str, Needs]
+    """By service: what the destructions of components that are no longer declared need."""
+
+    def needs(self, deed: Deed) -> Needs:
+        """The steps that must have succeeded before this one."""
+        if not deed.destroys:
+            return self.building[deed.group]
+        return self.destroying.get(deed.group, self.removing[deed.group.service])
+
+
+def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[Group]) -> Precedence:
+    """What each step needs; ``order`` is that of the components of all instances."""
+    services = {deed.group.service for deed in deeds.values()}
+    declared = [each for each in instances if each.key.service in services]
+    order = [group for group in order if group.service in services]
+    before = _dependencies(declared, order)
+    made, gone = _by_group(deeds, destroyed=False), _by_group(deeds, destroyed=True)
+    all_made = _by_service(made)
+    all_gone = _by_service({group: gone[group] for group in order if group in gone})
+    destroying = _passed_on(order[::-1], _reversed(before), gone)
+    return Precedence(
+        building=_passed_on(order, before, made),
+        destroying={group: (*all_made.get(group.service, ()), *needs) for group, needs in destroying.items()},
+        removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},
+    )
+
+
+def _dependencies(instances: Iterable[Instance], order: Sequence[Group]) -> dict[Group, set[Group]]:
+    """Whom each group waits for; where they wait for each other in a circle, the first does not."""
+    earlier = earlier_in(order)
+    before: dict[Group, set[Group]] = {group: set() for group in order}
+    for instance in instances:
+        own = group_of(instance.key)
+        before[own].update(
+            Group(own.service, other) for other in instance.depends_on if other in earlier[own]
+        )
+    return before
+
+
+def _reversed(before: Mapping[Group, set[Group]]) -> dict[Group, set[Group]]:
+    after: dict[Group, set[Group]] = {group: set() for group in before}
+    for group, others in before.items():
+        for other in others:
+            after[other].add(group)
+    return after
+
+
+def _passed_on(
+    order: Sequence[Group], before: Mapping[Group, set[Group]], own: Mapping[Group, Needs]
+) -> dict[Group, Needs]:
+    """What each group's steps need: the steps of the groups before it, and where one of those has
+    none, what it would need itself.
+    """
+    needs: dict[Group, Needs] = {}
+    for group in order:
+        found: dict[StepId, None] = {}
+        for other in sorted(before[group]):
+            found.update(dict.fromkeys(own.get(other) or needs[other]))
+        needs[group] = tuple(found)
+    return needs
+
+
+def _by_group(deeds: Deeds, *, destroyed: bool) -> dict[Group, Needs]:
+    steps: dict[Group, Needs] = {}
+    for identifier, deed in deeds.items():
+        if deed.destroys is destroyed:
+            steps[deed.group] = (*steps.get(deed.group, ()), identifier)
+    return steps
+
+
+def _by_service(groups: Mapping[Group, Needs]) -> dict[str, Needs]:
+    steps: dict[str, Needs] = {}
+    for group, each in groups.items():
+        steps[group.service] = (*steps.get(group.service, ()), *each)
+    return steps

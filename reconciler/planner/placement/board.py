@@ -1,0 +1,59 @@
+"""All that the rules of placement look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.placement.facts import Answers
+from reconciler.planner.placement.ledger import Ledger, Site
+from reconciler.specs.desired import Affinity, HostName, Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What components ask of each other.
+
+    ``apart`` holds a group's own anti-affinities and, mirrored, those of others against it.
+    ``earlier`` are the components of its service that are placed before it.
+    """
+
+    apart: Mapping[Group, tuple[Affinity, ...]]
+    earlier: Mapping[Group, frozenset[str]]
+
+    @staticmethod
+    def among(instances: Iterable[Instance], earlier: Mapping[Group, frozenset[str]]) -> Neighbours:
+        """Read the rules of every instance."""
+        apart: dict[Group, set[Affinity]] = {}
+        for instance in instances:
+            for rule in instance.placement.anti_affinity:
+                own = group_of(instance.key)
+                apart.setdefault(own, set()).add(rule)
+                mirrored = replace(rule, to=own.component)
+                apart.setdefault(Group(own.service, rule.to), set()).add(mirrored)
+        return Neighbours(
+            {group: tuple(sorted(rules, key=_by_fields)) for group, rules in apart.items()}, earlier
+        )
+
+
+def _by_fields(rule: Affinity) -> tuple[str, str, bool]:
+    return (rule.to, rule.over, rule.strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The hosts, the book of who sits where, and the answers of expressions about hosts."""
+
+    ledger: Ledger
+    answers: Answers
+    neighbours: Neighbours
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Every host of the fleet, by name."""
+        return self.ledger.sites
+
+    def values(self, over: str) -> dict[HostName, str | None]:
+        """Value of one label of every host (``host`` is its name)."""
+        return {site.name: site.host.label(over) for site in self.sites}

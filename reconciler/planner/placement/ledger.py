@@ -1,0 +1,154 @@
+"""Who sits where, and what is left: the book that placement keeps while it makes a plan.
+
+What a machine takes is counted from before it is created until after it is confirmed gone, so a
+plan never relies on room that its own steps set free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.planner.groups import Group, group_of
+from reconciler.specs.desired import Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
+from reconciler.state import HostState, InstanceState, VolumeState
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A host of the fleet, and what it said; ``state`` is None where it did not answer, ``silence`` why."""
+
+    host: Host
+    state: HostState | None
+    silence: str = ""
+
+    @property
+    def name(self) -> HostName:
+        """The host's name."""
+        return self.host.name
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Room and seats of each host. The only mutable value of the planner; it never leaves it."""
+
+    sites: tuple[Site, ...]
+    _by_name: dict[HostName, Site] = field(default_factory=dict)
+    _room: dict[HostName, Resources] = field(default_factory=dict)
+    _taken: dict[HostName, Resources] = field(default_factory=dict)
+    _left: dict[InstanceKey, dict[HostName, tuple[VolumeState, ...]]] = field(default_factory=dict)
+    _seats: dict[Group, Counter[HostName]] = field(default_factory=dict)
+    _leaving: dict[Group, Counter[HostName]] = field(default_factory=dict)
+    _freed: dict[HostName, Resources] = field(default_factory=dict)
+
+    @staticmethod
+    def opened(sites: Iterable[Site]) -> Ledger:
+        """The book as the hosts' answers leave it."""
+        ledger = Ledger(tuple(sites))
+        for site in ledger.sites:
+            ledger._by_name[site.name] = site
+            if site.state is None:
+                continue
+            ledger._room[site.name] = _room(site.host, site.state)
+            for state in site.state.instances:
+                ledger.seat(state.key, site.name)
+            for volume in site.state.volumes:
+                if volume.size_mib is not None:
+                    left = ledger._left.setdefault(volume.key, {})
+                    left[site.name] = (*left.get(site.name, ()), volume)
+        return ledger
+
+    def left(self, key: InstanceKey) -> Mapping[HostName, tuple[VolumeState, ...]]:
+        """The disks of an instance that no machine has, by host."""
+        return self._left.get(key, {})
+
+    def site(self, name: HostName) -> Site:
+        """The host of that name."""
+        return self._by_name[name]
+
+    def free(self, host: HostName) -> Resources:
+        """What is left of a host that answered; negative where it is over its capacity."""
+        return self._room[host] - self.taken(host)
+
+    def take(self, host: HostName, amount: Resources) -> None:
+        """Give some of a host away."""
+        self._taken[host] = self.taken(host) + amount
+
+    def taken(self, host: HostName) -> Resources:
+        """What the plan has given away of a host so far."""
+        return self._taken.get(host, Resources())
+
+    def seat(self, key: InstanceKey, host: HostName, count: int = 1) -> None:
+        """An instance sits on a host from now on; ``count`` -1 takes it up again."""
+        self._seats.setdefault(group_of(key), Counter())[host] += count
+
+    def leave(self, state: InstanceState) -> None:
+        """An instance is to be destroyed: it keeps its seat and its room, but others do not follow it."""
+        self._leaving.setdefault(group_of(state.key), Counter())[state.host] += 1
+        self._freed[state.host] = self.freed(state.host) + _given_back(state)
+
+    def freed(self, host: HostName) -> Resources:
+        """What the plan's own destructions will give back to a host, later."""
+        return self._freed.get(host, Resources())
+
+    def seats(self, group: Group) -> Mapping[HostName, int]:
+        """How many of a group sit on each host, those that are to be destroyed included."""
+        return +self._seats.get(group, Counter())
+
+    def staying(self, group: Group) -> Mapping[HostName, int]:
+        """How many of a group sit on each host, and are to stay."""
+        return self._seats.get(group, Counter()) - self._leaving.get(group, Counter())
+
+
+def _given_back(state: InstanceState) -> Resources:
+    kept = (disk.size_mib for disk in state.applied.disks if disk.on_delete is OnDelete.RETAIN)
+    return footprint(state) - Resources(disk_mib=sum(kept))
+
+
+def _room(host: Host, state: HostState) -> Resources:
+    taken = Resources.total(footprint(each) for each in state.instances)
+    # A disk has a size of its own here only where no machine has it: the others are in ``taken``.
+    kept = sum(volume.size_mib or 0 for volume in state.volumes)
+    return host.usable(state.capacity) - state.foreign - taken - Resources(disk_mib=kept)
+
+
+def footprint(state: InstanceState) -> Resources:
+    """What a machine takes of its host now: as applied or as it is, whichever is more."""
+    live = state.live
+    applied = {disk.name: disk.size_mib for disk in state.applied.disks}
+    disks = sum(_union(applied, {disk.name: disk.size_mib or 0 for disk in live.disks}).values())
+    return Resources(
+        max(state.applied.cpus, live.cpus), max(state.applied.memory_mib, live.memory_mib), disks
+    )
+
+
+def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources:
+    """What more it takes at most while it becomes ``machine``: old and new disks side by side."""
+    now = footprint(before)
+    disks = {disk.name: disk.size_mib for disk in before.applied.disks}
+    for disk in before.live.disks:
+        disks[disk.name] = max(disks.get(disk.name, 0), disk.size_mib or 0)
+    after = sum(_union(disks, {disk.name: disk.size_mib for disk in machine.disks}).values())
+    return Resources(
+        max(0, machine.cpus - now.cpus),
+        max(0, machine.memory_mib - now.memory_mib),
+        after - now.disk_mib - _adopted(machine, ledger.left(before.key).get(before.host, ())),
+    )
+
+
+def demand(instance: Instance, site: Site, ledger: Ledger) -> Resources:
+    """What creating an instance takes of a host: all it asks for, less the disks it finds there."""
+    adopted = _adopted(instance.machine, ledger.left(instance.key).get(site.name, ()))
+    return instance.machine.resources - Resources(disk_mib=adopted)
+
+
+def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
+    """MiB of a machine's disks that are there already, without a machine, and counted as taken."""
+    wanted = {disk.name: disk.size_mib for disk in machine.disks}
+    return sum(min(each.size_mib or 0, wanted[each.disk]) for each in left if each.disk in wanted)
+
+
+def _union(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Sizes of the disks of both, the larger where both have it."""
+    return {name: max(one.get(name, 0), other.get(name, 0)) for name in sorted({*one, *other})}

@@ -1,0 +1,176 @@
+"""The laws of the planner. Each asserts; a planner that breaks one is caught by its assertion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from reconciler.plan import (
+    Create,
+    Destroy,
+    Plan,
+    PutImage,
+    Replace,
+    Start,
+    Step,
+    subject,
+)
+from reconciler.specs.desired import Desired
+from reconciler.state import HostState, Observed, Power
+from tests.properties.looks import (
+    fleet_of_action,
+    halfway,
+    ours,
+    places,
+    reversed_desired,
+    reversed_observed,
+    said,
+    standing,
+    used,
+    waits,
+)
+from tests.properties.worlds import World
+
+
+@dataclass(frozen=True)
+class Planner:
+    """The functions under the law, so that a broken copy of them can be put in."""
+
+    make_plan: Callable[[Desired, Observed], Plan]
+    after: Callable[[Step, Observed], Observed]
+    confirmed: Callable[[Step, HostState], bool]
+
+    def folded(self, steps: Iterable[Step], observed: Observed) -> Observed:
+        for step in steps:
+            observed = self.after(step, observed)
+        return observed
+
+    def prefixes(self, plan: Plan, observed: Observed) -> Iterator[Observed]:
+        """The fleet before the first step, and after each."""
+        yield observed
+        for step in plan.steps:
+            observed = self.after(step, observed)
+            yield observed
+
+    def end(self, world: World, start: Observed, rounds: int) -> tuple[Plan, Observed]:
+        """Plan and fold that often; the plan that is then made, and the fleet."""
+        seen = start
+        for _ in range(rounds):
+            seen = self.folded(self.make_plan(world.desired, seen).steps, seen)
+        return self.make_plan(world.desired, seen), seen
+
+
+Law = Callable[[Planner, World], None]
+
+ROUNDS = 4
+"""Enough for what waits for room that an earlier round sets free."""
+
+
+def converge(planner: Planner, world: World) -> None:
+    """Planning after the simulated plan gives an empty plan, and what is not blocked is as desired."""
+    plan = planner.make_plan(world.desired, world.observed)
+    rounds = ROUNDS if waits(plan) else 1
+    again, end = planner.end(world, world.observed, rounds)
+    assert again.steps == ()
+    held = {blocked.instance for blocked in again.blocked}
+    for each in world.desired.instances:
+        if each.name not in held:
+            (state,) = end.by_uuid[each.uuid]
+            assert (state.power, state.complete, state.applied) == (Power.RUNNING, True, each.machine)
+            assert (state.live.cpus, state.live.memory_mib) == (each.machine.cpus, each.machine.memory_mib)
+    wanted = {each.uuid for each in world.desired.instances}
+    for state in ours(end, world):
+        assert state.uuid in wanted or state.name in held
+
+
+def resume(planner: Planner, world: World) -> None:
+    """Stopping after any prefix, in the middle of a step or not, and planning again reaches the same end.
+
+    The same hosts are found again unless the plan gives room back: a choice may then be better
+    informed the second time.
+    """
+    plan = planner.make_plan(world.desired, world.observed)
+    last, end = planner.end(world, world.observed, ROUNDS)
+    frees = any(not isinstance(step.action, Create | Start | PutImage) for step in plan.steps)
+    for number, prefix in enumerate(planner.prefixes(plan, world.observed)):
+        for start in (prefix, *halfway(plan.steps[number : number + 1], prefix)):
+            other_last, other_end = planner.end(world, start, ROUNDS)
+            assert other_last.steps == ()
+            if frees and (waits(last) or waits(other_last)):
+                continue
+            assert standing(other_end, hosts=not frees) == standing(end, hosts=not frees)
+            assert other_last.blocked == last.blocked or frees
+
+
+def room(planner: Planner, world: World) -> None:
+    """No host is over its capacity after any prefix, nor more so than it was."""
+    plan = planner.make_plan(world.desired, world.observed)
+    for seen in planner.prefixes(plan, world.observed):
+        for host in world.fleet.hosts:
+            start, now = world.observed.host(host.name), seen.host(host.name)
+            if start is None or now is None:
+                continue
+            limit, before, taken = host.usable(start.capacity), used(start), used(now)
+            assert taken.cpus <= max(limit.cpus, before.cpus), f"CPUs of {host.name}"
+            assert taken.memory_mib <= max(limit.memory_mib, before.memory_mib), f"memory of {host.name}"
+            assert taken.disk_mib <= max(limit.disk_mib, before.disk_mib), f"disk of {host.name}"
+
+
+def mercy(planner: Planner, world: World) -> None:
+    """Nothing foreign, unknown, in doubt, protected, blocked or still desired is destroyed."""
+    plan = planner.make_plan(world.desired, world.observed)
+    held = {blocked.instance for blocked in plan.blocked}
+    wanted = {each.uuid for each in world.desired.instances}
+    seen = world.observed.by_uuid
+    for step in plan.steps:
+        assert world.observed.host(step.host) is not None, f"{step.id} acts on a silent host"
+        if isinstance(step.action, PutImage):
+            continue
+        assert subject(step.action) not in held, f"{step.id} acts on what is blocked"
+        assert fleet_of_action(step.action) == world.fleet.name, f"{step.id} acts on what is not ours"
+        if isinstance(step.action, Destroy | Replace):
+            before = step.action.before
+            assert not before.applied.protect, f"{step.id} takes what is protected"
+            assert seen[before.uuid] == (before,), f"{step.id} takes what is in doubt"
+            assert before.power is not Power.PAUSED, f"{step.id} takes what is in doubt"
+        if isinstance(step.action, Destroy):
+            assert step.action.before.uuid not in wanted, f"{step.id} destroys what is desired"
+
+
+def never_twice(planner: Planner, world: World) -> None:
+    """An instance is on at most one host at every instant, silent hosts included."""
+    plan = planner.make_plan(world.desired, world.observed)
+    start = places(world.truth)
+    for seen in planner.prefixes(plan, world.truth):
+        for uuid, count in places(seen).items():
+            assert count <= max(1, start.get(uuid, 0)), uuid
+
+
+def order_blind(planner: Planner, world: World) -> None:
+    """The same plan for the same input backwards. (Hash seeds take a process each: test_laws.)"""
+    backwards = planner.make_plan(reversed_desired(world.desired), reversed_observed(world.observed))
+    assert backwards == planner.make_plan(world.desired, world.observed)
+
+
+def calm(planner: Planner, world: World) -> None:
+    """A fleet that matches gets no step. For worlds that match."""
+    assert planner.make_plan(world.desired, world.observed).steps == ()
+
+
+def honest(planner: Planner, world: World) -> None:
+    """No step is confirmed by what was seen before it, and each is by what is seen after it."""
+    plan = planner.make_plan(world.desired, world.observed)
+    seen = world.observed
+    for step in plan.steps:
+        assert not planner.confirmed(step, said(seen, step)), f"{step.id} before it was done"
+        seen = planner.after(step, seen)
+        assert planner.confirmed(step, said(seen, step)), f"{step.id} after it was done"
+
+
+def orderly(planner: Planner, world: World) -> None:
+    """Every step comes after what it needs, and no identifier comes twice."""
+    done: set[str] = set()
+    for step in planner.make_plan(world.desired, world.observed).steps:
+        assert step.id not in done
+        assert done.issuperset(step.needs), step.id
+        done.add(step.id)

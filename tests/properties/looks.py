@@ -1,0 +1,116 @@
+"""What the laws look at: fleets as amounts, places and standings; halfway through a step; backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from reconciler.plan import Action, BlockKind, Create, Destroy, Plan, Step
+from reconciler.specs.desired import Desired, Host, InstanceUuid, Resources
+from reconciler.state import HostState, InstanceState, Observed, Power
+from tests.builders import incomplete
+from tests.properties.worlds import World
+
+
+def waits(plan: Plan) -> bool:
+    return any(blocked.kind is BlockKind.NO_PLACE for blocked in plan.blocked)
+
+
+def ours(observed: Observed, world: World) -> Iterator[InstanceState]:
+    return (each for host in observed.hosts for each in host.instances if each.fleet == world.fleet.name)
+
+
+def said(observed: Observed, step: Step) -> HostState:
+    host = observed.host(step.host)
+    assert host is not None
+    return host
+
+
+def used(host: HostState) -> Resources:
+    amounts = [
+        Resources(
+            max(each.applied.cpus, each.live.cpus),
+            max(each.applied.memory_mib, each.live.memory_mib),
+            each.applied.resources.disk_mib,
+        )
+        for each in host.instances
+    ]
+    kept = sum(volume.size_mib or 0 for volume in host.volumes)
+    return Resources.total(amounts) + host.foreign + Resources(disk_mib=kept)
+
+
+def places(observed: Observed) -> dict[InstanceUuid, int]:
+    return {uuid: len(states) for uuid, states in observed.by_uuid.items()}
+
+
+def standing(observed: Observed, *, hosts: bool) -> list[tuple[str, str, Power, bool, object]]:
+    """Every machine with its state, and its host where that is to be told."""
+    return sorted(
+        (
+            (state.uuid, state.host if hosts else "", state.power, state.complete, state.applied)
+            for host in observed.hosts
+            for state in host.instances
+        ),
+        key=lambda entry: entry[:2],
+    )
+
+
+def fleet_of_action(action: Action) -> str:
+    return action.instance.fleet if isinstance(action, Create) else action.before.fleet  # type: ignore[union-attr]
+
+
+def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
+    """The fleet in the middle of a step: a machine that is being made or taken apart is incomplete."""
+    for step in steps:
+        match step.action:
+            case Create(instance=instance, host=name):
+                half = incomplete(instance, on=name)
+            case Destroy(before=before):
+                half = replace(before, complete=False, power=Power.STOPPED)
+            case _:
+                continue
+        yield _with_state(observed, half)
+
+
+def _with_state(observed: Observed, state: InstanceState) -> Observed:
+    host = next(each for each in observed.hosts if each.host == state.host)
+    others = [each for each in host.instances if each.uuid != state.uuid]
+    changed = replace(host, instances=tuple(sorted((*others, state), key=lambda each: (each.key, each.uuid))))
+    return replace(
+        observed, hosts=tuple(changed if each.host == host.host else each for each in observed.hosts)
+    )
+
+
+def reversed_desired(desired: Desired) -> Desired:
+    return replace(
+        desired,
+        fleet=replace(desired.fleet, hosts=tuple(map(_reversed_host, reversed(desired.fleet.hosts)))),
+        services=desired.services[::-1],
+        instances=tuple(
+            replace(each, depends_on=each.depends_on[::-1]) for each in reversed(desired.instances)
+        ),
+        images=desired.images[::-1],
+    )
+
+
+def _reversed_host(host: Host) -> Host:
+    return replace(host, labels=host.labels[::-1])
+
+
+def reversed_observed(observed: Observed) -> Observed:
+    return replace(
+        observed,
+        hosts=tuple(map(_reversed_state, reversed(observed.hosts))),
+        unknown=observed.unknown[::-1],
+    )
+
+
+def _reversed_state(host: HostState) -> HostState:
+    return replace(
+        host,
+        bridges=None if host.bridges is None else host.bridges[::-1],
+        networks=None if host.networks is None else host.networks[::-1],
+        images=host.images[::-1],
+        instances=host.instances[::-1],
+        volumes=host.volumes[::-1],
+    )

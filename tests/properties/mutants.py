@@ -1,0 +1,105 @@
+"""For each law, planners that break it: the line that is changed, and what is wrong then."""
+
+from __future__ import annotations
+
+from tests.properties import laws
+from tests.properties.broken import Line
+from tests.properties.laws import Law
+
+MUTANTS: tuple[tuple[str, Law, Line], ...] = (
+    (
+        "stopped machines stay stopped",
+        laws.converge,
+        Line("verdicts", 'Rule("stopped", _is_stopped, _start),'),
+    ),
+    (
+        "what is no longer declared stays",
+        laws.converge,
+        Line(
+            "verdicts", 'Act(Destroy(case.found.host, case.found), (Cause("no longer declared"),))', "Keep()"
+        ),
+    ),
+    ("a change of memory is not seen", laws.converge, Line("diff", '"memory_mib": of.memory_mib,')),
+    (
+        "a half made machine is started",
+        laws.resume,
+        Line("verdicts", 'Rule("incomplete", lambda case: not case.found.complete, _resume),'),
+    ),
+    ("room is not looked at", laws.room, Line("placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, ")),
+    ("what grows takes no room", laws.room, Line("decide", "board.ledger.take(site.name, need)")),
+    (
+        "what is placed takes no room",
+        laws.room,
+        Line(
+            "decide", "board.ledger.take(host, demand(make.instance, board.ledger.site(host), board.ledger))"
+        ),
+    ),
+    (
+        "room is given out that a removal only promises",
+        laws.room,
+        Line(
+            "placement.rules",
+            "free = board.ledger.free(site.name)",
+            "free = board.ledger.free(site.name) + board.ledger.freed(site.name)",
+        ),
+    ),
+    (
+        "disks that outlive their machine take no room",
+        laws.room,
+        Line("placement.ledger", "kept = sum(volume.size_mib or 0 for volume in state.volumes)", "kept = 0"),
+    ),
+    (
+        "protection from deletion is forgotten",
+        laws.mercy,
+        Line("verdicts", "_is_removed(case) and case.found.applied.protect", "False"),
+    ),
+    (
+        "protection from replacement is forgotten",
+        laws.mercy,
+        Line("verdicts", "case.protected and _must_be_replaced(case)", "False"),
+    ),
+    (
+        "the machines of another fleet are taken for ours",
+        laws.mercy,
+        Line("scope", "if each.fleet != fleet.name]", "if False]"),
+    ),
+    (
+        "not seen is taken for gone",
+        laws.never_twice,
+        Line("verdicts", 'Rule("unknown", lambda case: isinstance(case.sighting, Unknown), _unknown),'),
+    ),
+    (
+        "what is seen twice is taken for gone",
+        laws.never_twice,
+        Line("verdicts", 'Rule("in doubt", lambda case: isinstance(case.sighting, InDoubt), _in_doubt),'),
+    ),
+    (
+        "the order of the input is kept",
+        laws.order_blind,
+        Line("make", "sorted_desired(desired), sorted_observed(observed)", "desired, observed"),
+    ),
+    (
+        "what runs is started",
+        laws.calm,
+        Line("verdicts", 'Rule("stopped", _is_stopped, _start)', 'Rule("stopped", lambda _: True, _start)'),
+    ),
+    (
+        "a step is done before it begins",
+        laws.honest,
+        Line("simulate", "_runs(found) and not differences(instance.machine, found)", "_runs(found)"),
+    ),
+    (
+        "a disk that was to go is not looked for",
+        laws.honest,
+        Line(
+            "simulate",
+            "left = {**_detached(host, before.key), **_kept(before)}\n    gone",
+            "left = _sizes(before)\n    gone",
+        ),
+    ),
+    (
+        "what is destroyed does not wait",
+        laws.orderly,
+        Line("ordering.steps", "return Turn(deed.destroys, ", "return Turn(False, "),
+    ),
+)
