@@ -1,0 +1,103 @@
+"""Read a directory: everything it says, resolved and frozen, or every fault of it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.errors import Fault, InvalidInput, Position
+from reconciler.specs.desired import Desired
+from reconciler.specs.documents import Documents, read_documents
+from reconciler.specs.files import read_directory, read_source
+from reconciler.specs.models.document import Kind
+from reconciler.specs.resolve.attachments import Attachments
+from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
+from reconciler.specs.resolve.images import check_image, image_of
+from reconciler.specs.resolve.instances import instances_of
+from reconciler.specs.resolve.services import World, check_names, check_service
+from reconciler.specs.yaml.nodes import printable
+
+
+def load(directory: Path, *, fleet: Path | None = None) -> Desired:
+    """Read every YAML file under ``directory``; the Fleet in the file ``fleet`` replaces those in it.
+
+    Files that a component names as ``cloud_init`` are no documents. Raises InvalidInput with every
+    fault, files named relative to ``directory`` (a fleet file as it was given).
+    """
+    reading = read_directory(directory)
+    faults = list(reading.faults)
+    fleet_source = None
+    if fleet is not None:
+        read = read_source(fleet, os.fspath(fleet))
+        if isinstance(read, Fault):
+            faults.append(read)
+        else:
+            fleet_source = read
+    documents = read_documents(reading.sources, fleet=fleet_source)
+    if faults:
+        documents.complete = False
+    attachments = Attachments(directory)
+    faults.extend(documents.faults)
+    faults.extend(_meeting(documents, attachments, where=os.fspath(directory)))
+    if faults:
+        raise InvalidInput(_once(faults))
+    return _desired(documents, attachments)
+
+
+def _meeting(documents: Documents, attachments: Attachments, *, where: str) -> Iterator[Fault]:
+    """Faults that no document has by itself."""
+    yield from _twice(documents)
+    if documents.complete and Kind.FLEET not in documents.kinds:
+        hint = "write a document of kind: Fleet, or give --fleet FILE"
+        yield Fault(Position(printable(where), 1, 1), "there is no Fleet here", hint=hint)
+    for fleet in documents.fleets:
+        yield from check_fleet(fleet)
+    for image in documents.images:
+        yield from check_image(image)
+    world = _world(documents, attachments)
+    for service in documents.services:
+        yield from check_service(service, world)
+    yield from check_names(documents.services)
+
+
+def _twice(documents: Documents) -> Iterator[Fault]:
+    """Names are unique by kind, and a directory has one Fleet."""
+    first: dict[tuple[Kind, str], Position] = {}
+    for each in documents.declared:
+        one_of_a_kind = each.kind is Kind.FLEET
+        other = first.setdefault((each.kind, "" if one_of_a_kind else each.name), each.place.position)
+        if other is not each.place.position and other != each.place.position:
+            message = f"a second Fleet: the first is {other}" if one_of_a_kind else ""
+            yield each.place.fault(message or f"the {each.kind} {each.name!r} is already in {other}")
+
+
+def _world(documents: Documents, attachments: Attachments) -> World:
+    images: dict[str, bool | None] = dict.fromkeys(documents.names(Kind.IMAGE))
+    images |= {image.model.name: image.model.kernel is None for image in documents.images}
+    clusters = clusters_of(documents.fleets[0].model) if len(documents.fleets) == 1 else None
+    return World(images if documents.complete else None, clusters, attachments)
+
+
+def _desired(documents: Documents, attachments: Attachments) -> Desired:
+    (fleet,) = documents.fleets
+    images = sorted((image_of(document) for document in documents.images), key=lambda image: image.use.name)
+    uses = {image.use.name: image.use for image in images}
+    name = fleet.model.name
+    instances = [
+        instance
+        for service in documents.services
+        for instance in instances_of(service, name, uses, attachments)
+    ]
+    return Desired(
+        fleet=fleet_of(fleet),
+        services=tuple(sorted(service.model.name for service in documents.services)),
+        instances=tuple(sorted(instances, key=lambda instance: instance.key)),
+        images=tuple(images),
+        directory=str(fleet.source.path.parent.absolute()),
+    )
+
+
+def _once(faults: list[Fault]) -> list[Fault]:
+    """A fault of a service's defaults shows in every component, and is one fault."""
+    return list({(fault.position, fault.message): fault for fault in reversed(faults)}.values())

@@ -1,0 +1,76 @@
+"""Numbers and sizes in the models, with their bounds."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from reconciler.specs import quantities
+from reconciler.specs.models.base import Parsed, Spec, quoted, refuse
+
+MOST_CPUS = 4096
+
+
+def whole(least: int, most: int) -> Parsed:
+    """A whole number in plain digits, within bounds."""
+
+    def parse(text: str) -> int:
+        try:
+            number = quantities.parse_whole(text)
+        except quantities.NotAnAmount as error:
+            raise refuse(str(error), error.hint) from None
+        if not least <= number <= most:
+            raise refuse(f"expected a whole number from {least} to {most}, got {number}")
+        return number
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Parsed(parse, schema, wanted="a whole number", plain=True)
+
+
+def _size(text: str) -> int:
+    try:
+        return quantities.parse_size(text)
+    except quantities.NotAnAmount as error:
+        raise refuse(str(error), error.hint) from None
+
+
+def _factor(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text):
+        raise refuse(f"expected a factor such as 1.5, got {quoted(text)}")
+    if not 0.1 <= float(text) <= 100:
+        raise refuse(f"expected a factor from 0.1 to 100, got {text}")
+    return float(text)
+
+
+MemorySize = Annotated[
+    int, Parsed(_size, {"type": "string", "pattern": quantities.SIZE_PATTERN}, wanted="a size such as 8GiB")
+]
+"""MiB, from a text such as 8GiB."""
+DiskSize = MemorySize
+Cpus = Annotated[int, whole(1, MOST_CPUS)]
+Factor = Annotated[
+    float, Parsed(_factor, {"type": "number", "minimum": 0.1, "maximum": 100}, wanted="a factor", plain=True)
+]
+
+
+class Capacity(Spec):
+    """All that a host has."""
+
+    cpus: Cpus
+    memory: MemorySize
+    disk: DiskSize
+
+
+class Reserve(Spec):
+    """What is kept back on a host."""
+
+    cpus: Annotated[int, whole(0, MOST_CPUS)] = 0
+    memory: MemorySize | None = None
+    disk: DiskSize | None = None
+
+
+class MachineSize(Spec):
+    """What a machine gets."""
+
+    cpus: Cpus
+    memory: MemorySize

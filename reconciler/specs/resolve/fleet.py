@@ -1,0 +1,84 @@
+"""The fleet: hosts with their clusters, and connects with absolute paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.errors import Fault
+from reconciler.specs.connect import rooted
+from reconciler.specs.desired import DeleteBudget, Fleet, Host, HostName, Overcommit, Resources
+from reconciler.specs.documents import Document
+from reconciler.specs.models.amounts import Capacity, Reserve
+from reconciler.specs.models.base import suggestion
+from reconciler.specs.models.fleet import FleetModel, HostModel
+
+
+def clusters_of(fleet: FleetModel) -> frozenset[str]:
+    """Clusters by name: those that are declared, or else those that hosts name."""
+    if fleet.clusters is not None:
+        return frozenset(fleet.clusters)
+    return frozenset(host.cluster for host in fleet.hosts.values())
+
+
+def check_fleet(document: Document[FleetModel]) -> Iterator[Fault]:
+    """What only shows when the parts of a fleet meet."""
+    fleet = document.model
+    clusters = clusters_of(fleet)
+    for name, host in fleet.hosts.items():
+        if host.cluster not in clusters:
+            found = document.find("hosts", name, "cluster")
+            place = found.node.place if found.exact else found.key or found.node.place
+            hint = suggestion(host.cluster, clusters) or f"known are {', '.join(sorted(clusters))}"
+            yield place.fault(f"unknown cluster {host.cluster!r}", hint=hint)
+        for field in _overdrawn(host):
+            yield document.find("hosts", name, "reserve", field).node.place.fault(
+                f"more {field} is reserved than the host gives out"
+            )
+
+
+def fleet_of(document: Document[FleetModel]) -> Fleet:
+    """The fleet, hosts sorted by name."""
+    model = document.model
+    return Fleet(
+        name=model.name,
+        hosts=tuple(_host(document, name) for name in sorted(model.hosts)),
+        deletes=DeleteBudget(max=model.limits.deletes.max, percent=model.limits.deletes.percent),
+        origin=document.find("name").node.place.position,
+    )
+
+
+def _host(document: Document[FleetModel], name: str) -> Host:
+    model = document.model.hosts[name]
+    factors = model.overcommit
+    found = document.find("hosts", name)
+    return Host(
+        name=HostName(name),
+        connect=rooted(model.connect, document.source.path.parent),
+        hypervisor=model.hypervisor,
+        cluster=model.cluster,
+        labels=tuple(sorted(model.labels.items())),
+        capacity=_capacity(model.capacity),
+        overcommit=Overcommit(cpu=factors.cpu, memory=factors.memory, disk=factors.disk),
+        reserve=_reserve(model.reserve),
+        origin=(found.key or found.node.place).position,
+    )
+
+
+def _overdrawn(host: HostModel) -> Iterator[str]:
+    if host.capacity is None:
+        return
+    capacity, reserve, factors = host.capacity, host.reserve, host.overcommit
+    rows = (
+        ("cpus", capacity.cpus * factors.cpu, reserve.cpus),
+        ("memory", capacity.memory * factors.memory, reserve.memory or 0),
+        ("disk", capacity.disk * factors.disk, reserve.disk or 0),
+    )
+    yield from (field for field, given, kept in rows if kept > given)
+
+
+def _capacity(model: Capacity | None) -> Resources | None:
+    return Resources(model.cpus, model.memory, model.disk) if model else None
+
+
+def _reserve(model: Reserve) -> Resources:
+    return Resources(model.cpus, model.memory or 0, model.disk or 0)

@@ -1,0 +1,121 @@
+"""Instances: each component as many times as it has replicas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from reconciler.errors import Fault
+from reconciler.specs.desired import (
+    Affinity,
+    Disk,
+    GuestContext,
+    ImageUse,
+    Instance,
+    InstanceKey,
+    Machine,
+    Nic,
+    NicKind,
+    Placement,
+    Sha256,
+    Spread,
+)
+from reconciler.specs.documents import Document
+from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.identity import instance_uuid
+from reconciler.specs.models.component import ComponentModel
+from reconciler.specs.models.placement import PlacementModel
+from reconciler.specs.models.service import NetworkModel, ServiceModel
+from reconciler.specs.resolve.attachments import Attachments, keys_in
+from reconciler.specs.yaml.nodes import Source
+
+
+def instances_of(
+    document: Document[ServiceModel], fleet: str, images: Mapping[str, ImageUse], attachments: Attachments
+) -> Iterator[Instance]:
+    """Every instance of a service that has been checked; those of a component share their parts."""
+    service = document.model
+    for name, component in service.components.items():
+        machine = _machine(component, images[component.image], service.networks)
+        placement = _placement(name, component.placement)
+        context = _context(component, attachments, document.source.path.parent)
+        found = document.find("components", name)
+        origin = (found.key or found.node.place).position
+        for ordinal in range(component.replicas):
+            key = InstanceKey(service.name, name, ordinal)
+            told = replace(context, hostname=key.name) if context else None
+            yield Instance(
+                key=key,
+                fleet=fleet,
+                uuid=instance_uuid(fleet, key),
+                machine=replace(machine, context=_digest(told)) if told else machine,
+                placement=placement,
+                depends_on=tuple(sorted(component.depends_on)),
+                context=told,
+                origin=origin,
+            )
+
+
+def _machine(component: ComponentModel, image: ImageUse, networks: Mapping[str, NetworkModel]) -> Machine:
+    names = sorted(component.disks, key=lambda name: (name != "root", name))
+    disks = (Disk(name, component.disks[name].size, component.disks[name].on_delete) for name in names)
+    return Machine(
+        image=image,
+        cpus=component.resources.cpus,
+        memory_mib=component.resources.memory,
+        disks=tuple(disks),
+        nics=tuple(_nic(networks[name]) for name in component.networks),
+        protect=component.protect,
+    )
+
+
+def _nic(network: NetworkModel) -> Nic:
+    if network.bridge:
+        return Nic(NicKind.BRIDGE, network.bridge)
+    return Nic(NicKind.NETWORK, network.libvirt_network or "")
+
+
+def _placement(component: str, model: PlacementModel) -> Placement:
+    return Placement(
+        cluster=model.cluster,
+        require=tuple(model.require),
+        anti_affinity=tuple(
+            Affinity(rule.to or component, rule.over, rule.strict) for rule in model.anti_affinity
+        ),
+        affinity=tuple(Affinity(rule.to, rule.over, rule.strict) for rule in model.affinity),
+        spread=tuple(Spread(rule.over, rule.max_skew, rule.strict) for rule in model.spread),
+        rank=model.rank,
+    )
+
+
+def _context(component: ComponentModel, attachments: Attachments, base: Path) -> GuestContext | None:
+    if not (component.ssh_keys or component.environment or component.cloud_init):
+        return None
+    keys: list[str] = []
+    for key in component.ssh_keys:
+        keys.extend(
+            keys_in(_read(attachments, base, path)) if (path := key.removeprefix("file:")) != key else [key]
+        )
+    text = ""
+    if component.cloud_init:
+        text = "\n".join(_read(attachments, base, component.cloud_init).lines)
+    return GuestContext(
+        hostname="",
+        ssh_keys=tuple(dict.fromkeys(keys)),
+        environment=tuple(sorted(component.environment.items())),
+        cloud_init=text,
+    )
+
+
+def _read(attachments: Attachments, base: Path, path: str) -> Source:
+    source = attachments.source(base, path)
+    if isinstance(source, Fault):
+        raise AssertionError(f"checked before: {source}")
+    return source
+
+
+def _digest(context: GuestContext) -> Sha256:
+    canonical = json.dumps(asdict(context), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return sha256_hex(canonical.encode())
