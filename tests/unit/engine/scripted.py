@@ -147,12 +147,14 @@ async def no_wait(_: float) -> None:
     await asyncio.sleep(0)
 
 
-def conditions(notes: Notes, interruption: Interruption | None = None, **patience: float) -> Conditions:
+def conditions(
+    notes: Notes, interruption: Interruption | None = None, *, patience: Patience | None = None
+) -> Conditions:
     """Conditions under which nothing waits for long."""
     return Conditions(
         notes,
         interruption or Interruption(),
-        Patience(**patience),
+        patience or Patience(),
         per_host=2,
         sleep=no_wait,
         clock=lambda: 0.0,

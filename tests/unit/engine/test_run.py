@@ -5,25 +5,30 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.engine.interruption import Interruption
+from reconciler.engine.patience import Patience
 from reconciler.engine.run import run
 from reconciler.plan import Plan
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, Unresolved
 from reconciler.state import InstanceState
 from tests.unit.engine.scripted import Mood, Notes, ScriptedHost, conditions, hosts_of, starting, stopped
 
+_PATIENCE = Patience()
 
-def carried_out(plan: Plan, *hosts: ScriptedHost, notes: Notes | None = None, **patience: float) -> Report:
+
+def carried_out(
+    plan: Plan, *hosts: ScriptedHost, notes: Notes | None = None, patience: Patience = _PATIENCE
+) -> Report:
     async def scene() -> Report:
         async with hosts_of(*hosts) as opened:
             await opened.observe()
-            return await run(plan, opened, conditions(notes or Notes(), **patience))
+            return await run(plan, opened, conditions(notes or Notes(), patience=patience))
 
     return asyncio.run(scene())
 
 
-def outcome_of(mood: Mood, **patience: float) -> Outcome:
+def outcome_of(mood: Mood, patience: Patience = _PATIENCE) -> Outcome:
     state = stopped("db")
-    report = carried_out(starting(state), ScriptedHost("hv1", {state: mood}), **patience)
+    report = carried_out(starting(state), ScriptedHost("hv1", {state: mood}), patience=patience)
     return report.steps[0].outcome
 
 
@@ -44,7 +49,7 @@ def test_a_refusal_is_reported_in_the_hosts_words() -> None:
 
 
 def test_a_call_that_never_returns_is_cut_and_its_outcome_not_known() -> None:
-    assert outcome_of(Mood.HANGS, work=0.01) == Unresolved(
+    assert outcome_of(Mood.HANGS, Patience(work=0.01)) == Unresolved(
         "hv1: start/db did not answer within 0.01 s; the connection was cut"
     )
 
@@ -93,7 +98,7 @@ def test_a_hung_host_does_not_hold_up_another() -> None:
     hung, sound = stopped("a"), stopped("b", "hv2")
     hosts = (ScriptedHost("hv1", {hung: Mood.HANGS}), ScriptedHost("hv2", {sound: Mood.WELL}))
     notes = Notes()
-    carried_out(starting(hung, sound), *hosts, notes=notes, work=0.05)
+    carried_out(starting(hung, sound), *hosts, notes=notes, patience=Patience(work=0.05))
     assert notes.told.index("ended start/b") < notes.told.index("ended start/a")
 
 
@@ -104,9 +109,7 @@ def interrupted(states: dict[InstanceState, Mood], *, times: int) -> tuple[Repor
         interruption = Interruption()
         async with hosts_of(host) as opened:
             await opened.observe()
-            running = asyncio.create_task(
-                run(starting(*states), opened, conditions(Notes(), interruption, grace=60))
-            )
+            running = asyncio.create_task(run(starting(*states), opened, conditions(Notes(), interruption)))
             while len(host.asked) < 2:
                 await asyncio.sleep(0)
             for _ in range(times):

@@ -26,7 +26,7 @@ from reconciler.render.human import console_on, plan_view, report_view
 from reconciler.render.json import dumps, plan_json, report_json
 from reconciler.render.markdown import plan_markdown, report_markdown
 from reconciler.render.words import also_line, printable, summary_line
-from reconciler.report import Abandoned, Done, Failed, Report, Skipped, StepReport, Unresolved
+from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
 from reconciler.specs.desired import HostName, InstanceName
 from reconciler.state import HostUnknown
 from tests.builders import instance, running, sha
@@ -57,7 +57,7 @@ def plan() -> Plan:
 
 def report() -> Report:
     made = plan()
-    outcomes = (Failed(_HOSTILE), Skipped(StepId("update/shop-db-0")))
+    outcomes: tuple[Outcome, ...] = (Failed(_HOSTILE), Skipped(StepId("update/shop-db-0")))
     return Report(
         made, tuple(StepReport(step, out, 1.25) for step, out in zip(made.steps, outcomes, strict=True))
     )
