@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.actuators.libvirt import names
@@ -13,12 +13,14 @@ a_name = st.from_regex(r"[a-z][a-z0-9-]{0,62}", fullmatch=True)
 keys = st.builds(InstanceKey, a_name, a_name, st.integers(0, 9999))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(a_name, keys, a_name)
 def test_a_disks_name_says_whose_it_is(fleet: str, key: InstanceKey, disk: str) -> None:
     read = names.read_disk(names.disk_volume(fleet, key, disk))
     assert read == names.DiskName(fleet, key, disk)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(a_name, keys)
 def test_a_seed_is_no_disk_even_beside_a_disk_called_seed(fleet: str, key: InstanceKey) -> None:
     assert names.read_disk(names.seed_volume(fleet, key)) is None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
@@ -127,11 +127,13 @@ def test_xml_with_a_document_type_is_nobodys() -> None:
     assert read(f"<!DOCTYPE domain [<!ENTITY a 'a'>]>{OURS}") == Foreign(Resources())
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.text())
 def test_no_text_makes_reading_fail(text: str) -> None:
     assert isinstance(read(text), Foreign)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.integers(0, len(OURS) - 1), st.sampled_from(["", "<", ">", "&", "<os>", "\n  <os>", "</domain>", "9"])
 )

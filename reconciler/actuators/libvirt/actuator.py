@@ -1,0 +1,73 @@
+"""A libvirt host behind the port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from reconciler.actuators.libvirt import create, destroy, images, power, update
+from reconciler.actuators.libvirt.look import Viewer, look
+from reconciler.actuators.libvirt.order import Desk
+from reconciler.errors import ActionFailed
+from reconciler.plan import (
+    Action,
+    Create,
+    Destroy,
+    Impact,
+    PutImage,
+    Replace,
+    Start,
+    Stop,
+    Update,
+)
+from reconciler.specs.desired import HostName
+from reconciler.state import HostState
+
+
+@dataclass(frozen=True, slots=True)
+class LibvirtActuator:
+    """One host's hands and eyes, through libvirt. Its contract is that of the port."""
+
+    desk: Desk
+    read_only: bool
+
+    @property
+    def host(self) -> HostName:
+        """Which host this is."""
+        return self.desk.session.host
+
+    async def observe(self) -> HostState:
+        """One fresh look. Raises HostUnreachable."""
+        bridges = None if self.desk.files is None else await self.desk.files.bridges()
+        viewer = Viewer(self.host, self.desk.fleet, self.desk.is_test)
+        return await look(self.desk.session, viewer, bridges)
+
+    async def perform(self, action: Action) -> None:
+        """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
+        if self.read_only:
+            raise ActionFailed(self.host, "it was opened only to look")
+        match action:
+            case PutImage(image=image):
+                await images.put_image(self.desk, image)
+            case Create(instance=instance):
+                await create.create(self.desk, instance)
+            case Start(before=before):
+                await power.start(self.desk, before.uuid)
+            case Stop(before=before):
+                await power.stop(self.desk, before.uuid)
+            case Update(instance=instance, impact=Impact.LIVE):
+                await update.update_live(self.desk, instance)
+            case Update(instance=instance):
+                await update.update_with_restart(self.desk, instance)
+            case Replace(instance=instance):
+                await create.rebuild(self.desk, instance)
+            case Destroy(before=before):
+                await destroy.destroy(self.desk, before.uuid)
+            case _:
+                assert_never(action)
+
+    async def close(self) -> None:
+        """Let go of the host. May be repeated."""
+        await self.desk.session.close()
+        if self.desk.files is not None:
+            await self.desk.files.close()

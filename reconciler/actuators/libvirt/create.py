@@ -1,0 +1,101 @@
+"""Create and replace: the domain first, so that everything always has an owner; then its disks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.domains import Domain
+from reconciler.actuators.libvirt.mark import Mark
+from reconciler.actuators.libvirt.order import Desk, Hands
+from reconciler.actuators.libvirt.pool import Pool
+from reconciler.actuators.libvirt.power import stop
+from reconciler.errors import AlreadyExists
+from reconciler.specs.desired import Instance, InstanceUuid, Machine, OnDelete
+
+
+async def create(desk: Desk, instance: Instance) -> None:
+    """Make a machine that is absent, or finish one that was left half made; start it."""
+
+    def check(hands: Hands) -> bool:
+        found = hands.domains.find(instance.uuid)
+        if found is None:
+            hands.domains.check_name_is_free(instance.name)
+        elif found.mark.complete:
+            raise AlreadyExists(desk.host, f"{instance.name} is there already, and complete")
+        _check(hands.pool(), desk.fleet, instance)
+        return found is not None
+
+    if await desk.change("checking", check):
+        await _end(desk, instance.uuid)
+    await desk.change("creating", lambda hands: _make(hands, instance))
+
+
+async def rebuild(desk: Desk, instance: Instance) -> None:
+    """Make a machine anew from its image; its data disks stay."""
+
+    def begin(hands: Hands) -> None:
+        domain = hands.domains.get_unprotected(instance.uuid)
+        _check(hands.pool(), desk.fleet, instance)
+        domain.begin_taking_apart()
+
+    await desk.change("replacing", begin)
+    await _end(desk, instance.uuid)
+    await desk.change("creating", lambda hands: _make(hands, instance))
+
+
+async def _end(desk: Desk, uuid: InstanceUuid) -> None:
+    """Stop a machine that is taken apart: gently only if something on its disks will be kept."""
+
+    def work(hands: Hands) -> bool:
+        domain = hands.domains.get(uuid)
+        if has_data(domain.mark.applied):
+            return domain.is_active()
+        domain.destroy()
+        return False
+
+    if await desk.change("stopping", work):
+        await stop(desk, uuid)
+
+
+def has_data(machine: Machine) -> bool:
+    """Whether a machine has disks that outlive its root disk."""
+    return any(disk.name != names.ROOT for disk in machine.disks)
+
+
+def _check(pool: Pool, fleet: str, instance: Instance) -> None:
+    """Refuse what cannot be done before anything is made."""
+    machine = instance.machine
+    root = next((disk.size_mib for disk in machine.disks if disk.name == names.ROOT), None)
+    pool.check_image(machine.image, root)
+    for disk in machine.disks:
+        if disk.name != names.ROOT:
+            pool.check_not_shrinking(names.disk_volume(fleet, instance.key, disk.name), disk.size_mib)
+
+
+def _make(hands: Hands, instance: Instance) -> None:
+    fleet, key, machine = hands.desk.fleet, instance.key, instance.machine
+    pool, mark = hands.pool(), Mark(fleet, key, machine, complete=False)
+    left = hands.domains.find(instance.uuid)
+    if left is not None:
+        _clear(left, machine, pool)
+    seed = hands.desk.seed(instance)
+    domain = hands.define(mark, pool, seeded=seed is not None)
+    for disk in machine.disks:
+        name = names.disk_volume(fleet, key, disk.name)
+        if disk.name == names.ROOT and machine.image.disk is not None:
+            pool.delete(name)
+            pool.clone(machine.image, name, disk.size_mib)
+        else:
+            pool.adopt_or_make(name, disk.size_mib)
+    hands.write_seed(mark, pool, seed)
+    domain.write_mark(replace(mark, complete=True))
+    domain.start()
+
+
+def _clear(left: Domain, machine: Machine, pool: Pool) -> None:
+    """Delete what a half made machine had and the new one has not, before its owner is forgotten."""
+    stays = {disk.name for disk in machine.disks}
+    for disk in left.mark.applied.disks:
+        if disk.name == names.ROOT or (disk.name not in stays and disk.on_delete is OnDelete.DELETE):
+            pool.delete(names.disk_volume(left.mark.fleet, left.mark.key, disk.name))

@@ -1,0 +1,39 @@
+"""Destroy: stop, delete what is not to be kept, and forget the domain last of all."""
+
+from __future__ import annotations
+
+from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.order import Desk, Hands
+from reconciler.actuators.libvirt.power import stop
+from reconciler.specs.desired import Disk, InstanceUuid, OnDelete
+
+
+async def destroy(desk: Desk, uuid: InstanceUuid) -> None:
+    """Undo a machine. Its disks say themselves, in its mark, which of them are retained."""
+
+    def begin(hands: Hands) -> bool:
+        domain = hands.domains.get_unprotected(uuid)
+        domain.begin_taking_apart()
+        if any(not _goes(disk) for disk in domain.mark.applied.disks):
+            return domain.is_active()
+        domain.destroy()
+        return False
+
+    # Gently only if something on its disks will be kept.
+    if await desk.change("destroying", begin):
+        await stop(desk, uuid)
+    await desk.change("destroying", lambda hands: _remove(hands, uuid))
+
+
+def _remove(hands: Hands, uuid: InstanceUuid) -> None:
+    domain, pool = hands.domains.get_unprotected(uuid), hands.pool()
+    mark = domain.mark
+    for disk in mark.applied.disks:
+        if _goes(disk):
+            pool.delete(names.disk_volume(mark.fleet, mark.key, disk.name))
+    pool.delete(names.seed_volume(mark.fleet, mark.key))
+    domain.undefine()
+
+
+def _goes(disk: Disk) -> bool:
+    return disk.name == names.ROOT or disk.on_delete is OnDelete.DELETE

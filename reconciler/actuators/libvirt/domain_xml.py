@@ -1,0 +1,174 @@
+"""Write a domain as libvirt wants it: always a tree, never text."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.mark import Mark
+from reconciler.specs.desired import Nic
+from reconciler.specs.identity import mac_address
+
+MAX_DISKS = 25
+"""vda … vdy; the last letter is the seed's."""
+
+CONSOLE_LOGS = "/var/log/libvirt/qemu"
+
+Attributes = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """How a kind of hypervisor wants its devices; None leaves the choice to libvirt."""
+
+    disk_bus: str | None = "virtio"
+    disk_prefix: str = "vd"
+    nic_model: str | None = "virtio"
+    cpu_mode: str | None = None
+    has_virtio: bool = True
+    """Guest agent channel, random numbers, memory balloon."""
+
+
+PLATFORMS: Mapping[str, Platform] = {
+    # host-passthrough would tie a machine to this very model of CPU.
+    "kvm": Platform(cpu_mode="host-model"),
+    "qemu": Platform(),
+    "test": Platform(),
+    "xen": Platform(disk_bus="xen", disk_prefix="xvd", nic_model=None, has_virtio=False),
+}
+
+_MACHINES = {"x86_64": "q35", "aarch64": "virt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a domain's XML takes from its host: domain type, architecture, path of the pool."""
+
+    kind: str
+    arch: str
+    pool: str
+
+    def path(self, volume: str) -> str:
+        """Where a volume lies on the host."""
+        return f"{self.pool}/{volume}"
+
+
+def domain_xml(mark: Mark, site: Site, *, seeded: bool) -> str:
+    """A whole domain, ownership mark included. ``seeded`` plugs in what the guest is told.
+
+    Raises ValueError where there are more disks than letters.
+    """
+    machine, platform = mark.applied, PLATFORMS[site.kind]
+    if len(machine.disks) > MAX_DISKS:
+        raise ValueError(f"{len(machine.disks)} disks are more than {MAX_DISKS}")
+    domain = ET.Element("domain", type=site.kind)
+    _put(domain, "name", text=mark.key.name)
+    _put(domain, "uuid", text=mark.uuid)
+    _put(domain, "metadata").append(mark.element())
+    _put(domain, "memory", {"unit": "MiB"}, text=str(machine.memory_mib))
+    _put(domain, "vcpu", text=str(machine.cpus))
+    domain.append(_boot(mark, site))
+    features = _put(domain, "features")
+    _put(features, "acpi")
+    if site.arch in ("x86_64", "i686"):
+        _put(features, "apic")
+    if platform.cpu_mode is not None:
+        _put(domain, "cpu", {"mode": platform.cpu_mode})
+    _put(domain, "clock", {"offset": "utc"})
+    # A crash ends as "shut off (crashed)": visible, and ours to start again.
+    for event, deed in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        _put(domain, f"on_{event}", text=deed)
+    domain.append(_devices(mark, site, seeded=seeded))
+    return ET.tostring(domain, encoding="unicode")
+
+
+def _boot(mark: Mark, site: Site) -> ET.Element:
+    image, os = mark.applied.image, ET.Element("os")
+    wants_machine = site.kind in ("kvm", "qemu") and site.arch in _MACHINES
+    _put(os, "type", {"machine": _MACHINES[site.arch]} if wants_machine else {}, text="hvm")
+    for digest, kind in ((image.kernel, names.PartKind.KERNEL), (image.initrd, names.PartKind.INITRD)):
+        if digest is not None:
+            _put(os, kind.value, text=site.path(names.image_volume(digest, kind)))
+    if image.kernel is None:
+        _put(os, "boot", {"dev": "hd"})
+    elif image.cmdline:
+        _put(os, "cmdline", text=image.cmdline)
+    return os
+
+
+def _devices(mark: Mark, site: Site, *, seeded: bool) -> ET.Element:
+    platform, devices = PLATFORMS[site.kind], ET.Element("devices")
+    for disk, letter in zip(mark.applied.disks, ascii_lowercase, strict=False):
+        path = site.path(names.disk_volume(mark.fleet, mark.key, disk.name))
+        driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
+        devices.append(_disk(path, driver, letter=letter, serial=disk.name, platform=platform))
+    if seeded:
+        # A disk, not a CD-ROM: cloud kernels know virtio and leave SATA out.
+        path = site.path(names.seed_volume(mark.fleet, mark.key))
+        driver = {"name": "qemu", "type": "raw"}
+        seed = _disk(path, driver, letter="z", serial=names.SEED_SERIAL, platform=platform)
+        _put(seed, "readonly")
+        devices.append(seed)
+    # No USB: three controllers and a tablet that a server has no use for.
+    _put(devices, "controller", {"type": "usb", "model": "none"})
+    devices.extend(_nics(mark, platform))
+    devices.extend(_consoles(mark, platform))
+    return devices
+
+
+def _disk(path: str, driver: Attributes, *, letter: str, serial: str, platform: Platform) -> ET.Element:
+    disk = ET.Element("disk", type="file", device="disk")
+    _put(disk, "driver", driver)
+    _put(disk, "source", {"file": path})
+    bus = {} if platform.disk_bus is None else {"bus": platform.disk_bus}
+    _put(disk, "target", {"dev": platform.disk_prefix + letter, **bus})
+    # By this it is recognised, inside the guest and by us, whatever letter it got.
+    _put(disk, "serial", text=serial)
+    return disk
+
+
+def _nics(mark: Mark, platform: Platform) -> Iterable[ET.Element]:
+    for index, nic in enumerate(mark.applied.nics):
+        interface = ET.Element("interface", type=nic.kind.value)
+        _put(interface, "mac", {"address": mac_address(mark.uuid, index)})
+        _put(interface, "source", _source(nic))
+        if platform.nic_model is not None:
+            _put(interface, "model", {"type": platform.nic_model})
+        yield interface
+
+
+def _source(nic: Nic) -> Attributes:
+    return {nic.kind.value: nic.source}
+
+
+def _consoles(mark: Mark, platform: Platform) -> Iterable[ET.Element]:
+    serial = ET.Element("serial", type="pty")
+    _put(serial, "log", {"file": f"{CONSOLE_LOGS}/{mark.key.name}-console.log", "append": "off"})
+    _put(serial, "target", {"port": "0"})
+    yield serial
+    console = ET.Element("console", type="pty")
+    _put(console, "target", {"type": "serial", "port": "0"})
+    yield console
+    if platform.has_virtio:
+        agent = ET.Element("channel", type="unix")
+        _put(agent, "target", {"type": "virtio", "name": "org.qemu.guest_agent.0"})
+        yield agent
+    # A screen nobody is connected to: boot loaders expect one; nothing listens on the network.
+    video = ET.Element("video")
+    _put(video, "model", {"type": "vga"})
+    yield video
+    if platform.has_virtio:
+        yield ET.Element("memballoon", model="virtio")
+        random = ET.Element("rng", model="virtio")
+        _put(random, "backend", {"model": "random"}, text="/dev/urandom")
+        yield random
+
+
+def _put(parent: ET.Element, tag: str, attributes: Attributes | None = None, *, text: str = "") -> ET.Element:
+    child = ET.SubElement(parent, tag, dict(attributes or {}))
+    if text:
+        child.text = text
+    return child

@@ -1,0 +1,84 @@
+"""The mark of ownership in a domain's metadata: whose it is, which instance, what was last applied."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import ValidationError
+
+from reconciler.specs.desired import InstanceKey, InstanceUuid, Machine
+from reconciler.specs.fingerprint import machine_adapter
+from reconciler.specs.identity import instance_uuid
+
+NAMESPACE = "urn:reconciler:instance:1"
+PREFIX = "reconciler"
+TAG = f"{{{NAMESPACE}}}instance"
+_COMPLETE = {"yes": True, "no": False}
+_ORDINAL = re.compile(r"[0-9]{1,9}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+ET.register_namespace(PREFIX, NAMESPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What we write into a domain. ``complete`` is False while its disks are made or taken apart."""
+
+    fleet: str
+    key: InstanceKey
+    applied: Machine
+    complete: bool
+
+    @property
+    def uuid(self) -> InstanceUuid:
+        """The only UUID that this mark is genuine on."""
+        return _uuid(self.fleet, self.key)
+
+    def element(self, tag: str = TAG) -> ET.Element:
+        """The mark as XML; libvirt's setMetadata wants ``tag`` without a namespace."""
+        attributes = {
+            "fleet": self.fleet,
+            "service": self.key.service,
+            "component": self.key.component,
+            "ordinal": str(self.key.ordinal),
+            "complete": "yes" if self.complete else "no",
+        }
+        element = ET.Element(tag, attributes)
+        element.text = machine_adapter().dump_json(self.applied).decode()
+        return element
+
+
+def read_mark(element: ET.Element | None, *, fleet: str, uuid: str) -> Mark | None:
+    """The mark of this fleet on the domain of that UUID; None where it is another's, or not genuine.
+
+    A domain copied with its metadata (virt-clone) has another UUID: it is not ours.
+    """
+    if element is None or element.get("fleet") != fleet:
+        return None
+    service, component = element.get("service", ""), element.get("component", "")
+    ordinal = element.get("ordinal", "")
+    complete = _COMPLETE.get(element.get("complete", ""))
+    names_are_ours = _NAME.fullmatch(service) and _NAME.fullmatch(component)
+    if not names_are_ours or _ORDINAL.fullmatch(ordinal) is None or complete is None:
+        return None
+    key = InstanceKey(service, component, int(ordinal))
+    applied = _machine(element.text or "")
+    if applied is None or _uuid(fleet, key) != uuid:
+        return None
+    return Mark(fleet, key, applied, complete)
+
+
+# Every look asks again for the same ones.
+_uuid = lru_cache(maxsize=65536)(instance_uuid)
+
+
+# The replicas of a component are one text, and in a long run so is every look.
+@lru_cache(maxsize=4096)
+def _machine(text: str) -> Machine | None:
+    try:
+        return machine_adapter().validate_json(text)
+    except ValidationError:
+        return None

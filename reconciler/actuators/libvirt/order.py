@@ -1,0 +1,105 @@
+"""What the verbs share: on whose behalf they act, on which host, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import libvirt
+
+from reconciler.actuators.hostfiles import HostFiles
+from reconciler.actuators.libvirt import pool as pools
+from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
+from reconciler.actuators.libvirt.domains import Domain, Domains
+from reconciler.actuators.libvirt.mark import Mark
+from reconciler.actuators.libvirt.names import seed_volume
+from reconciler.actuators.libvirt.pool import Pool
+from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
+from reconciler.actuators.port import Supplies
+from reconciler.errors import ActionFailed
+from reconciler.specs.desired import Instance
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a guest has to shut down by itself, and how often it is looked at. Seconds."""
+
+    grace: float = 30.0
+    poll: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What kind of domains a host runs, and its architecture: neither changes while we are connected."""
+
+    kind: str
+    arch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a verb works with. ``files`` is None for the test driver."""
+
+    session: Session
+    fleet: str
+    platform: Platform
+    files: HostFiles | None
+    supplies: Supplies
+    pace: Pace
+
+    @property
+    def host(self) -> str:
+        """Which host it acts on."""
+        return self.session.host
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is libvirt's test driver."""
+        return self.files is None
+
+    async def change(self, what: str, work: Callable[[Hands], T]) -> T:
+        """Run ``work`` on the host in a worker thread."""
+        return await self.session.call(
+            what, lambda connection: work(Hands(self, connection)), deadline=CHANGE_SECONDS
+        )
+
+    def seed(self, instance: Instance) -> bytes | None:
+        """What the guest is told, or None where it is told nothing."""
+        return None if instance.context is None else self.supplies.seed(instance)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """A desk with a connection: for use in a worker thread."""
+
+    desk: Desk
+    connection: libvirt.virConnect
+
+    @property
+    def domains(self) -> Domains:
+        """The domains of the host."""
+        return Domains(self.connection, self.desk.host, self.desk.fleet)
+
+    def pool(self) -> Pool:
+        """The pool of the host. Raises ActionFailed where there is none."""
+        return pools.open_pool(self.connection, self.desk.host, is_test=self.desk.is_test)
+
+    def define(self, mark: Mark, pool: Pool, *, seeded: bool) -> Domain:
+        """Define a domain, over the one of that UUID if there is one."""
+        site = Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
+        try:
+            text = domain_xml(mark, site, seeded=seeded)
+        except ValueError as error:
+            raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
+        return Domain(self.connection.defineXML(text), mark)
+
+    def write_seed(self, mark: Mark, pool: Pool, seed: bytes | None) -> None:
+        """Put what the guest is told where its domain expects it; nothing where it is told nothing."""
+        name = seed_volume(mark.fleet, mark.key)
+        if seed is None:
+            pool.delete(name)
+        else:
+            pool.write(name, seed)

@@ -1,0 +1,150 @@
+"""The volumes of one host's pool. Everything here blocks: it is called in a session's threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libvirt
+
+from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.errors import is_gone
+from reconciler.actuators.libvirt.parse import read_pool_path
+from reconciler.actuators.libvirt.volume_xml import Backing, volume_xml
+from reconciler.errors import ActionFailed, UnknownImage
+from reconciler.specs.desired import ImageUse
+
+MIB = 1024 * 1024
+POOL = "default"
+# The test driver comes with one pool, of another name.
+TEST_POOL = "default-pool"
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An active pool; ``holds_bytes`` is False for the test driver's, whose volumes are only names."""
+
+    host: str
+    path: str
+    handle: libvirt.virStoragePool
+    holds_bytes: bool = True
+
+    def find(self, name: str) -> libvirt.virStorageVol | None:
+        """Volume of that name, or None."""
+        try:
+            return self.handle.storageVolLookupByName(name)
+        except libvirt.libvirtError as error:
+            if is_gone(error):
+                return None
+            raise
+
+    def delete(self, name: str) -> None:
+        """Delete a volume; it may be gone already."""
+        volume = self.find(name)
+        if volume is None:
+            return
+        try:
+            volume.delete(0)
+        except libvirt.libvirtError as error:
+            if not is_gone(error):
+                raise
+
+    def size_mib(self, name: str) -> int | None:
+        """What a guest sees of a volume, or None where there is no such volume."""
+        volume = self.find(name)
+        return None if volume is None else _capacity(volume) // MIB
+
+    def check_image(self, use: ImageUse, root_mib: int | None) -> None:
+        """Raise UnknownImage where a file of it is not here, ActionFailed where the root is too small."""
+        for digest in use.digests:
+            name = names.image_volume(digest, names.part_kind(use, digest))
+            if self.find(name) is None:
+                raise UnknownImage(
+                    self.host, f"image {use.name} is not in pool {self.handle.name()} ({name})"
+                )
+        if use.disk is None or root_mib is None:
+            return
+        needed = -(-_capacity(self._base(use)) // MIB)
+        if needed > root_mib:
+            message = f"image {use.name} is {needed} MiB large: a root disk of {root_mib} MiB cannot hold it"
+            raise ActionFailed(self.host, message)
+
+    def clone(self, use: ImageUse, name: str, size_mib: int) -> None:
+        """Make a root disk that reads from its base image until it is written."""
+        kind = names.disk_kind(use)
+        self.handle.createXML(
+            volume_xml(name, size_mib * MIB, "qcow2", Backing(self._base(use).path(), kind.value)), 0
+        )
+
+    def adopt_or_make(self, name: str, size_mib: int) -> None:
+        """A data disk of at least ``size_mib``: the one that is there, grown if need be, or a new one."""
+        volume = self.find(name)
+        if volume is None:
+            self.handle.createXML(volume_xml(name, size_mib * MIB, "qcow2"), 0)
+        elif _capacity(volume) < size_mib * MIB:
+            if self.holds_bytes:
+                volume.resize(size_mib * MIB, 0)
+            else:
+                volume.delete(0)
+                self.handle.createXML(volume_xml(name, size_mib * MIB, "qcow2"), 0)
+
+    def check_not_shrinking(self, name: str, size_mib: int) -> None:
+        """Raise ActionFailed where a volume is larger than that."""
+        has = self.size_mib(name)
+        if has is not None and has > size_mib:
+            message = f"{name} has {has} MiB, {size_mib} MiB were asked for: a disk cannot shrink"
+            raise ActionFailed(self.host, message)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make a volume of these bytes, over any that was there."""
+        self.delete(name)
+        volume = self.handle.createXML(volume_xml(name, len(data), "raw"), 0)
+        if not self.holds_bytes:
+            return
+        stream = self.handle.connect().newStream(0)
+        try:
+            volume.upload(stream, 0, len(data), 0)
+            for start in range(0, len(data), _CHUNK_BYTES):
+                _send(stream, data[start : start + _CHUNK_BYTES])
+            stream.finish()
+        except libvirt.libvirtError:
+            stream.abort()
+            raise
+
+    def _base(self, use: ImageUse) -> libvirt.virStorageVol:
+        assert use.disk is not None, "asked only of images that have a disk"
+        return self.handle.storageVolLookupByName(names.image_volume(use.disk, names.disk_kind(use)))
+
+
+def find_pool(connection: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    """The active pool of that name, or None."""
+    try:
+        handle = connection.storagePoolLookupByName(name)
+    except libvirt.libvirtError as error:
+        if is_gone(error):
+            return None
+        raise
+    return handle if handle.isActive() else None
+
+
+def open_pool(connection: libvirt.virConnect, host: str, *, is_test: bool) -> Pool:
+    """The pool that our volumes live in. Raises ActionFailed, saying how to make it."""
+    name = TEST_POOL if is_test else POOL
+    handle = find_pool(connection, name)
+    if handle is None:
+        message = (
+            f"there is no active storage pool {name!r}. On the host: "
+            f"virsh pool-define-as {name} dir --target /var/lib/libvirt/images; "
+            f"virsh pool-start {name}; virsh pool-autostart {name}"
+        )
+        raise ActionFailed(host, message)
+    return Pool(host, read_pool_path(handle.XMLDesc(0)), handle, holds_bytes=not is_test)
+
+
+def _capacity(volume: libvirt.virStorageVol) -> int:
+    return int(volume.info()[1])
+
+
+def _send(stream: libvirt.virStream, data: bytes) -> None:
+    while data:
+        data = data[stream.send(data) :]

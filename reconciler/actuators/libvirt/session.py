@@ -1,0 +1,201 @@
+"""A libvirt connection that cannot hang us: worker threads, a deadline on every call, a kill switch.
+
+Blocking calls run in threads, never on the event loop, which carries the relay. A call that does
+not return in time has its relay cut, so that it returns an error; its thread is waited for, and
+the next call opens a new connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import libvirt
+
+from reconciler.actuators.libvirt.errors import translated
+from reconciler.actuators.relay import Dial, Relay
+from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable
+from reconciler.specs.desired import HostName
+
+THREADS = 8
+CALL_SECONDS = 10.0
+"""For what only asks."""
+CHANGE_SECONDS = 120.0
+"""For what changes something: a first define probes QEMU, a destroy of a busy guest takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long the session's own calls may take. Seconds."""
+
+    open: float = 10.0
+    close: float = 2.0
+    cancel: float = 0.5
+    """A healthy call returns within this; cutting it would fail the others of the host as well."""
+
+
+T = TypeVar("T")
+Work = Callable[[libvirt.virConnect], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to connect to: through ``dial``, or without a relay (None) straight to ``uri``.
+
+    ``uri`` holds ``{socket}`` where the path of the relay goes.
+    """
+
+    host: HostName
+    uri: str
+    dial: Dial | None
+    read_only: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Link:
+    """One connection and the relay under it; the test driver's has none, and cannot be cut."""
+
+    relay: Relay | None
+    connection: libvirt.virConnect | None = None
+
+    @property
+    def is_up(self) -> bool:
+        return self.connection is not None and (self.relay is None or self.relay.carries)
+
+    def cut(self) -> None:
+        """Make every call that is blocked in it return at once."""
+        # The connection is not closed here: threads may still be inside it. It closes with its last
+        # reference, at once, for its socket is shut down.
+        if self.relay is not None:
+            self.relay.cut()
+
+
+class Session:
+    """One host's connection, opened at the first call and again after it was cut."""
+
+    def __init__(self, target: Target, deadlines: Deadlines = Deadlines()) -> None:
+        self._target = target
+        self._deadlines = deadlines
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"libvirt-{target.host}")
+        self._opening = asyncio.Lock()
+        self._link: _Link | None = None
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self._closed = False
+
+    @property
+    def host(self) -> HostName:
+        """Which host this is."""
+        return self._target.host
+
+    async def call(self, what: str, work: Work[T], *, deadline: float = CALL_SECONDS) -> T:
+        """Run ``work`` on the connection in a worker thread and wait ``deadline`` seconds for it.
+
+        Raises DeadlineExceeded (naming ``what``), HostUnreachable, or what ``work`` means.
+        """
+        link = await self._linked()
+        try:
+            return await self._in_thread(what, lambda: work(link.connection), link, deadline=deadline)
+        except HostUnreachable:
+            link.cut()
+            raise
+
+    async def close(self) -> None:
+        """Let go of the host; calls under way end with HostUnreachable. May be repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        link = self._link
+        if link is not None and link.connection is not None and not self._under_way:
+            with contextlib.suppress(HostError):  # it goes either way
+                await self._in_thread("closing", link.connection.close, link, deadline=self._deadlines.close)
+        if link is not None:
+            link.cut()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        self._link = None
+        self._threads.shutdown()
+
+    async def _linked(self) -> _Link:
+        async with self._opening:
+            if self._link is not None and not self._link.is_up:
+                self._link.cut()  # by us, or the daemon hung up between two calls
+                self._link = None
+            if self._closed:
+                raise HostUnreachable(self.host, "the connection was closed")
+            if self._link is None:
+                await self._open()
+            assert self._link is not None
+            return self._link
+
+    async def _open(self) -> None:
+        self._link = link = _Link(None if self._target.dial is None else Relay(self._target.dial))
+        uri = self._target.uri
+        try:
+            if link.relay is not None:
+                await link.relay.open()
+                uri = uri.format(socket=quote(str(link.relay.path)))
+            opener = partial(libvirt.openReadOnly if self._target.read_only else libvirt.open, uri)
+            link.connection = await self._in_thread(
+                "opening libvirt", opener, link, deadline=self._deadlines.open
+            )
+        except BaseException as error:
+            link.cut()
+            fault = None if link.relay is None else link.relay.fault
+            if fault is not None and isinstance(error, HostError):
+                raise HostUnreachable(self.host, _told(fault)) from error
+            raise
+        if link.relay is not None:
+            link.relay.hide()
+
+    async def _in_thread(self, what: str, work: Callable[[], T], link: _Link, *, deadline: float) -> T:
+        if self._closed and link.connection is None:
+            raise HostUnreachable(self.host, "the connection was closed")
+        job = self._threads.submit(self._guarded, work)
+        future = asyncio.wrap_future(job)
+        self._under_way.add(future)
+        future.add_done_callback(self._returned)
+        try:
+            done, _ = await asyncio.wait({future}, timeout=deadline)
+            if not done:
+                raise DeadlineExceeded(self.host, what, after=deadline)
+            return future.result()
+        except asyncio.CancelledError:
+            await asyncio.wait({future}, timeout=self._deadlines.cancel)
+            raise
+        finally:
+            if not future.done():
+                link.cut()
+                job.cancel()
+                await asyncio.wait({future})
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        with translated(self.host):
+            return work()
+
+    def _returned(self, future: asyncio.Future[Any]) -> None:
+        self._under_way.discard(future)
+        if not future.cancelled():
+            future.exception()  # seen: an abandoned call may fail in silence
+
+
+def _told(fault: Exception) -> str:
+    if isinstance(fault, HostError):
+        return fault.message
+    if isinstance(fault, OSError):
+        return f"{fault.filename}: {fault.strerror}: is libvirtd running?"
+    return str(fault)
+
+
+async def together(*jobs: Coroutine[object, object, T]) -> list[T]:
+    """Results in order, when all have ended; the first failure (in order) is raised then."""
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
