@@ -15,8 +15,9 @@ import pytest
 
 pytest.importorskip("libvirt")
 
-from reconciler.actuators.libvirt import open_libvirt
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
+
+from reconciler.actuators.libvirt import open_libvirt
 from reconciler.actuators.port import Access
 from reconciler.errors import (
     ActionFailed,
