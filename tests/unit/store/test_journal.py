@@ -144,7 +144,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="Not a directory"):
+    with pytest.raises(StoreError, match="File exists"):
         with_journal(tmp_path / "file", lambda journal: journal.begin(RUN, PLAN))
 
 
