@@ -6,8 +6,8 @@ that forgot one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import NewType
@@ -190,6 +190,17 @@ class Plan:
     steps: tuple[Step, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     unknown: tuple[HostUnknown, ...] = ()
+
+    def without(self, left: Collection[StepId]) -> Plan:
+        """The plan without these steps and without every step that needs one of them."""
+        gone = set(left)
+        kept: list[Step] = []
+        for step in self.steps:
+            if step.id in gone or not gone.isdisjoint(step.needs):
+                gone.add(step.id)
+            else:
+                kept.append(step)
+        return replace(self, steps=tuple(kept))
 
     def digest(self) -> Sha256:
         """SHA-256 of everything that will be done and why; equal plans, equal digests."""

@@ -153,3 +153,20 @@ def history(
     from reconciler.cli.session import Request
 
     return verb.run(Request(directory, fleet, store), run, output)
+
+
+@app.command()
+def watch(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    resync: Annotated[
+        float,
+        typer.Option("--resync", metavar="SECONDS", min=0.1, help="Look at everything at least this often."),
+    ] = 60.0,
+) -> int:
+    """Apply, again and again, whenever the files or the fleet change."""
+    from reconciler.cli import watch as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), resync=resync)

@@ -6,17 +6,17 @@ makes them begin again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
-from reconciler.plan import Plan
+from reconciler.plan import Plan, StepId
 from reconciler.planner import make_plan
 from reconciler.report import Report
-from reconciler.specs.desired import Desired, InstanceName
+from reconciler.specs.desired import Desired
 from reconciler.state import Absent, InDoubt, Observed, Running, Stopped, Unknown
 from reconciler.store.port import Entry, Journal
 
@@ -42,12 +42,12 @@ def decide(desired: Desired, observed: Observed, allowance: Allowance | None = N
 class Wish:
     """What is to become true: the files, and how many deletions are allowed beyond their budget.
 
-    Steps about the instances of ``resting`` are left for a later round: they failed a moment ago.
+    The steps of ``resting``, and what needs them, are left for a later round: they failed lately.
     """
 
     desired: Desired
     allow_deletes: int | None = None
-    resting: frozenset[InstanceName] = field(default=frozenset())
+    resting: frozenset[StepId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Cycle:
         """Look and decide; changes nothing. Raises StoreError."""
         observed = await self.hosts.observe()
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
-        return decide(wish.desired, observed, Allowance(wish.allow_deletes, spent))
+        current = decide(wish.desired, observed, Allowance(wish.allow_deletes, spent))
+        return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
 
     async def resolve(self, current: Round) -> None:
         """Write down what a look shows of the steps whose controller died. Raises StoreError."""

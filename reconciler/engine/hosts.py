@@ -34,6 +34,7 @@ class Hosts:
         self._opening: dict[HostName, asyncio.Task[Actuator]] = {}
         self._tried: dict[HostName, float] = {}
         self._looks: dict[HostName, FreshLook] = {}
+        self._listening: dict[HostName, asyncio.Task[None]] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -43,9 +44,10 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         opening = tuple(self._opening.values())
-        for task in opening:
+        under_way = (*opening, *self._listening.values())
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*opening, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
         opened = (task.result() for task in opening if _succeeded(task))
         await asyncio.gather(*(self._close(actuator) for actuator in opened))
 
@@ -111,6 +113,26 @@ class Hosts:
         if host not in self._looks:
             self._looks[host] = FreshLook(self.actuator(host), deadline=self._patience.observe)
         return self._looks[host].after_now()
+
+    def listen(self, tick: Callable[[], None]) -> None:
+        """Have ``tick`` called when something may have changed on any host that is open now.
+
+        May be repeated: a host is listened to once. One that falls silent ticks, and is listened to
+        again when this is called after it was opened again.
+        """
+
+        async def ear(actuator: Actuator) -> None:
+            try:
+                while True:
+                    await actuator.changed()
+                    tick()
+            except HostError:
+                tick()
+
+        for name, task in self._opening.items():
+            listening = self._listening.get(name)
+            if _succeeded(task) and (listening is None or listening.done()):
+                self._listening[name] = asyncio.create_task(ear(task.result()))
 
     async def _of_all(self, one: Callable[[Host], Awaitable[_T]]) -> Mapping[HostName, _T]:
         async def gated(host: Host) -> _T:
