@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.startup import median_seconds
-from reconciler.cli.session import Request, hosts_of
+from reconciler.cli.session import Request, engine
 from reconciler.engine.cycle import decide
 from reconciler.render.json import dumps, plan_json
 from reconciler.specs.desired import Desired
@@ -60,8 +60,8 @@ class Stages:
 
 async def look(request: Request, desired: Desired) -> Observed:
     """One read-only look at the whole fleet."""
-    async with hosts_of(request, desired, read_only=True) as hosts:
-        return await hosts.observe()
+    async with engine(request, desired, verb="bench", read_only=True) as cycle:
+        return await cycle.hosts.observe()
 
 
 def main() -> None:

@@ -101,6 +101,26 @@ class Unsupported(ActionFailed):
     """The platform cannot do this."""
 
 
+class LockHeld(HostError):
+    """Another writer holds the fleet on that host (exit 5)."""
+
+    def __init__(self, host: str, holder: str) -> None:
+        self.holder = holder
+        super().__init__(host, f"another writer holds it: {holder}")
+
+
+class StalePlan(ReconcilerError):
+    """What a signed plan depended on has changed, or it was applied already (exit 5)."""
+
+
+class StoreError(ReconcilerError):
+    """The history beside the fleet file cannot be written or read."""
+
+    def __init__(self, path: str, message: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {message}")
+
+
 class ImageUnavailable(ReconcilerError):
     """An image could not be read or downloaded, or is not what its digest says."""
 

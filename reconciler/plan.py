@@ -6,12 +6,16 @@ that forgot one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import NewType
 
+from pydantic import TypeAdapter
+
 from reconciler.specs.desired import HostName, Image, Instance, InstanceName, Sha256
+from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import HostUnknown, InstanceState
 
 StepId = NewType("StepId", str)
@@ -187,6 +191,21 @@ class Plan:
     blocked: tuple[Blocked, ...] = ()
     unknown: tuple[HostUnknown, ...] = ()
 
+    def without(self, left: Collection[StepId]) -> Plan:
+        """The plan without these steps and without every step that needs one of them."""
+        gone = set(left)
+        kept: list[Step] = []
+        for step in self.steps:
+            if step.id in gone or not gone.isdisjoint(step.needs):
+                gone.add(step.id)
+            else:
+                kept.append(step)
+        return replace(self, steps=tuple(kept))
+
+    def digest(self) -> Sha256:
+        """SHA-256 of everything that will be done and why; equal plans, equal digests."""
+        return sha256_hex(_plan_adapter().dump_json(self))
+
     @property
     def summary(self) -> Mapping[str, int]:
         """How many steps of each kind, and how many blocked; every key present."""
@@ -195,6 +214,11 @@ class Plan:
             counts[summary_key(step.action)] += 1
         counts["blocked"] = len(self.blocked)
         return counts
+
+
+@lru_cache(maxsize=1)
+def _plan_adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
 
 
 SUMMARY_KEYS = (

@@ -60,6 +60,11 @@ class Report:
     steps: tuple[StepReport, ...]
     interrupted: bool = False
 
+    @property
+    def failures(self) -> tuple[StepReport, ...]:
+        """Steps that were tried and did not come to be done."""
+        return self.having(Failed, Unresolved)
+
     def having(self, *kinds: type[Outcome]) -> tuple[StepReport, ...]:
         """Steps whose outcome is one of these."""
         return tuple(step for step in self.steps if isinstance(step.outcome, kinds))

@@ -199,14 +199,18 @@ class Observed:
         return Unknown(silent) if silent else Absent()
 
     def digest(self) -> Sha256:
-        """SHA-256 of the whole look."""
-        return sha256_hex(_adapter().dump_json(self))
+        """SHA-256 of the look, but for what changes by itself: how full foreign things make a host."""
+        return sha256_hex(_adapter().dump_json(self, exclude=_BY_ITSELF))
 
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
     format_version: int
     observed: Observed
+
+
+# A log that grows must not make every signed plan stale; where it matters, the steps come out different.
+_BY_ITSELF = {"hosts": {"__all__": {"foreign": True}}}
 
 
 @lru_cache(maxsize=1)

@@ -42,8 +42,31 @@ class Actuator(Protocol):
         """One fresh look. Raises HostUnreachable."""
         ...
 
+    async def lock(self, holder: str) -> None:
+        """Become the only writer of this fleet on this host. Raises LockHeld, HostUnreachable.
+
+        The lock dies with the connection that performs the effects, and with this actuator. Held
+        already, it is held still. ``holder`` says who, for whoever is refused.
+        """
+        ...
+
+    async def unlock(self) -> None:
+        """Let others write. May be repeated."""
+        ...
+
     async def perform(self, action: Action) -> None:
-        """Carry out one action. Raises ActionFailed (said no), HostUnreachable (not known)."""
+        """Carry out one action. Raises ActionFailed (said no), HostUnreachable (not known).
+
+        Without the lock, or when it was lost, nothing is done and HostUnreachable is raised.
+        """
+        ...
+
+    async def changed(self) -> None:
+        """Return when something on the host may have changed, or the connection to it was lost.
+
+        Carries no data and may return for nothing; a change may be told once however often it
+        happens. Whoever is told looks. Raises HostUnreachable where it cannot listen.
+        """
         ...
 
     async def close(self) -> None:

@@ -68,20 +68,27 @@ def plan(
         Path | None,
         typer.Option("--snapshot", metavar="FILE", help="Plan against a recorded fleet, touching no host."),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for apply FILE.")
+    ] = None,
     detailed: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 where changes are pending.")
     ] = False,
+    allow_deletes: AllowDeletes = None,
 ) -> int:
     """Show what apply would do; reads only."""
     from reconciler.cli import plan as verb
     from reconciler.cli.session import Request
 
-    return verb.run(Request(directory, fleet, store), output, snapshot=snapshot, detailed=detailed)
+    options = verb.Options(snapshot, out, detailed, allow_deletes)
+    return verb.run(Request(directory, fleet, store), output, options)
 
 
 @app.command()
 def apply(
-    directory: Directory,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR|PLANFILE", help="The directory, or a plan saved by plan --out.")
+    ],
     fleet: FleetFile = None,
     store: Store = None,
     output: OutputFormat = Output.HUMAN,
@@ -131,3 +138,35 @@ def explain(
     from reconciler.cli.session import Request
 
     return verb.run(Request(directory, fleet, store), name, output)
+
+
+@app.command()
+def history(
+    directory: Directory,
+    run: Annotated[str | None, typer.Argument(metavar="[PLAN]", help="One plan, step by step.")] = None,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+) -> int:
+    """Show who changed what, when and why."""
+    from reconciler.cli import history as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), run, output)
+
+
+@app.command()
+def watch(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    resync: Annotated[
+        float,
+        typer.Option("--resync", metavar="SECONDS", min=0.1, help="Look at everything at least this often."),
+    ] = 60.0,
+) -> int:
+    """Apply, again and again, whenever the files or the fleet change."""
+    from reconciler.cli import watch as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), resync=resync)

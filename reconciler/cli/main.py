@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import typer
 
-from reconciler.errors import InvalidInput, ReconcilerError
+from reconciler.errors import InvalidInput, LockHeld, ReconcilerError, StalePlan
 
 # Repeated from exits.py, which imports the plan's types: help must stay quick.
-_ERROR, _INVALID, _USAGE, _INTERRUPTED = 1, 3, 64, 130
+_ERROR, _INVALID, _STALE, _USAGE, _INTERRUPTED = 1, 3, 5, 64, 130
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,14 +33,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         else:
             _say(error.format_message())
         return _USAGE if error.exit_code == 2 else error.exit_code
-    except InvalidInput as error:
-        from reconciler.render.faults import faults_text
-
-        _say(faults_text(error.faults))
-        return _INVALID
     except ReconcilerError as error:
-        _say(f"error: {error}")
-        return _ERROR
+        return _told(error)
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted")
         return _INTERRUPTED
@@ -48,6 +42,22 @@ def run(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone: nobody is left to tell.
         sys.stderr.close()
         return _ERROR
+
+
+def _told(error: ReconcilerError) -> int:
+    """Say what is wrong, and give its exit code."""
+    match error:
+        case InvalidInput(faults=faults):
+            from reconciler.render.faults import faults_text
+
+            _say(faults_text(faults))
+            return _INVALID
+        case StalePlan() | LockHeld():
+            _say(f"error: {error}")
+            return _STALE
+        case _:
+            _say(f"error: {error}")
+            return _ERROR
 
 
 def _say(text: str) -> None:

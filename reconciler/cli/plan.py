@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from reconciler import state
@@ -10,19 +13,38 @@ from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, look_and_decide
 from reconciler.cli.show import show_plan
-from reconciler.engine.cycle import Round, decide
+from reconciler.engine import signed
+from reconciler.engine.cycle import Round, Wish, decide
 from reconciler.errors import Fault, InvalidInput, Position
 
 
-def run(request: Request, output: Output, *, snapshot: Path | None, detailed: bool) -> int:
-    """Plan against the fleet, or against a recorded one, and print it."""
-    current = asyncio.run(look_and_decide(request)) if snapshot is None else _replay(request, snapshot)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``plan``'s own."""
+
+    snapshot: Path | None
+    out: Path | None
+    detailed: bool
+    allow_deletes: int | None
+
+
+def run(request: Request, output: Output, options: Options) -> int:
+    """Plan against the fleet, or against a recorded one, print it, and write it down if asked."""
+    if options.out is not None and options.snapshot is not None:
+        sys.stderr.write("error: a plan against a recorded fleet cannot be applied: --out has no use\n")
+        return exits.Exit.USAGE
+    wish = Wish(request.desired(), options.allow_deletes)
+    if options.snapshot is None:
+        current = asyncio.run(look_and_decide(request, wish))
+    else:
+        current = _replay(wish, options.snapshot)
     show_plan(current.plan, output)
-    return exits.of_plan(current.plan, detailed=detailed)
+    if options.out is not None and not _written(request, wish, current, options.out):
+        return exits.Exit.ERROR
+    return exits.of_plan(current.plan, detailed=options.detailed)
 
 
-def _replay(request: Request, snapshot: Path) -> Round:
-    desired = request.desired()
+def _replay(wish: Wish, snapshot: Path) -> Round:
     try:
         observed = state.from_json(snapshot.read_bytes())
     except (OSError, ValueError) as error:
@@ -30,8 +52,28 @@ def _replay(request: Request, snapshot: Path) -> Round:
         where = Position(str(snapshot), 1, 1)
         hint = "write one with: reconcile snapshot DIR > FILE"
         raise InvalidInput([Fault(where, f"cannot be read: {why}", hint=hint)]) from error
-    if observed.fleet != desired.fleet.name:
+    if observed.fleet != wish.desired.fleet.name:
         where = Position(str(snapshot), 1, 1)
-        message = f"is of the fleet '{observed.fleet}', not of '{desired.fleet.name}'"
+        message = f"is of the fleet '{observed.fleet}', not of '{wish.desired.fleet.name}'"
         raise InvalidInput([Fault(where, message)])
-    return decide(desired, observed)
+    return decide(wish.desired, observed)
+
+
+def _written(request: Request, wish: Wish, current: Round, out: Path) -> bool:
+    promise = signed.SignedPlan(
+        format_version=signed.FORMAT_VERSION,
+        version=version("reconciler"),
+        directory=str(request.directory.absolute()),
+        fleet=str(request.fleet.absolute()) if request.fleet else None,
+        allow_deletes=wish.allow_deletes,
+        desired=current.plan.basis.desired,
+        observed=current.plan.basis.observed,
+        plan=current.plan.digest(),
+        steps=tuple(step.id for step in current.plan.steps),
+    )
+    try:
+        signed.write(promise, out)
+    except OSError as error:
+        sys.stderr.write(f"error: cannot write {out}: {error.strerror}\n")
+        return False
+    return True

@@ -1,19 +1,24 @@
-"""From the command line's arguments to a look at the fleet: what every verb does first."""
+"""From the command line's arguments to the engine: what every verb does first."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.actuators import open_host
 from reconciler.actuators.port import Access
-from reconciler.engine.cycle import Round, decide
+from reconciler.engine.cycle import Cycle, Round, Wish
 from reconciler.engine.hosts import Hosts
+from reconciler.engine.logbook import Author
 from reconciler.engine.patience import Patience
 from reconciler.engine.supplies import LocalSupplies
 from reconciler.specs.desired import Desired
 from reconciler.specs.load import load
 from reconciler.store.images import ImageCache
+from reconciler.store.journal import SqliteJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +33,32 @@ class Request:
         """Load it. Raises InvalidInput with every fault at once."""
         return load(self.directory, fleet=self.fleet)
 
-
-def hosts_of(request: Request, desired: Desired, *, read_only: bool) -> Hosts:
-    """The fleet's hosts, to be used as a context manager."""
-    store = request.store or Path(desired.directory) / ".reconciler"
-    access = Access(
-        fleet=desired.fleet.name,
-        read_only=read_only,
-        store=store.absolute(),
-        supplies=LocalSupplies(ImageCache(store / "images")),
-    )
-    return Hosts(desired.fleet.hosts, access, opener=open_host, patience=Patience())
+    def kept_in(self, desired: Desired) -> Path:
+        """Where what is kept lies: absolute; it may not exist yet."""
+        return (self.store or Path(desired.directory) / ".reconciler").absolute()
 
 
-async def look_and_decide(request: Request) -> Round:
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def engine(request: Request, desired: Desired, *, verb: str, read_only: bool) -> AsyncIterator[Cycle]:
+    """The engine over the fleet's hosts; everything is closed at the end."""
+    store = request.kept_in(desired)
+    supplies = LocalSupplies(ImageCache(store / "images"))
+    access = Access(desired.fleet.name, read_only, store, supplies)
+    journal = SqliteJournal(store)
+    try:
+        async with Hosts(desired.fleet.hosts, access, opener=open_host, patience=Patience()) as hosts:
+            yield Cycle(hosts, journal, Author.of_this_process(verb), now)
+    finally:
+        await journal.close()
+
+
+async def look_and_decide(request: Request, wish: Wish | None = None) -> Round:
     """Plan from a look that can only read."""
-    desired = request.desired()
-    async with hosts_of(request, desired, read_only=True) as hosts:
-        return decide(desired, await hosts.observe())
+    wanted = wish or Wish(request.desired())
+    async with engine(request, wanted.desired, verb="plan", read_only=True) as cycle:
+        return await cycle.plan(wanted)

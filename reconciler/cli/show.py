@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from reconciler.cli.options import Output
 from reconciler.engine.status import Status
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
 from reconciler.report import Report
+from reconciler.store.port import Entry, Run
 
 
 def show_plan(plan: Plan, output: Output) -> None:
@@ -74,6 +76,30 @@ def show_explanation(explanation: Explanation, output: Output) -> None:
             from reconciler.render.explanation import explanation_text
 
             _write(explanation_text(explanation))
+
+
+def show_history(runs: Sequence[tuple[Run, Sequence[Entry]]], output: Output) -> None:
+    """Every run."""
+    if output is Output.JSON:
+        from reconciler.render.json import dumps, history_json
+
+        _write(dumps(history_json(runs)))
+    else:
+        from reconciler.render.history import history_text
+
+        _write(history_text(runs))
+
+
+def show_run(run: Run, entries: Sequence[Entry], output: Output) -> None:
+    """One run."""
+    if output is Output.JSON:
+        from reconciler.render.json import dumps, history_json
+
+        _write(dumps(history_json([(run, entries)])))
+    else:
+        from reconciler.render.history import run_text
+
+        _write(run_text(run, entries))
 
 
 def _write(text: str) -> None:

@@ -7,7 +7,7 @@ import sys
 
 from reconciler import state
 from reconciler.cli import exits
-from reconciler.cli.session import Request, hosts_of
+from reconciler.cli.session import Request, engine
 from reconciler.state import Observed
 
 
@@ -20,5 +20,5 @@ def run(request: Request) -> int:
 
 async def _look(request: Request) -> Observed:
     desired = request.desired()
-    async with hosts_of(request, desired, read_only=True) as hosts:
-        return await hosts.observe()
+    async with engine(request, desired, verb="snapshot", read_only=True) as cycle:
+        return await cycle.hosts.observe()

@@ -1,17 +1,26 @@
-"""One round of reconciliation: look, plan, guard; and, where it is wanted, run.
+"""One round of reconciliation: look, plan, guard; and, where it is wanted, carry out.
 
-``plan`` and ``apply`` are the same round; they differ in where they stop.
+``plan``, ``apply`` and ``watch`` are the same round; they differ in where they stop and in what
+makes them begin again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from reconciler.engine.guard import guarded
-from reconciler.plan import Plan
+from reconciler.engine.guard import Allowance, guarded
+from reconciler.engine.hosts import Hosts
+from reconciler.engine.logbook import Author, Logbook, Now
+from reconciler.engine.run import Conditions, run
+from reconciler.plan import Plan, StepId
 from reconciler.planner import make_plan
+from reconciler.report import Report
 from reconciler.specs.desired import Desired
-from reconciler.state import Observed
+from reconciler.state import Absent, InDoubt, Observed, Running, Stopped, Unknown
+from reconciler.store.port import Entry, Journal
+
+DELETION_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,66 @@ class Round:
     plan: Plan
 
 
-def decide(desired: Desired, observed: Observed, *, allow_deletes: int | None = None) -> Round:
+def decide(desired: Desired, observed: Observed, allowance: Allowance | None = None) -> Round:
     """Plan from one look, with every guard applied."""
     plan = make_plan(desired, observed)
-    return Round(desired, observed, guarded(plan, desired, observed, allow_deletes=allow_deletes))
+    return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to become true: the files, and how many deletions are allowed beyond their budget.
+
+    The steps of ``resting``, and what needs them, are left for a later round: they failed lately.
+    """
+
+    desired: Desired
+    allow_deletes: int | None = None
+    resting: frozenset[StepId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The engine: hosts to look at and act on, a journal, an author and a wall clock."""
+
+    hosts: Hosts
+    journal: Journal
+    author: Author
+    now: Now
+
+    async def plan(self, wish: Wish) -> Round:
+        """Look and decide; changes nothing. Raises StoreError."""
+        observed = await self.hosts.observe()
+        spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
+        current = decide(wish.desired, observed, Allowance(wish.allow_deletes, spent))
+        return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
+
+    async def resolve(self, current: Round) -> None:
+        """Write down what a look shows of the steps whose controller died. Raises StoreError."""
+        for entry in await self.journal.unsettled():
+            await self.journal.resolve(entry, seen_of(entry, current), at=self.now())
+
+    async def carry_out(self, plan: Plan, conditions: Conditions) -> Report:
+        """Carry a plan out under the locks that are held already. Raises StoreError before any effect."""
+        logbook = await Logbook.opened(plan, self.journal, author=self.author, now=self.now)
+        report = await run(plan, self.hosts, logbook, conditions)
+        await logbook.closed()
+        return report
+
+
+def seen_of(entry: Entry, current: Round) -> str:
+    """What the fleet shows of a journal entry's subject, in a few words."""
+    states = [state for host in current.observed.hosts for state in host.instances]
+    uuid = next((state.uuid for state in states if state.name == entry.subject), None)
+    if uuid is None:
+        silent = ", ".join(unknown.host for unknown in current.observed.unknown)
+        return f"not on any host that answered; {silent} did not" if silent else "not on any host"
+    match current.observed.sighting(uuid, could_be_on=frozenset()):
+        case Running(state=state):
+            return f"running on {state.host}"
+        case Stopped(state=state):
+            return f"{'stopped' if state.complete else 'half made'} on {state.host}"
+        case InDoubt(states=found):
+            return f"in doubt on {', '.join(state.host for state in found)}"
+        case Absent() | Unknown():
+            return "not on any host"

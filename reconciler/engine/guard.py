@@ -6,53 +6,85 @@ machine is the planner's (it is read from the machine itself); these guards look
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from reconciler.plan import Blocked, BlockKind, Destroy, Plan, Refusal, Step, StepId, subject
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
 
 
-def guarded(plan: Plan, desired: Desired, observed: Observed, *, allow_deletes: int | None = None) -> Plan:
-    """The plan without the destructions that a guard refuses, each listed as blocked.
-
-    ``allow_deletes`` replaces the fleet's own budget where it is given.
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What deletion is allowed: ``deletes`` replaces the fleet's budget where it is given, and
+    ``spent`` is how many deletions the last hour has seen already.
     """
+
+    deletes: int | None = None
+    spent: int = 0
+
+
+def guarded(plan: Plan, desired: Desired, observed: Observed, allowance: Allowance) -> Plan:
+    """The plan without the destructions that a guard refuses, each listed as blocked."""
     destroys = [step for step in plan.steps if isinstance(step.action, Destroy)]
     if not destroys:
         return plan
     if not desired.services:
-        return _without(plan, destroys, "the directory declares no service at all: nothing is deleted")
-    existing = sum(len(host.instances) for host in observed.hosts)
-    budget = _budget(desired, existing) if allow_deletes is None else allow_deletes
-    if len(destroys) > budget:
-        return _without(
-            plan,
-            destroys,
-            f"{len(destroys)} deletions are more than the budget of {budget} "
-            f"(limits.deletes; --allow-deletes {len(destroys)} permits them this once)",
-        )
-    return plan
+        why = "the directory declares no service at all: nothing is deleted"
+        return _without(plan, {step.id: why for step in destroys}, BlockKind.GUARD)
+    hidden = _possibly_elsewhere(destroys, desired, observed)
+    plan = _without(plan, hidden, BlockKind.UNKNOWN)
+    left = [step for step in destroys if step.id not in hidden]
+    return _within_budget(plan, left, _budget(desired, observed, allowance), allowance)
 
 
-def _budget(desired: Desired, existing: int) -> int:
+def _possibly_elsewhere(destroys: list[Step], desired: Desired, observed: Observed) -> dict[StepId, str]:
+    """Destructions in a cluster of which a host is silent: what is seen may not be all there is."""
+    cluster = {host.name: host.cluster for host in desired.fleet.hosts}
+    silent = {cluster[unknown.host]: unknown.host for unknown in observed.unknown if unknown.host in cluster}
+    return {
+        step.id: f"{silent[cluster[step.host]]} did not answer: nothing is deleted while it may be there too"
+        for step in destroys
+        if cluster.get(step.host) in silent
+    }
+
+
+def _budget(desired: Desired, observed: Observed, allowance: Allowance) -> int:
+    if allowance.deletes is not None:
+        return allowance.deletes
     limit = desired.fleet.deletes
-    return max(limit.max, existing * limit.percent // 100)
+    # Those of the last hour counted when the hour began.
+    existing = sum(len(host.instances) for host in observed.hosts) + allowance.spent
+    return max(limit.max, existing * limit.percent // 100) - allowance.spent
 
 
-def _without(plan: Plan, refused: list[Step], reason: str) -> Plan:
-    gone: set[StepId] = {step.id for step in refused}
+def _within_budget(plan: Plan, destroys: list[Step], left: int, allowance: Allowance) -> Plan:
+    asked = len(destroys)
+    if asked <= left:
+        return plan
+    past = f" (and {allowance.spent} in the last hour)" if allowance.spent else ""
+    why = (
+        f"{asked} deletions{past} are more than the budget of {left + allowance.spent}"
+        f" (limits.deletes; --allow-deletes {asked} permits them this once)"
+    )
+    return _without(plan, {step.id: why for step in destroys}, BlockKind.GUARD)
+
+
+def _without(plan: Plan, refused: Mapping[StepId, str], kind: BlockKind) -> Plan:
+    if not refused:
+        return plan
+    reasons = dict(refused)
     kept: list[Step] = []
     for step in plan.steps:
         # Whatever waits for a refused step would wait for ever.
-        if step.id in gone or not gone.isdisjoint(step.needs):
-            gone.add(step.id)
-        else:
+        if (lost := next((need for need in step.needs if need in reasons), None)) is not None:
+            reasons.setdefault(step.id, f"it comes after {lost}, which is refused: {reasons[lost]}")
+        if step.id not in reasons:
             kept.append(step)
     blocked = [
-        Blocked(InstanceName(subject(step.action)), BlockKind.GUARD, (Refusal(str(step.host), reason),))
+        Blocked(InstanceName(subject(step.action)), kind, (Refusal(str(step.host), reasons[step.id]),))
         for step in plan.steps
-        if step.id in gone
+        if step.id in reasons
     ]
     everything = sorted((*plan.blocked, *blocked), key=lambda entry: entry.instance)
     return replace(plan, steps=tuple(kept), blocked=tuple(everything))

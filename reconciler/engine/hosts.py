@@ -1,22 +1,26 @@
-"""Open, look at and close all the hosts of a fleet at once; one that fails harms only itself."""
+"""Open, lock, look at and close all the hosts of a fleet at once; one that fails harms only itself."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from reconciler.actuators.port import Access, Actuator, Open
 from reconciler.engine.look import FreshLook, observe
 from reconciler.engine.patience import Patience
-from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable
+from reconciler.engine.stragglers import gather_all_but_stragglers
+from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, LockHeld
 from reconciler.specs.desired import Host, HostName
 from reconciler.state import HostState, HostUnknown, Observed
 
 # Connections being set up, or looks under way, at one time.
 _AT_ONCE = 64
+_SLOW = "it is far slower to answer than the other hosts, and was left out of this round"
+
+_T = TypeVar("_T")
 
 
 class Hosts:
@@ -27,8 +31,10 @@ class Hosts:
         self._access = access
         self._opener = opener
         self._patience = patience
-        self._actuators: dict[HostName, Actuator] = {}
+        self._opening: dict[HostName, asyncio.Task[Actuator]] = {}
+        self._tried: dict[HostName, float] = {}
         self._looks: dict[HostName, FreshLook] = {}
+        self._listening: dict[HostName, asyncio.Task[None]] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -37,25 +43,58 @@ class Hosts:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(self._close(actuator) for actuator in self._actuators.values()))
+        opening = tuple(self._opening.values())
+        under_way = (*opening, *self._listening.values())
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        opened = (task.result() for task in opening if _succeeded(task))
+        await asyncio.gather(*(self._close(actuator) for actuator in opened))
 
-    async def observe(self, *, seen: Callable[[HostName], None] = lambda _: None) -> Observed:
-        """Look at every host; those that do not answer are listed as unknown, with the reason.
+    async def lock(self, holder: str) -> None:
+        """Become the only writer on every host that answers. Raises LockHeld, and then holds none.
 
-        ``seen`` is told each host when its answer, or its silence, is known.
+        A host that does not answer is not locked, and nothing is done on it either.
         """
 
-        async def one(host: Host) -> HostState | HostUnknown:
-            async with self._gate:
-                try:
-                    actuator = await self._opened(host)
-                    return await observe(actuator, deadline=self._patience.observe)
-                except HostError as error:
-                    return HostUnknown(host.name, error.message)
-                finally:
-                    seen(host.name)
+        async def one(host: Host) -> LockHeld | None:
+            try:
+                actuator = await self._opened(host)
+                async with asyncio.timeout(self._patience.connect):
+                    await actuator.lock(holder)
+            except LockHeld as error:
+                return error
+            except (HostError, TimeoutError):
+                return None
+            return None
 
-        answers = await asyncio.gather(*(one(host) for host in self._hosts))
+        held = [error for error in (await self._of_all(one)).values() if error is not None]
+        if held:
+            await self.unlock()
+            raise min(held, key=lambda error: error.host)
+
+    async def unlock(self) -> None:
+        """Let others write."""
+
+        async def one(actuator: Actuator) -> None:
+            with contextlib.suppress(HostError, TimeoutError):
+                async with asyncio.timeout(self._patience.close):
+                    await actuator.unlock()
+
+        opened = (task.result() for task in self._opening.values() if _succeeded(task))
+        await asyncio.gather(*(one(actuator) for actuator in opened))
+
+    async def observe(self) -> Observed:
+        """Look at every host; those that do not answer are listed as unknown, with the reason."""
+
+        async def one(host: Host) -> HostState | HostUnknown:
+            try:
+                return await observe(await self._opened(host), deadline=self._patience.observe)
+            except HostError as error:
+                return HostUnknown(host.name, error.message)
+
+        found = await self._of_all(one)
+        answers = [found.get(host.name, HostUnknown(host.name, _SLOW)) for host in self._hosts]
         return Observed(
             fleet=self._access.fleet,
             hosts=tuple(sorted((a for a in answers if isinstance(a, HostState)), key=lambda a: a.host)),
@@ -64,10 +103,10 @@ class Hosts:
 
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""
-        try:
-            return self._actuators[host]
-        except KeyError:
-            raise HostUnreachable(host, "no connection to it is open") from None
+        task = self._opening.get(host)
+        if task is None or not _succeeded(task):
+            raise HostUnreachable(host, "no connection to it is open")
+        return task.result()
 
     def look(self, host: HostName) -> Awaitable[HostState]:
         """A look at one host that begins after this call. Raises HostUnreachable."""
@@ -75,17 +114,60 @@ class Hosts:
             self._looks[host] = FreshLook(self.actuator(host), deadline=self._patience.observe)
         return self._looks[host].after_now()
 
-    async def _opened(self, host: Host) -> Actuator:
-        if host.name not in self._actuators:
+    def listen(self, tick: Callable[[], None]) -> None:
+        """Have ``tick`` called when something may have changed on any host that is open now.
+
+        May be repeated: a host is listened to once. One that falls silent ticks, and is listened to
+        again when this is called after it was opened again.
+        """
+
+        async def ear(actuator: Actuator) -> None:
             try:
-                async with asyncio.timeout(self._patience.connect):
-                    self._actuators[host.name] = await self._opener(host, self._access)
-            except TimeoutError:
-                raise DeadlineExceeded(host.name, "connecting", after=self._patience.connect) from None
-        return self._actuators[host.name]
+                while True:
+                    await actuator.changed()
+                    tick()
+            except HostError:
+                tick()
+
+        for name, task in self._opening.items():
+            listening = self._listening.get(name)
+            if _succeeded(task) and (listening is None or listening.done()):
+                self._listening[name] = asyncio.create_task(ear(task.result()))
+
+    async def _of_all(self, one: Callable[[Host], Awaitable[_T]]) -> Mapping[HostName, _T]:
+        async def gated(host: Host) -> _T:
+            async with self._gate:
+                return await one(host)
+
+        tasks = {host.name: asyncio.create_task(gated(host)) for host in self._hosts}
+        return await gather_all_but_stragglers(tasks)
+
+    async def _opened(self, host: Host) -> Actuator:
+        task = self._opening.get(host.name)
+        if task is None or (task.done() and not _succeeded(task) and not self._failed_lately(host)):
+            task = self._opening[host.name] = asyncio.create_task(self._open(host))
+        # It goes on when this round gives the host up, so that a later round finds it open.
+        return await asyncio.shield(task)
+
+    async def _open(self, host: Host) -> Actuator:
+        try:
+            async with asyncio.timeout(self._patience.connect):
+                return await self._opener(host, self._access)
+        except TimeoutError:
+            raise DeadlineExceeded(host.name, "connecting", after=self._patience.connect) from None
+        finally:
+            self._tried[host.name] = asyncio.get_running_loop().time()
+
+    def _failed_lately(self, host: Host) -> bool:
+        # A host that has just refused is not asked again by the next look of the same round.
+        return asyncio.get_running_loop().time() - self._tried[host.name] < self._patience.again
 
     async def _close(self, actuator: Actuator) -> None:
         # What cannot be closed in time is left to the end of the process.
         with contextlib.suppress(TimeoutError, HostError):
             async with asyncio.timeout(self._patience.close):
                 await actuator.close()
+
+
+def _succeeded(task: asyncio.Task[Actuator]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -26,6 +26,10 @@ class Interruption:
             self._insisted.set()
         self._asked.set()
 
+    async def first(self) -> None:
+        """Return at the first asking."""
+        await self._asked.wait()
+
     async def wait(self, *, grace: float) -> None:
         """Return ``grace`` seconds after the first asking, or at the second, whichever is sooner."""
         await self._asked.wait()

@@ -13,6 +13,8 @@ class Patience:
     """Deadlines in seconds. They bound a hung host's cost; a working host never meets them."""
 
     connect: float = 15.0
+    again: float = 5.0
+    """After a connection has failed, until it is tried again."""
     observe: float = 30.0
     close: float = 5.0
     image: float = 3600.0

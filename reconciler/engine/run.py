@@ -7,17 +7,16 @@ call did not return, or whose host fell silent, is looked at: only what is seen 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
+from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
 from reconciler.plan import Plan, Step, StepId
-from reconciler.planner import confirmed
+from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
 from reconciler.specs.desired import HostName
 
@@ -43,13 +42,11 @@ class Conditions:
     interruption: Interruption
     patience: Patience = field(default_factory=Patience)
     per_host: int = 4
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-async def run(plan: Plan, hosts: Hosts, conditions: Conditions) -> Report:
-    """Carry out ``plan`` as far as it goes and say what became of each step."""
-    runner = _Runner(hosts, conditions)
+async def run(plan: Plan, hosts: Hosts, logbook: Logbook, conditions: Conditions) -> Report:
+    """Carry out ``plan`` as far as it goes, write it down, and say what became of each step."""
+    runner = _Runner(hosts, logbook, conditions)
     for step in plan.steps:  # an order in which each step comes after those it needs
         runner.begin(step)
     await runner.finish()
@@ -58,8 +55,9 @@ async def run(plan: Plan, hosts: Hosts, conditions: Conditions) -> Report:
 
 
 class _Runner:
-    def __init__(self, hosts: Hosts, conditions: Conditions) -> None:
+    def __init__(self, hosts: Hosts, logbook: Logbook, conditions: Conditions) -> None:
         self._hosts = hosts
+        self._logbook = logbook
         self._with = conditions
         self._tasks: dict[StepId, asyncio.Task[StepReport]] = {}
         self._gates: dict[HostName, asyncio.Semaphore] = {}
@@ -99,11 +97,38 @@ class _Runner:
         async with gate:
             if self._with.interruption.asked:
                 return self._ended(StepReport(step, Abandoned(begun=False)))
-            self._begun.add(step.id)
-            self._with.listener.begun(step)
-            since = self._with.clock()
-            outcome = await self._attempt(step)
-            return self._ended(StepReport(step, outcome, self._with.clock() - since))
+            return self._ended(await self._turn(step))
+
+    async def _turn(self, step: Step) -> StepReport:
+        """Check, write the intent down, act, look, write the outcome down."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        self._with.listener.begun(step)
+        try:
+            if outcome := await self._unwanted(step):
+                return StepReport(step, outcome, clock() - since)
+            await self._logbook.intend(step)
+        except ReconcilerError as error:  # the host is silent, or the disk is full: nothing is begun
+            return StepReport(step, Failed(f"not begun: {error}"), clock() - since)
+        self._begun.add(step.id)
+        report = StepReport(step, await self._attempt(step), clock() - since)
+        try:
+            await self._logbook.settle(report)
+        except ReconcilerError as error:
+            return StepReport(
+                step, Unresolved(f"its outcome cannot be written down: {error}"), report.seconds
+            )
+        return report
+
+    async def _unwanted(self, step: Step) -> Outcome | None:
+        """What there is to say of a step that must not, or need not, be begun any more."""
+        seen = await self._hosts.look(step.host)
+        reason = broken_precondition(step, seen)
+        if reason is None:
+            return None
+        if confirmed(step, seen):
+            return Done()
+        return Failed(f"{step.host}: no longer as planned: {reason}")
 
     def _ended(self, report: StepReport) -> StepReport:
         self._with.listener.ended(report)
@@ -139,7 +164,7 @@ class _Runner:
     async def _confirm(self, step: Step, *, looks: int) -> bool:
         for attempt in range(looks):
             if attempt:
-                await self._with.sleep(_LOOK_AGAIN[attempt - 1])
+                await asyncio.sleep(_LOOK_AGAIN[attempt - 1])
             try:
                 if confirmed(step, await self._hosts.look(step.host)):
                     return True

@@ -2,6 +2,15 @@
 
 from reconciler.planner.explain import Explanation, Standing, explain
 from reconciler.planner.make import make_plan
+from reconciler.planner.precondition import broken_precondition
 from reconciler.planner.simulate import after, confirmed
 
-__all__ = ["Explanation", "Standing", "after", "confirmed", "explain", "make_plan"]
+__all__ = [
+    "Explanation",
+    "Standing",
+    "after",
+    "broken_precondition",
+    "confirmed",
+    "explain",
+    "make_plan",
+]

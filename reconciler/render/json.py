@@ -11,6 +11,7 @@ from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
 from reconciler.state import HostUnknown
+from reconciler.store.port import Entry, Run
 
 FORMAT_VERSION = 1
 
@@ -94,6 +95,40 @@ def explanation_json(explanation: Explanation) -> Json:
         "held": _refusals(explanation.held),
         "broken": _refusals(explanation.broken),
         "others": _refusals(explanation.others),
+    }
+
+
+def history_json(runs: Sequence[tuple[Run, Sequence[Entry]]]) -> Json:
+    """Runs, each with its steps; times in UTC, null where they are not known."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "runs": [
+            {
+                "run": run.id,
+                "plan": run.plan,
+                "verb": run.verb,
+                "who": run.who,
+                "version": run.version,
+                "started": run.started.isoformat(),
+                "ended": run.ended.isoformat() if run.ended else None,
+                "steps": [_entry(entry) for entry in entries],
+            }
+            for run, entries in runs
+        ],
+    }
+
+
+def _entry(entry: Entry) -> Json:
+    return {
+        "id": entry.step,
+        "action": entry.action,
+        "subject": entry.subject,
+        "host": entry.host,
+        "because": entry.because,
+        "begun": entry.begun.isoformat(),
+        "ended": entry.ended.isoformat() if entry.ended else None,
+        "outcome": entry.outcome or None,
+        "detail": entry.detail,
     }
 
 

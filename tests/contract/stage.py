@@ -36,8 +36,11 @@ class Stage:
         return self.platform.host.name
 
     async def open(self, *, fleet: str = FLEET, read_only: bool = False) -> Actuator:
-        self.actuators.append(await opened(self.platform, self.directory, fleet=fleet, read_only=read_only))
-        return self.actuators[-1]
+        actuator = await opened(self.platform, self.directory, fleet=fleet, read_only=read_only)
+        self.actuators.append(actuator)
+        if not read_only:
+            await actuator.lock(f"the contract of {fleet}")
+        return actuator
 
     async def close(self) -> None:
         for actuator in self.actuators:

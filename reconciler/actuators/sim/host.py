@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access
 from reconciler.actuators.sim.clock import Clock, duration
 from reconciler.actuators.sim.effects import Effect
@@ -33,6 +34,19 @@ class Truth(Protocol):
         """Let one effect happen. Raises what ``world.after`` raises, or HostUnreachable."""
         ...
 
+    async def changed(self) -> None:
+        """Return when the truth may have changed since the call. Raises HostUnreachable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a simulated host is made of: its truth, who makes its time pass, and its writers' lock."""
+
+    truth: Truth
+    clock: Clock
+    lock: Lock
+
 
 class SimHost:
     """An actuator for a simulated host.
@@ -41,11 +55,12 @@ class SimHost:
     by others; each effect is checked again against what is then true.
     """
 
-    def __init__(self, host: Host, access: Access, truth: Truth, clock: Clock) -> None:
+    def __init__(self, host: Host, access: Access, world: World) -> None:
         self._declared = host
         self._access = access
-        self._truth = truth
-        self._clock = clock
+        self._truth = world.truth
+        self._clock = world.clock
+        self._lock = world.lock
         self._closed = False
 
     @property
@@ -57,19 +72,40 @@ class SimHost:
         """One fresh look. Raises HostUnreachable."""
         return view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
 
+    async def lock(self, holder: str) -> None:
+        """Become the only writer. Raises LockHeld, HostUnreachable."""
+        self._writable()
+        self._look()
+        self._lock.acquire(holder)
+
+    async def unlock(self) -> None:
+        """Let others write. May be repeated."""
+        self._lock.release()
+
     async def perform(self, action: Action) -> None:
         """Carry out one action. Raises ActionFailed and its kinds, or HostUnreachable."""
-        self._reach()
-        if self._access.read_only:
-            raise ActionFailed(self.host, "opened read-only; nothing is changed")
+        self._writable()
         for effect in script(action, self._look(), self._access.fleet):
             await self._clock.sleep(duration(effect))
             self._look()
+            if not self._lock.held:
+                raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
             self._truth.change(effect, self._room)
+
+    async def changed(self) -> None:
+        """Return when something may have changed. Raises HostUnreachable."""
+        self._reach()
+        await self._truth.changed()
 
     async def close(self) -> None:
         """Let go of the host. May be repeated."""
+        self._lock.release()
         self._closed = True
+
+    def _writable(self) -> None:
+        self._reach()
+        if self._access.read_only:
+            raise ActionFailed(self.host, "opened read-only; nothing is changed")
 
     @property
     def _room(self) -> Resources:
@@ -103,4 +139,5 @@ class StoredClock:
 async def open_sim(host: Host, access: Access) -> SimHost:
     """Open one simulated host, kept in ``<access.store>/sim.sqlite``."""
     store = Store(access.store, host.name, read_only=access.read_only)
-    return SimHost(host, access, store, StoredClock(store))
+    lock = FileLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
+    return SimHost(host, access, World(store, StoredClock(store), lock))

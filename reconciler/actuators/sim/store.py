@@ -6,6 +6,7 @@ of one would have to write beside the file, and a reader here writes nothing at 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ FILE = "sim.sqlite"
 _VERSION = 1
 # Another process holds the file for a few milliseconds a change.
 _PATIENCE_S = 0.5
+_POLL_S = 0.1
 _SCHEMA = f"""
 CREATE TABLE thing (host TEXT, kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (host, kind, id))
     WITHOUT ROWID;
@@ -68,6 +70,19 @@ class Store:
         """Let virtual time pass."""
         with self._writing() as connection:
             connection.execute("UPDATE clock SET seconds = seconds + ?", (seconds,))
+
+    async def changed(self) -> None:
+        """Return when some process has written the file since the call."""
+        before = self._version()
+        while self._version() == before:  # noqa: ASYNC110  another process sets no event of ours
+            await asyncio.sleep(_POLL_S)
+
+    def _version(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:  # not there yet: that changes too
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def now(self) -> float:
         """Virtual seconds since the world began; writes nothing."""

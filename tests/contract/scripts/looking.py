@@ -44,13 +44,13 @@ async def another_connection_sees_the_same(stage: Stage) -> None:
 
 
 async def closing_twice_is_closing_once(stage: Stage) -> None:
-    actuator = await stage.open()
+    actuator = stage.actuators[0]
     await actuator.close()
     await actuator.close()
 
 
 async def a_closed_host_answers_nothing(stage: Stage) -> None:
-    actuator = await stage.open()
+    actuator = stage.actuators[0]
     await actuator.close()
     with pytest.raises(HostUnreachable):
         await actuator.observe()

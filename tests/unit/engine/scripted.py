@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 
 from reconciler.actuators.port import Access, Actuator
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
+from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.engine.run import Conditions
-from reconciler.errors import ActionFailed, HostUnreachable
+from reconciler.errors import ActionFailed, HostUnreachable, StoreError
 from reconciler.plan import Action, Basis, Cause, Plan, Start, Step, StepId
 from reconciler.report import StepReport
 from reconciler.specs.desired import (
@@ -32,6 +34,7 @@ from reconciler.specs.desired import (
 )
 from reconciler.specs.identity import instance_uuid
 from reconciler.state import HostState, InstanceState, Live, Power
+from reconciler.store.port import Entry, Run, RunId
 
 
 class Mood(Enum):
@@ -62,15 +65,15 @@ class ScriptedHost:
 
     def __init__(self, name: str, moods: Mapping[InstanceState, Mood]) -> None:
         self.host = HostName(name)
-        self._moods = {state.uuid: mood for state, mood in moods.items()}
-        self._states: dict[InstanceUuid, InstanceState] = {state.uuid: state for state in moods}
+        self.moods = {state.uuid: mood for state, mood in moods.items()}
+        self.states: dict[InstanceUuid, InstanceState] = {state.uuid: state for state in moods}
         self.asked: list[str] = []
         self.now = self.most = 0
         self.closed = False
 
     async def observe(self) -> HostState:
         await asyncio.sleep(0)
-        return HostState(self.host, Resources(), instances=tuple(self._states.values()))
+        return HostState(self.host, Resources(), instances=tuple(self.states.values()))
 
     async def perform(self, action: Action) -> None:
         assert isinstance(action, Start)
@@ -83,7 +86,7 @@ class ScriptedHost:
             self.now -= 1
 
     async def _start(self, before: InstanceState) -> None:
-        mood = self._moods[before.uuid]
+        mood = self.moods[before.uuid]
         await asyncio.sleep(0)
         if mood is Mood.HANGS:
             await asyncio.Event().wait()
@@ -92,9 +95,18 @@ class ScriptedHost:
         if mood is Mood.BREAKS:
             raise ZeroDivisionError("a defect")
         if mood is not Mood.LIES:
-            self._states[before.uuid] = replace(before, power=Power.RUNNING)
+            self.states[before.uuid] = replace(before, power=Power.RUNNING)
         if mood is Mood.REPLY_LOST:
             raise HostUnreachable(self.host, "the connection was reset")
+
+    async def lock(self, holder: str) -> None:
+        return None
+
+    async def unlock(self) -> None:
+        return None
+
+    async def changed(self) -> None:
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         self.closed = True
@@ -142,9 +154,49 @@ def _step_id(service: str) -> StepId:
     return StepId(f"start/{service}")
 
 
-async def no_wait(_: float) -> None:
-    """Sleep in no time."""
-    await asyncio.sleep(0)
+class Memo:
+    """A journal in memory, as a list of what it was told."""
+
+    def __init__(self, *, full_at: str = "") -> None:
+        self.told: list[str] = []
+        self._full_at = full_at
+
+    async def begin(self, run: Run, plan: Plan) -> None:
+        self._write(f"begin {run.verb}")
+
+    async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
+        self._write(f"intend {step.id}")
+
+    async def settle(self, run: RunId, report: StepReport, *, at: datetime) -> None:
+        self._write(f"settle {report.step.id}: {type(report.outcome).__name__}")
+
+    async def end(self, run: RunId, *, at: datetime) -> None:
+        self._write("end")
+
+    async def destroyed_since(self, since: datetime) -> int:
+        return 0
+
+    async def unsettled(self) -> Sequence[Entry]:
+        return ()
+
+    async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
+        self._write(f"resolve {entry.step}: {seen}")
+
+    async def spent(self, plan: str) -> bool:
+        return False
+
+    async def close(self) -> None:
+        return None
+
+    def _write(self, line: str) -> None:
+        if self._full_at and line.startswith(self._full_at):
+            raise StoreError("history.sqlite", "database or disk is full")
+        self.told.append(line)
+
+
+def logbook(journal: Memo | None = None) -> Logbook:
+    """A page of a journal in memory."""
+    return Logbook(journal or Memo(), RunId("run"), lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def conditions(
@@ -156,8 +208,6 @@ def conditions(
         interruption or Interruption(),
         patience or Patience(),
         per_host=2,
-        sleep=no_wait,
-        clock=lambda: 0.0,
     )
 
 

@@ -31,6 +31,15 @@ class CountingHost:
     async def perform(self, action: Action) -> None:
         raise AssertionError("only looked at")
 
+    async def lock(self, holder: str) -> None:
+        return None
+
+    async def unlock(self) -> None:
+        return None
+
+    async def changed(self) -> None:
+        return None
+
     async def close(self) -> None:
         return None
 

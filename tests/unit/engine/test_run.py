@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.patience import Patience
 from reconciler.engine.run import run
 from reconciler.plan import Plan
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, Unresolved
-from reconciler.state import InstanceState
-from tests.unit.engine.scripted import Mood, Notes, ScriptedHost, conditions, hosts_of, starting, stopped
+from reconciler.state import InstanceState, Power
+from tests.unit.engine.scripted import (
+    Memo,
+    Mood,
+    Notes,
+    ScriptedHost,
+    conditions,
+    hosts_of,
+    logbook,
+    starting,
+    stopped,
+)
 
 _PATIENCE = Patience()
 
 
 def carried_out(
-    plan: Plan, *hosts: ScriptedHost, notes: Notes | None = None, patience: Patience = _PATIENCE
+    plan: Plan,
+    *hosts: ScriptedHost,
+    notes: Notes | None = None,
+    memo: Memo | None = None,
+    patience: Patience = _PATIENCE,
 ) -> Report:
     async def scene() -> Report:
         async with hosts_of(*hosts) as opened:
             await opened.observe()
-            return await run(plan, opened, conditions(notes or Notes(), patience=patience))
+            return await run(plan, opened, logbook(memo), conditions(notes or Notes(), patience=patience))
 
     return asyncio.run(scene())
 
@@ -109,7 +124,9 @@ def interrupted(states: dict[InstanceState, Mood], *, times: int) -> tuple[Repor
         interruption = Interruption()
         async with hosts_of(host) as opened:
             await opened.observe()
-            running = asyncio.create_task(run(starting(*states), opened, conditions(Notes(), interruption)))
+            running = asyncio.create_task(
+                run(starting(*states), opened, logbook(), conditions(Notes(), interruption))
+            )
             while len(host.asked) < 2:
                 await asyncio.sleep(0)
             for _ in range(times):
@@ -136,3 +153,50 @@ def test_a_second_interrupt_waits_for_nothing() -> None:
         Abandoned(False),
         Abandoned(False),
     ]
+
+
+def test_each_intent_is_written_before_its_effect_and_each_outcome_after() -> None:
+    db, app = stopped("db"), stopped("app")
+    memo = Memo()
+    host = ScriptedHost("hv1", {db: Mood.WELL, app: Mood.SAYS_NO})
+    carried_out(starting(db, app, needs={"app": "db"}), host, memo=memo)
+    assert memo.told == [
+        "intend start/db",
+        "settle start/db: Done",
+        "intend start/app",
+        "settle start/app: Failed",
+    ]
+
+
+def test_a_step_whose_intent_cannot_be_written_is_not_begun() -> None:
+    db = stopped("db")
+    host = ScriptedHost("hv1", {db: Mood.WELL})
+    report = carried_out(starting(db), host, memo=Memo(full_at="intend"))
+    assert report.steps[0].outcome == Failed("not begun: history.sqlite: database or disk is full")
+    assert host.asked == []
+
+
+def test_an_outcome_that_cannot_be_written_is_not_called_done() -> None:
+    db = stopped("db")
+    host = ScriptedHost("hv1", {db: Mood.WELL})
+    report = carried_out(starting(db), host, memo=Memo(full_at="settle"))
+    assert report.steps[0].outcome == Unresolved(
+        "its outcome cannot be written down: history.sqlite: database or disk is full"
+    )
+
+
+def test_a_machine_that_somebody_changed_since_the_plan_is_left_alone() -> None:
+    db = stopped("db")
+    host = ScriptedHost("hv1", {db: Mood.WELL})
+    host.states[db.uuid] = replace(db, applied=replace(db.applied, cpus=7))
+    report = carried_out(starting(db), host)
+    assert report.steps[0].outcome == Failed("hv1: no longer as planned: something else was applied to it")
+    assert host.asked == []
+
+
+def test_what_somebody_else_has_done_already_is_done() -> None:
+    db = stopped("db")
+    host = ScriptedHost("hv1", {db: Mood.WELL})
+    host.states[db.uuid] = replace(db, power=Power.RUNNING)
+    assert carried_out(starting(db), host).steps[0].outcome == Done()
+    assert host.asked == []

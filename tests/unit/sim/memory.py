@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.actuators.port import Access
+from reconciler.actuators import open_host
+from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.effects import Effect
-from reconciler.actuators.sim.host import SimHost
+from reconciler.actuators.sim.host import SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.world import after
 from reconciler.context import nocloud_seed
@@ -32,6 +35,22 @@ class Memory:
             raise HostUnreachable(self.box.host, "the cable was pulled")
         self.box = after(self.box, effect, room)
         self.happened.append(effect)
+
+    async def changed(self) -> None:
+        return None
+
+
+@dataclass
+class OpenDoor:
+    """A lock that is ours from the beginning, until it is taken away."""
+
+    held: bool = True
+
+    def acquire(self, holder: str) -> None:
+        self.held = True
+
+    def release(self) -> None:
+        self.held = False
 
 
 @dataclass
@@ -61,4 +80,17 @@ def access_to(store: Path, *, read_only: bool = False, fleet: str = FLEET) -> Ac
 
 def host_of(truth: Memory, clock: Stopwatch | None = None, *, capacity: Resources | None = None) -> SimHost:
     """An actuator for a world in memory."""
-    return SimHost(host("hv1", capacity), access_to(Path("/nowhere")), truth, clock or Stopwatch())
+    return SimHost(
+        host("hv1", capacity), access_to(Path("/nowhere")), World(truth, clock or Stopwatch(), OpenDoor())
+    )
+
+
+@asynccontextmanager
+async def writing(store: Path, name: str = "hv1") -> AsyncIterator[Actuator]:
+    """A host of a stored world, opened by its only writer."""
+    actuator = await open_host(host(name), access_to(store))
+    try:
+        await actuator.lock("a test")
+        yield actuator
+    finally:
+        await actuator.close()

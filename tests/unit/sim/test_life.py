@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.actuators import open_host
 from reconciler.actuators.sim import interfere
 from reconciler.actuators.sim.effects import Define
-from reconciler.actuators.sim.host import SimHost
+from reconciler.actuators.sim.host import SimHost, World
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box, Domain, live_of
 from reconciler.actuators.sim.world import after
@@ -20,7 +19,7 @@ from reconciler.plan import Create, PutImage, Start, Stop
 from reconciler.specs.desired import HostName, InstanceName, InstanceUuid, Resources
 from reconciler.state import Power
 from tests.builders import host, image_of, image_use, instance
-from tests.unit.sim.memory import Memory, Stopwatch, access_to, host_of
+from tests.unit.sim.memory import Memory, OpenDoor, Stopwatch, access_to, host_of, writing
 
 HV1 = HostName("hv1")
 IMAGE = PutImage(HV1, image_of(image_use()))
@@ -61,7 +60,7 @@ def test_machine_is_seen_while_it_boots() -> None:
     watcher = Watcher(truth, [])
 
     async def scene() -> None:
-        actuator = SimHost(host("hv1"), access_to(Path("/nowhere")), truth, watcher)
+        actuator = SimHost(host("hv1"), access_to(Path("/nowhere")), World(truth, watcher, OpenDoor()))
         await actuator.perform(IMAGE)
         await actuator.perform(Create(HV1, DB))
         (state,) = (await actuator.observe()).instances
@@ -73,7 +72,8 @@ def test_machine_is_seen_while_it_boots() -> None:
 
 def test_time_of_a_stored_world_goes_on_where_it_stopped(tmp_path: Path) -> None:
     async def scene() -> None:
-        await (await open_host(host("hv1"), access_to(tmp_path))).perform(IMAGE)
+        async with writing(tmp_path) as actuator:
+            await actuator.perform(IMAGE)
 
     asyncio.run(scene())
     store = Store(tmp_path, HV1)
@@ -93,7 +93,7 @@ def test_host_that_is_closed_in_the_middle_stops_there() -> None:
             if self.left == 0:
                 await actuator.close()
 
-    actuator = SimHost(host("hv1"), access_to(Path("/nowhere")), truth, Closing(3))
+    actuator = SimHost(host("hv1"), access_to(Path("/nowhere")), World(truth, Closing(3), OpenDoor()))
 
     async def scene() -> None:
         await actuator.perform(IMAGE)
@@ -106,42 +106,42 @@ def test_host_that_is_closed_in_the_middle_stops_there() -> None:
 
 def test_silent_host_answers_nothing_until_it_wakes(tmp_path: Path) -> None:
     async def scene() -> None:
-        actuator = await open_host(host("hv1"), access_to(tmp_path))
-        await actuator.perform(IMAGE)
-        interfere.silence(Store(tmp_path, HV1))
-        with pytest.raises(HostUnreachable, match="does not answer"):
-            await actuator.observe()
-        with pytest.raises(HostUnreachable, match="does not answer"):
-            await actuator.perform(Create(HV1, DB))
-        interfere.wake(Store(tmp_path, HV1))
-        assert (await actuator.observe()).instances == ()
+        async with writing(tmp_path) as actuator:
+            await actuator.perform(IMAGE)
+            interfere.silence(Store(tmp_path, HV1))
+            with pytest.raises(HostUnreachable, match="does not answer"):
+                await actuator.observe()
+            with pytest.raises(HostUnreachable, match="does not answer"):
+                await actuator.perform(Create(HV1, DB))
+            interfere.wake(Store(tmp_path, HV1))
+            assert (await actuator.observe()).instances == ()
 
     asyncio.run(scene())
 
 
 def test_paused_machine_is_not_started(tmp_path: Path) -> None:
     async def scene() -> None:
-        actuator = await open_host(host("hv1"), access_to(tmp_path))
-        await actuator.perform(IMAGE)
-        await actuator.perform(Create(HV1, DB))
-        interfere.pause(Store(tmp_path, HV1), DB.name)
-        (paused,) = (await actuator.observe()).instances
-        assert (paused.power, paused.detail) == (Power.PAUSED, "paused (user)")
-        with pytest.raises(ActionFailed, match="already paused"):
-            await actuator.perform(Start(HV1, paused))
+        async with writing(tmp_path) as actuator:
+            await actuator.perform(IMAGE)
+            await actuator.perform(Create(HV1, DB))
+            interfere.pause(Store(tmp_path, HV1), DB.name)
+            (paused,) = (await actuator.observe()).instances
+            assert (paused.power, paused.detail) == (Power.PAUSED, "paused (user)")
+            with pytest.raises(ActionFailed, match="already paused"):
+                await actuator.perform(Start(HV1, paused))
 
     asyncio.run(scene())
 
 
 def test_uuid_that_somebody_else_has_is_refused(tmp_path: Path) -> None:
     async def scene() -> None:
-        actuator = await open_host(host("hv1"), access_to(tmp_path))
-        await actuator.perform(IMAGE)
-        store = Store(tmp_path, HV1)
-        interfere.foreign(store, "pet", uuid=DB.uuid)
-        with pytest.raises(AlreadyExists, match=f"pet .UUID {DB.uuid}"):
-            await actuator.perform(Create(HV1, DB))
-        assert store.look().domain(InstanceUuid(DB.uuid)).name == InstanceName("pet")
+        async with writing(tmp_path) as actuator:
+            await actuator.perform(IMAGE)
+            store = Store(tmp_path, HV1)
+            interfere.foreign(store, "pet", uuid=DB.uuid)
+            with pytest.raises(AlreadyExists, match=f"pet .UUID {DB.uuid}"):
+                await actuator.perform(Create(HV1, DB))
+            assert store.look().domain(InstanceUuid(DB.uuid)).name == InstanceName("pet")
 
     asyncio.run(scene())
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.actuators.sim.host import SimHost
+from reconciler.actuators.sim.host import SimHost, World
 from reconciler.errors import NoRoom
 from reconciler.plan import Create, Destroy, Impact, PutImage, Update
 from reconciler.specs.desired import Disk, HostName, Instance, Overcommit, Resources
 from reconciler.state import Power
 from tests.builders import host, image_of, image_use, instance, machine
-from tests.unit.sim.memory import Memory, Stopwatch, access_to, host_of
+from tests.unit.sim.memory import Memory, OpenDoor, Stopwatch, access_to, host_of
 
 HV1 = HostName("hv1")
 SMALL = Resources(cpus=2, memory_mib=2048, disk_mib=300)
@@ -79,7 +79,7 @@ def test_what_is_destroyed_makes_room() -> None:
 def test_overcommitted_memory_is_there() -> None:
     async def scene() -> None:
         generous = replace(host("hv1", SMALL), overcommit=Overcommit(memory=2.0))
-        actuator = SimHost(generous, access_to(Path("/nowhere")), Memory(), Stopwatch())
+        actuator = SimHost(generous, access_to(Path("/nowhere")), World(Memory(), Stopwatch(), OpenDoor()))
         await furnished(actuator, vm("shop-db-0", 2048), vm("shop-web-0", 2048))
         with pytest.raises(NoRoom):
             await actuator.perform(Create(HV1, vm("shop-app-0", 1)))
@@ -90,7 +90,7 @@ def test_overcommitted_memory_is_there() -> None:
 def test_what_is_kept_in_reserve_is_not_refused_by_the_host() -> None:
     async def scene() -> None:
         careful = replace(host("hv1", SMALL), reserve=Resources(memory_mib=1024))
-        actuator = SimHost(careful, access_to(Path("/nowhere")), Memory(), Stopwatch())
+        actuator = SimHost(careful, access_to(Path("/nowhere")), World(Memory(), Stopwatch(), OpenDoor()))
         await furnished(actuator, vm("shop-db-0", 2048))
 
     asyncio.run(scene())

@@ -20,7 +20,7 @@ from reconciler.plan import Create, PutImage
 from reconciler.specs.desired import HostName
 from reconciler.state import HostState
 from tests.builders import host, image_of, image_use, instance
-from tests.unit.sim.memory import access_to
+from tests.unit.sim.memory import access_to, writing
 
 HV1 = HostName("hv1")
 
@@ -29,10 +29,10 @@ def apply(store: Path, name: str = "hv1") -> HostState:
     """Make one instance on a host, and say what is there then."""
 
     async def scene() -> HostState:
-        actuator = await open_host(host(name), access_to(store))
-        await actuator.perform(PutImage(actuator.host, image_of(image_use())))
-        await actuator.perform(Create(actuator.host, instance("shop-db-0")))
-        return await actuator.observe()
+        async with writing(store, name) as actuator:
+            await actuator.perform(PutImage(actuator.host, image_of(image_use())))
+            await actuator.perform(Create(actuator.host, instance("shop-db-0")))
+            return await actuator.observe()
 
     return asyncio.run(scene())
 
@@ -45,7 +45,7 @@ def look(store: Path, name: str = "hv1", *, read_only: bool = True) -> HostState
 
 
 def everything_in(directory: Path) -> dict[str, tuple[int, bytes]]:
-    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.rglob("*")}
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.glob(f"{FILE}*")}
 
 
 def test_status_sees_what_apply_did(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_file_that_somebody_holds_for_long_is_a_host_that_cannot_be_reached(
 
 def test_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where a directory should be")
-    with pytest.raises(ActionFailed, match="store"):
+    with pytest.raises(HostUnreachable, match="store"):
         apply(tmp_path / "store")
 
 
