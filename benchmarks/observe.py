@@ -149,6 +149,7 @@ async def opened(socket: str) -> AsyncIterator[LibvirtActuator]:
     actuator = await open_host(host, access, Pace())
     assert isinstance(actuator, LibvirtActuator)
     try:
+        await actuator.lock("the benchmark")
         yield actuator
     finally:
         await actuator.close()

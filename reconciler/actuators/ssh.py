@@ -20,6 +20,7 @@ from reconciler.specs.desired import Host
 
 CONNECT_SECONDS = 10.0
 RUN_SECONDS = 15.0
+_END_SECONDS = 2.0
 _KEEPALIVE_SECONDS = 5.0
 _KEEPALIVE_COUNT = 3
 _SSH_PORT = 22
@@ -63,6 +64,19 @@ class Ssh:
             except asyncssh.SFTPError as error:
                 message = f"cannot write {remote} as {self.user}: {error.reason}"
                 raise ActionFailed(self._host.name, message) from error
+
+    async def hold(self, argv: Sequence[str]) -> Held:
+        """Begin a command that stays, once it has said its first line. It dies with the connection."""
+        async with self._session() as connection:
+            process = await connection.create_process(
+                shlex.join(argv), stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
+            )
+            try:
+                async with asyncio.timeout(RUN_SECONDS):
+                    return Held(process, await process.stdout.readline())
+            except TimeoutError:
+                process.close()
+                raise DeadlineExceeded(self._host.name, argv[0], after=RUN_SECONDS) from None
 
     async def dial(self, path: str, end: End) -> None:
         """Tie an end to a unix socket on the host."""
@@ -156,6 +170,30 @@ def _users_known_hosts() -> str:
 
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
+
+
+class Held:
+    """A command that stays until it is ended; ``said`` is its first line."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[str], said: str) -> None:
+        self._process = process
+        self.said = said
+
+    @property
+    def alive(self) -> bool:
+        """Whether neither it nor its connection has ended, as far as is known here."""
+        return self._process.exit_status is None and not self._process.is_closing()
+
+    async def end(self) -> int | None:
+        """Close its standard input, which ends it, and wait; its exit status, None where it is lost."""
+        with contextlib.suppress(OSError, asyncssh.Error):
+            self._process.stdin.write_eof()
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait_closed()
+        except TimeoutError:
+            self._process.close()
+        return self._process.exit_status
 
 
 class _Channel(asyncssh.SSHUNIXSession[bytes]):

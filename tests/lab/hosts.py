@@ -121,6 +121,12 @@ class Host:
         """Start sshd; it listens when this returns."""
         self._start(["/usr/sbin/sshd", "-E", "/var/log/libvirt/sshd.log"])
 
+    def cut_sessions(self) -> None:
+        """SIGKILL every SSH session of this host's; its sshd goes on listening."""
+        # The host shares the machine's process numbers: only what lives in its mounts is its own.
+        own = [pid for pid in self.processes() if namespaces.command_line(pid).startswith("sshd: root")]
+        self._kill(own)
+
     def kill_guest(self, domain_name: str) -> None:
         """SIGKILL the qemu of a running domain."""
         self._kill([self.guest_pid(domain_name)])

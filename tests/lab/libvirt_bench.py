@@ -84,10 +84,14 @@ class Bench:
         )
         return Instance(KEY, "lab", instance_uuid("lab", KEY), machine, context=GuestContext("db"))
 
-    async def open(self, *, read_only: bool = False, host: Host | None = None) -> LibvirtActuator:
+    async def open(
+        self, *, read_only: bool = False, host: Host | None = None, lock: bool = True
+    ) -> LibvirtActuator:
         access = Access("lab", read_only, Path("/nonexistent"), self.supplies)
         actuator = await open_libvirt(host or self.host, access, grace=0.5)
         assert isinstance(actuator, LibvirtActuator)
+        if lock and not read_only:
+            await actuator.lock("the tests")
         return actuator
 
     def files(self) -> set[str]:

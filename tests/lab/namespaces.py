@@ -143,6 +143,14 @@ def name_of(pid: int, kind: str) -> str:
         return ""
 
 
+def command_line(pid: int) -> str:
+    """What a process calls itself; empty once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _self_and_ancestors() -> Iterator[int]:
     pid = os.getpid()
     while pid > 0:

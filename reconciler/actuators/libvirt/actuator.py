@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from reconciler.actuators.libvirt import create, destroy, images, power, update
+from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
 from reconciler.errors import ActionFailed
@@ -29,6 +30,7 @@ class LibvirtActuator:
     """One host's hands and eyes, through libvirt. Its contract is that of the port."""
 
     desk: Desk
+    ears: Ears
     read_only: bool
 
     @property
@@ -42,10 +44,19 @@ class LibvirtActuator:
         viewer = Viewer(self.host, self.desk.fleet, self.desk.is_test)
         return await look(self.desk.session, viewer, bridges)
 
+    async def lock(self, holder: str) -> None:
+        """Become the only writer of this fleet on this host. Raises LockHeld, HostUnreachable."""
+        self._writable()
+        await self.desk.lock.acquire(holder)
+
+    async def unlock(self) -> None:
+        """Let others write. May be repeated."""
+        await self.desk.lock.release()
+
     async def perform(self, action: Action) -> None:
         """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
-        if self.read_only:
-            raise ActionFailed(self.host, "it was opened only to look")
+        self._writable()
+        self.desk.lock.check()
         match action:
             case PutImage(image=image):
                 await images.put_image(self.desk, image)
@@ -66,8 +77,17 @@ class LibvirtActuator:
             case _:
                 assert_never(action)
 
+    async def changed(self) -> None:
+        """Return when something may have changed. Raises HostUnreachable."""
+        await self.ears.changed()
+
     async def close(self) -> None:
         """Let go of the host. May be repeated."""
+        await self.desk.lock.release()
         await self.desk.session.close()
         if self.desk.files is not None:
             await self.desk.files.close()
+
+    def _writable(self) -> None:
+        if self.read_only:
+            raise ActionFailed(self.host, "it was opened only to look")

@@ -46,10 +46,12 @@ async def _bring(desk: Desk, files: HostFiles, part: ImagePart, path: str) -> No
     # A file of our own: another controller may be bringing the same image.
     partial = f"{directory}/.{name}.part-{secrets.token_hex(6)}"
     try:
+        desk.lock.check()
         await files.put(local, partial)
         digest = await files.sha256(partial)
         if digest != part.sha256:
             raise ActionFailed(desk.host, f"{path} arrived as {digest}: is its disk sound?")
+        desk.lock.check()
         await files.move(partial, path)
     except BaseException:
         with contextlib.suppress(HostError):

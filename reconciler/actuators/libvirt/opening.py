@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import libvirt
 
 from reconciler.actuators.hostfiles import HostFiles, LocalFiles, RemoteFiles
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
+from reconciler.actuators.libvirt.ears import Ears, prepare_events
+from reconciler.actuators.libvirt.locking import HostLock, LocalLock, SshLock
 from reconciler.actuators.libvirt.order import Desk, Pace, Platform
 from reconciler.actuators.libvirt.session import Session, Target
 from reconciler.actuators.port import Access, Actuator
@@ -22,16 +25,18 @@ _RELAYED = "qemu+unix:///system?socket={socket}"
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """How a host's files and its libvirt socket are reached; neither is, of the test driver."""
+    """How a host's files, its libvirt socket and its lock are reached; the test driver has only a lock."""
 
     files: HostFiles | None
     dial: Dial | None
+    lock: HostLock
 
 
 async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
     """Open one host and make sure that it answers. Raises HostUnreachable."""
     _be_quiet()
-    reach = _reach(host)
+    prepare_events()
+    reach = _reach(host, access)
     uri = host.connect.uri if reach.dial is None else _RELAYED
     session = Session(Target(host.name, uri, reach.dial, access.read_only))
     try:
@@ -42,20 +47,23 @@ async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
             await reach.files.close()
         raise
     platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
-    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, pace)
-    return LibvirtActuator(desk, access.read_only)
+    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace)
+    return LibvirtActuator(desk, Ears(session), access.read_only)
 
 
-def _reach(host: Host) -> _Reach:
+def _reach(host: Host, access: Access) -> _Reach:
     path = host.connect.socket or SOCKET
+    lock = f"/run/lock/reconciler.{access.fleet}.lock"
     match host.connect.scheme:
         case Scheme.SSH:
             ssh = Ssh(host)
-            return _Reach(RemoteFiles(ssh), partial(ssh.dial, path))
+            return _Reach(RemoteFiles(ssh), partial(ssh.dial, path), SshLock(host.name, ssh, lock))
         case Scheme.QEMU:
-            return _Reach(LocalFiles(host.name), partial(dial_local, path))
+            local = LocalLock(host.name, Path(lock))
+            return _Reach(LocalFiles(host.name), partial(dial_local, path), local)
         case Scheme.TEST:
-            return _Reach(None, None)
+            beside = LocalLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
+            return _Reach(None, None, beside)
         case Scheme.SIM:
             raise ValueError(f"{host.name}: a simulated host has no libvirt")
 

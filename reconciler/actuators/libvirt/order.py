@@ -12,6 +12,7 @@ from reconciler.actuators.hostfiles import HostFiles
 from reconciler.actuators.libvirt import pool as pools
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.domains import Domain, Domains
+from reconciler.actuators.libvirt.locking import HostLock
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.names import seed_volume
 from reconciler.actuators.libvirt.pool import Pool
@@ -48,6 +49,7 @@ class Desk:
     platform: Platform
     files: HostFiles | None
     supplies: Supplies
+    lock: HostLock
     pace: Pace
 
     @property
@@ -61,9 +63,12 @@ class Desk:
         return self.files is None
 
     async def change(self, what: str, work: Callable[[Hands], T]) -> T:
-        """Run ``work`` on the host in a worker thread."""
+        """Run ``work`` on the host in a worker thread, if the lock is ours on the connection it runs over."""
         return await self.session.call(
-            what, lambda connection: work(Hands(self, connection)), deadline=CHANGE_SECONDS
+            what,
+            lambda connection: work(Hands(self, connection)),
+            deadline=CHANGE_SECONDS,
+            allowed=self.lock.check,
         )
 
     def seed(self, instance: Instance) -> bytes | None:

@@ -93,12 +93,26 @@ class Session:
         """Which host this is."""
         return self._target.host
 
-    async def call(self, what: str, work: Work[T], *, deadline: float = CALL_SECONDS) -> T:
+    @property
+    def is_up(self) -> bool:
+        """Whether a connection is open, as far as is known here."""
+        return self._link is not None and self._link.is_up
+
+    async def call(
+        self,
+        what: str,
+        work: Work[T],
+        *,
+        deadline: float = CALL_SECONDS,
+        allowed: Callable[[], None] = lambda: None,
+    ) -> T:
         """Run ``work`` on the connection in a worker thread and wait ``deadline`` seconds for it.
 
-        Raises DeadlineExceeded (naming ``what``), HostUnreachable, or what ``work`` means.
+        ``allowed`` may refuse, by raising, once the connection is there. Raises DeadlineExceeded
+        (naming ``what``), HostUnreachable, or what ``work`` means.
         """
         link = await self._linked()
+        allowed()
         try:
             return await self._in_thread(what, lambda: work(link.connection), link, deadline=deadline)
         except HostUnreachable:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
-
 from reconciler.specs.desired import Disk, ImageFormat, ImageUse, InstanceKey, Machine, Nic, NicKind, OnDelete
 from tests.builders import FLEET, sha
 

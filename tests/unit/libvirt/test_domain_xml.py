@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconciler.actuators.libvirt.domain_xml import MAX_DISKS, domain_xml
 
+from reconciler.actuators.libvirt.domain_xml import MAX_DISKS, domain_xml
 from reconciler.specs.desired import Disk, ImageUse, Machine
 from reconciler.specs.identity import mac_address
 from tests.unit.libvirt.machines import KERNEL_IMAGE, MACHINE, MARK, site, text_of

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from reconciler.actuators.hostfiles import read_bridges
 
+from reconciler.actuators.hostfiles import read_bridges
 from reconciler.actuators.libvirt import open_libvirt
 from reconciler.actuators.port import Access
 from reconciler.errors import HostUnreachable

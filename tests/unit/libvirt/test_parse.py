@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
 
+from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
 from reconciler.specs.desired import Nic, NicKind, Resources
 from reconciler.state import Live, LiveDisk
 from tests.builders import FLEET

@@ -16,7 +16,6 @@ pytest.importorskip("libvirt")
 
 from reconciler.actuators.libvirt.session import Deadlines, Session, Target
 from reconciler.actuators.relay import dial_local
-
 from reconciler.errors import DeadlineExceeded, HostUnreachable, NotFound
 from reconciler.specs.desired import HostName
 
