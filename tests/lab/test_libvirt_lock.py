@@ -12,7 +12,7 @@ pytest.importorskip("libvirt")
 
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
 from reconciler.errors import HostUnreachable, LockHeld
-from reconciler.plan import PutImage
+from reconciler.plan import Create, PutImage
 
 from .boot_sector import boot_sector_image
 from .domains import Disk, domain_xml
@@ -55,13 +55,17 @@ def test_the_lock_dies_with_the_connection_and_nothing_is_done_over_another(benc
     async def scene() -> None:
         first, second = await bench.open(), await bench.open(lock=False)
         try:
+            await first.perform(PutImage(bench.name, bench.image))
+            before = bench.files()
             await asyncio.to_thread(bench.box.cut_sessions)
             await _freed(second)
             # The first can still look: it makes a new connection. It must not act over it.
             await first.observe()
-            with pytest.raises(HostUnreachable, match="nothing is done without it"):
-                await first.perform(PutImage(bench.name, bench.image))
-            assert bench.files() == set()
+            for action in (Create(bench.name, bench.db), PutImage(bench.name, bench.image)):
+                with pytest.raises(HostUnreachable, match="nothing is done without it"):
+                    await first.perform(action)
+            assert bench.files() == before
+            assert (await first.observe()).instances == ()
         finally:
             await first.close()
             await second.close()

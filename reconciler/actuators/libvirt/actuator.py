@@ -56,7 +56,6 @@ class LibvirtActuator:
     async def perform(self, action: Action) -> None:
         """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
         self._writable()
-        self.desk.lock.check()
         match action:
             case PutImage(image=image):
                 await images.put_image(self.desk, image)
