@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,9 @@ class HostFiles(Protocol):
 
     async def remove(self, path: str) -> None:
         """Delete a file; it may be gone already."""
+
+    async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
+        """Delete a directory's files whose names match ``pattern`` and not ``but`` (shell wildcards)."""
 
     async def bridges(self) -> tuple[str, ...]:
         """Names of the host's bridges, sorted."""
@@ -64,6 +68,11 @@ class RemoteFiles:
     async def remove(self, path: str) -> None:
         """By rm."""
         await self._ssh.run(["rm", "-f", "--", path])
+
+    async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
+        """By find."""
+        which = ["-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
+        await self._ssh.run(["find", directory, *which, "-delete"])
 
     async def bridges(self) -> tuple[str, ...]:
         """By what the kernel says, in one command."""
@@ -108,6 +117,16 @@ class LocalFiles:
     async def remove(self, path: str) -> None:
         """Unlink."""
         await self._do(lambda: Path(path).unlink(missing_ok=True))
+
+    async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
+        """Unlink."""
+
+        def sweep() -> None:
+            for path in Path(directory).glob(pattern):
+                if path.is_file() and not fnmatchcase(path.name, but):
+                    path.unlink(missing_ok=True)
+
+        await self._do(sweep)
 
     async def bridges(self) -> tuple[str, ...]:
         """By what the kernel shows: a bridge has a directory of that name."""

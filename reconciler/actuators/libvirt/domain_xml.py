@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
 
@@ -56,13 +56,14 @@ class Site:
         return f"{self.pool}/{volume}"
 
 
-def domain_xml(mark: Mark, site: Site, *, seeded: bool) -> str:
+def domain_xml(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str] = ()) -> str:
     """A whole domain, ownership mark included. ``seeded`` plugs in what the guest is told.
 
-    Raises ValueError where there are more disks than letters.
+    ``unplugged`` names disks that the mark still owns and the machine no longer has. Raises ValueError
+    where there are more disks than letters.
     """
     machine, platform = mark.applied, PLATFORMS[site.kind]
-    if len(machine.disks) > MAX_DISKS:
+    if len(machine.disks) > MAX_DISKS + len(unplugged):
         raise ValueError(f"{len(machine.disks)} disks are more than {MAX_DISKS}")
     domain = ET.Element("domain", type=site.kind)
     _put(domain, "name", text=mark.key.name)
@@ -81,7 +82,7 @@ def domain_xml(mark: Mark, site: Site, *, seeded: bool) -> str:
     # A crash ends as "shut off (crashed)": visible, and ours to start again.
     for event, deed in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         _put(domain, f"on_{event}", text=deed)
-    domain.append(_devices(mark, site, seeded=seeded))
+    domain.append(_devices(mark, site, seeded=seeded, unplugged=unplugged))
     return ET.tostring(domain, encoding="unicode")
 
 
@@ -99,9 +100,10 @@ def _boot(mark: Mark, site: Site) -> ET.Element:
     return os
 
 
-def _devices(mark: Mark, site: Site, *, seeded: bool) -> ET.Element:
+def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]) -> ET.Element:
     platform, devices = PLATFORMS[site.kind], ET.Element("devices")
-    for disk, letter in zip(mark.applied.disks, ascii_lowercase, strict=False):
+    plugged = (disk for disk in mark.applied.disks if disk.name not in unplugged)
+    for disk, letter in zip(plugged, ascii_lowercase, strict=False):
         path = site.path(names.disk_volume(mark.fleet, mark.key, disk.name))
         driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
         devices.append(_disk(path, driver, letter=letter, serial=disk.name, platform=platform))

@@ -25,6 +25,8 @@ _REFRESH_PAUSE = 0.25
 async def put_image(desk: Desk, image: Image) -> None:
     """Every file of an image, those that are there already excepted. May be repeated."""
     pool_path = await desk.change("opening the pool", lambda hands: hands.pool().path)
+    if desk.files is not None:
+        await _sweep(desk, desk.files, pool_path)
     await _refresh(desk)
     wanted = {
         part: names.image_volume(part.sha256, names.part_kind(image.use, part.sha256)) for part in image.parts
@@ -43,8 +45,8 @@ async def put_image(desk: Desk, image: Image) -> None:
 async def _bring(desk: Desk, files: HostFiles, part: ImagePart, path: str) -> None:
     local = await desk.supplies.image(part)
     directory, _, name = path.rpartition("/")
-    # A file of our own: another controller may be bringing the same image.
-    partial = f"{directory}/.{name}.part-{secrets.token_hex(6)}"
+    # A file of our own: another fleet's controller may be bringing the same image, or another step of ours.
+    partial = f"{directory}/.{name}.part.{desk.fleet}.{desk.lock.stamp}.{secrets.token_hex(3)}"
     try:
         desk.lock.check()
         await files.put(local, partial)
@@ -57,6 +59,13 @@ async def _bring(desk: Desk, files: HostFiles, part: ImagePart, path: str) -> No
         with contextlib.suppress(HostError):
             await files.remove(partial)
         raise
+
+
+async def _sweep(desk: Desk, files: HostFiles, directory: str) -> None:
+    """Remove what a controller of this fleet left when it died: it wrote under a lock that is ours now."""
+    ours = f".reconciler.image.*.part.{desk.fleet}"
+    desk.lock.check()
+    await files.sweep(directory, f"{ours}.*", but=f"{ours}.{desk.lock.stamp}.*")
 
 
 def _held(hands: Hands, wanted: Iterable[str]) -> set[str]:

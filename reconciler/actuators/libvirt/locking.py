@@ -7,6 +7,7 @@ it, and nothing that was meant to happen under it happens over another.
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 from reconciler.actuators.lock import FileLock
@@ -29,7 +30,9 @@ _TAKEN = 9
 
 
 class HostLock(Protocol):
-    """One host's lock for one fleet."""
+    """One host's lock for one fleet. ``stamp`` is another each time that it was taken."""
+
+    stamp: str
 
     async def acquire(self, holder: str) -> None:
         """Make it ours, or find it ours. Raises LockHeld, HostUnreachable."""
@@ -47,10 +50,13 @@ class LocalLock:
     def __init__(self, host: HostName, path: Path) -> None:
         self._host = host
         self._lock = FileLock(host, path)
+        self.stamp = ""
 
     async def acquire(self, holder: str) -> None:
         """Make it ours. Raises LockHeld, HostUnreachable."""
-        self._lock.acquire(holder)
+        if not self._lock.held:
+            self._lock.acquire(holder)
+            self.stamp = token_hex(6)
 
     async def release(self) -> None:
         """Let go of it."""
@@ -70,6 +76,7 @@ class SshLock:
         self._ssh = ssh
         self._path = path
         self._held: Held | None = None
+        self.stamp = ""
 
     async def acquire(self, holder: str) -> None:
         """Make it ours. Raises LockHeld, HostUnreachable."""
@@ -84,6 +91,7 @@ class SshLock:
                 raise LockHeld(self._host, held.said.strip() or "somebody who has not said who")
             raise HostUnreachable(self._host, f"cannot lock {self._path}: {held.said.strip() or status}")
         self._held = held
+        self.stamp = token_hex(6)
 
     async def release(self) -> None:
         """Let go of it."""

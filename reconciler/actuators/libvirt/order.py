@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -92,11 +92,11 @@ class Hands:
         """The pool of the host. Raises ActionFailed where there is none."""
         return pools.open_pool(self.connection, self.desk.host, is_test=self.desk.is_test)
 
-    def define(self, mark: Mark, pool: Pool, *, seeded: bool) -> Domain:
-        """Define a domain, over the one of that UUID if there is one."""
+    def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
+        """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""
         site = Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
         try:
-            text = domain_xml(mark, site, seeded=seeded)
+            text = domain_xml(mark, site, seeded=seeded, unplugged=unplugged)
         except ValueError as error:
             raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
         return Domain(self.connection.defineXML(text), mark)

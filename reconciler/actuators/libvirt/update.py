@@ -50,13 +50,23 @@ def _make_over(hands: Hands, instance: Instance) -> None:
     seed = hands.desk.seed(instance)
     after = replace(before, applied=machine)
     hands.write_seed(after, pool, seed)
-    updated = hands.define(after, pool, seeded=seed is not None)
-    # Only now: a disk that is deleted is one that no definition names any more.
-    stays = {disk.name for disk in machine.disks}
-    for disk in before.applied.disks:
-        if disk.name not in stays and disk.on_delete is OnDelete.DELETE:
-            pool.delete(_volume(before, disk))
+    # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
+    going = _going(before.applied, machine)
+    owning = replace(before, applied=replace(machine, disks=machine.disks + going))
+    updated = hands.define(
+        owning, pool, seeded=seed is not None, unplugged=frozenset(disk.name for disk in going)
+    )
+    for disk in going:
+        pool.delete(_volume(before, disk))
+    if going:
+        updated.write_mark(after)
     updated.start()
+
+
+def _going(before: Machine, after: Machine) -> tuple[Disk, ...]:
+    stays = {disk.name for disk in after.disks}
+    gone = (disk for disk in before.disks if disk.name not in stays)
+    return tuple(disk for disk in gone if disk.on_delete is OnDelete.DELETE)
 
 
 def _whole(hands: Hands, uuid: InstanceUuid) -> Domain:

@@ -40,7 +40,7 @@ def test_an_images_name_says_its_digest(kind: names.PartKind) -> None:
         "a.b.c.d.e.qcow2",
         "lab.shop.db.0.root.qcow2.part-1",
         "lab.shop.db.٣.root.qcow2",
-        f".reconciler.image.{'a' * 64}.qcow2.part-0011",
+        f".reconciler.image.{'a' * 64}.qcow2.part.lab.0011.22",
         f"reconciler.image.{'a' * 63}.qcow2",
         "reconciler.image.$(id).raw",
     ],
