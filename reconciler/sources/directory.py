@@ -7,6 +7,7 @@ part of it (git's own files, editors' swap files, what is kept in ``.reconciler`
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,8 @@ from reconciler.specs.load import load
 
 # Reading is no change; and a file that is closed after writing was modified before.
 _READING = frozenset({"opened", "closed_no_write"})
+# It complains to standard error of every event that comes while it is being stopped.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 
 class DirectorySource:
