@@ -19,8 +19,11 @@ _CODE = """
 bc 00 7c               #         mov sp, 0x7c00
 fc                     #         cld
 fb                     #         sti              the BIOS clock below needs its interrupt
-be 7e 7c               #         mov si, banner
-e8 4f 00               #         call print
+ba 02 06               #         mov dx, 0x602    ACPI: what raises an event
+b8 00 01               #         mov ax, 0x100    its power button
+ef                     #         out dx, ax
+be 95 7c               #         mov si, banner
+e8 5f 00               #         call print
 66 31 db               #         xor ebx, ebx     the number of the beat
 66 43                  # beat:   inc ebx
 b8 00 20               #         mov ax, 0x2000
@@ -29,8 +32,8 @@ b8 00 20               #         mov ax, 0x2000
 89 d8                  #         mov ax, bx
 b9 00 80               #         mov cx, 0x8000
 f3 ab                  #         rep stosw        dirty 64 KiB from 0x20000
-be 99 7c               #         mov si, word
-e8 36 00               #         call print
+be b0 7c               #         mov si, word
+e8 46 00               #         call print
 66 89 d8               #         mov eax, ebx
 31 c9                  #         xor cx, cx
 66 31 d2               # digits: xor edx, edx
@@ -42,17 +45,24 @@ e8 36 00               #         call print
 75 ed                  #         jnz digits
 58                     # emit:   pop ax
 04 30                  #         add al, '0'
-e8 23 00               #         call putc
+e8 33 00               #         call putc
 e2 f8                  #         loop emit
 b0 0a                  #         mov al, newline
-e8 1c 00               #         call putc
+e8 2c 00               #         call putc
 8b 3e 6c 04            #         mov di, [0x46c]  BIOS ticks, 18.2 a second
 83 c7 12               #         add di, 18
 f4                     # wait:   hlt
-a1 6c 04               #         mov ax, [0x46c]
+ba 00 06               #         mov dx, 0x600    ACPI: what has happened
+ed                     #         in ax, dx
+f6 c4 01               #         test ah, 1       the power button?
+74 07                  #         jz clock
+ba 04 06               #         mov dx, 0x604
+b8 00 20               #         mov ax, 0x2000   then off
+ef                     #         out dx, ax
+a1 6c 04               # clock:  mov ax, [0x46c]
 29 f8                  #         sub ax, di
-78 f8                  #         js wait          signed, so the counter may wrap
-eb b4                  #         jmp beat
+78 e8                  #         js wait          signed, so the counter may wrap
+eb a4                  #         jmp beat
 ac                     # print:  lodsb
 84 c0                  #         test al, al
 74 05                  #         jz done
@@ -71,21 +81,31 @@ ee                     #         out dx, al
 5a                     #         pop dx
 c3                     #         ret
 """
-# At 0x7c7e and 0x7c99: `mov si` above names these places, so the banner's length is part of the code.
+# At 0x7c95 and 0x7cb0: `mov si` above names these places, so the banner's length is part of the code.
 _TEXTS = f"{BANNER}\n\0beat \0".encode()
 
 
-def boot_sector() -> bytes:
-    """512 bytes that a BIOS boots: the banner once, then `beat <n>` each second on COM1."""
+_HEEDS = bytes.fromhex("ba 02 06 b8 00 01")
+_IGNORES = bytes.fromhex("ba 02 06 b8 00 00")
+
+
+def boot_sector(*, heeds_button: bool = False) -> bytes:
+    """512 bytes that a BIOS boots: the banner once, then `beat <n>` each second on COM1.
+
+    With `heeds_button` the machine goes off when its ACPI power button is pressed; else it ignores it.
+    """
     code = bytes.fromhex(" ".join(line.partition("#")[0] for line in _CODE.splitlines()))
+    assert code.count(_HEEDS) == 1
+    if not heeds_button:
+        code = code.replace(_HEEDS, _IGNORES)
     return (code + _TEXTS).ljust(510, b"\0") + b"\x55\xaa"
 
 
-def boot_sector_image(path: Path) -> Path:
-    """Write a bootable 16 MiB qcow2; the path comes back."""
+def boot_sector_image(path: Path, *, heeds_button: bool = False, label: str = "") -> Path:
+    """Write a bootable 16 MiB qcow2; the path comes back. Another `label` makes it another image."""
     with TemporaryDirectory() as scratch:
         raw = Path(scratch) / "disk.raw"
-        raw.write_bytes(boot_sector())
+        raw.write_bytes(boot_sector(heeds_button=heeds_button) + label.encode())
         with raw.open("r+b") as disk:
             disk.truncate(_DISK_BYTES)
         run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(path)])

@@ -1,23 +1,18 @@
 """The main job on real hosts, from the command line alone, over SSH."""
 
-import hashlib
-import json
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .boot_sector import BANNER, boot_sector_image
+from .desk import Desk, clean, image_yaml
 from .domains import domain_xml
 from .guest import Guest
-from .hosts import Host, wait_until
+from .hosts import wait_until
 from .laboratory import Laboratory
 
-_RECONCILE = str(Path(sys.executable).with_name("reconcile"))
 _FOREIGN = "somebody-elses"
 
 _SERVICE = """\
@@ -51,78 +46,22 @@ components:
 """
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Where a user sits: a directory of YAML in front of two real hosts."""
-
-    lab: Laboratory
-    path: Path
-
-    def reconcile(self, verb: str, *options: str) -> tuple[int, Any]:
-        """Type a verb; the exit code and the JSON it printed."""
-        done = self.lab.run(
-            [_RECONCILE, verb, str(self.path), "-o", "json", *options], check=False, timeout=240
-        )
-        assert done.stdout, done.stderr
-        print(verb, *options, done.returncode, done.stderr, done.stdout if done.returncode else "", sep="\n")
-        return done.returncode, json.loads(done.stdout)
-
-    def edit(self, old: str, new: str) -> None:
-        file = self.path / "shop.yaml"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-
-    def deeds(self) -> set[tuple[str, str]]:
-        """What a plan would do: pairs of action and instance."""
-        _, plan = self.reconcile("plan")
-        return {(step["action"], step["instance"]) for step in plan["steps"] if "instance" in step}
-
-    def whereabouts(self) -> dict[str, Host]:
-        _, status = self.reconcile("status")
-        hosts = {host.name: host for host in self.lab.hosts}
-        return {row["instance"]: hosts[row["host"]] for row in status["instances"] if row["host"] in hosts}
-
-
-def _image_yaml(guest: Guest, sector: Path) -> str:
-    def digest(file: Path) -> str:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-
-    return (
-        "apiVersion: reconciler/v1\nkind: Image\nname: guest\n"
-        f"kernel: {{source: {guest.kernel}, sha256: {digest(guest.kernel)}}}\n"
-        f"initrd: {{source: {guest.initrd}, sha256: {digest(guest.initrd)}}}\n"
-        f"cmdline: {guest.cmdline}\n"
-        "---\napiVersion: reconciler/v1\nkind: Image\nname: sector\n"
-        f"source: {sector}\nsha256: {digest(sector)}\nformat: qcow2\n"
-    )
-
-
 def _foreign_xml(lab: Laboratory) -> list[str]:
     return [host.virsh("dumpxml", "--inactive", _FOREIGN) for host in lab.hosts]
 
 
-def _clean(lab: Laboratory) -> None:
-    for host in lab.hosts:
-        for name in host.virsh("list", "--all", "--name").split():
-            if host.virsh("domstate", name) != "shut off":
-                host.virsh("destroy", name)
-            host.virsh("undefine", name)
-        for line in host.virsh("vol-list", "default").splitlines():
-            host.virsh("vol-delete", line.split()[0], "--pool", "default")
-
-
 @pytest.fixture
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
-    _clean(laboratory)
     for host in laboratory.hosts:
+        clean(host)
         host.define(domain_xml(_FOREIGN))
     (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
-    sector = boot_sector_image(tmp_path / "sector.qcow2")
-    (tmp_path / "images.yaml").write_text(_image_yaml(guest, sector))
+    sector = boot_sector_image(tmp_path / "sector.qcow2", heeds_button=True)
+    (tmp_path / "images.yaml").write_text(image_yaml([sector], guest))
     (tmp_path / "shop.yaml").write_text(_SERVICE)
     yield Desk(laboratory, tmp_path)
-    _clean(laboratory)
+    for host in laboratory.hosts:
+        clean(host)
 
 
 def _booted(desk: Desk) -> None:
