@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from reconciler.actuators import open_host
 from reconciler.actuators.port import Access, Actuator
@@ -26,9 +26,6 @@ from reconciler.specs.desired import (
     Scheme,
 )
 from reconciler.specs.fingerprint import sha256_hex
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,7 @@ async def opened(platform: Platform, store: Path, *, fleet: str, read_only: bool
         from reconciler.actuators.libvirt.order import Pace
 
         assert isinstance(actuator, LibvirtActuator)
-        return replace(actuator, desk=replace(actuator.desk, pace=Pace(grace=0.2, poll=0.05)))
+        return replace(actuator, desk=replace(actuator.desk, pace=Pace(grace=0.05, poll=0.02)))
     return actuator
 
 

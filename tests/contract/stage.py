@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from reconciler.specs.desired import Disk, HostName, Instance, Machine, Nic, OnD
 from reconciler.state import HostState, InstanceState, Live, Power
 from tests import builders
 from tests.contract.platforms import Platform, opened
+from tests.contract.recording import Recorded, Trace, watched
 
 FLEET = "contract"
 DB = "shop-db-0"
@@ -29,22 +30,32 @@ class Stage:
 
     platform: Platform
     directory: Path
-    actuators: list[Actuator] = field(default_factory=list)
+    trace: Trace = field(default_factory=Trace)
+
+    def __post_init__(self) -> None:
+        self.platform = watched(self.platform, self.trace)
+
+    @property
+    def actuators(self) -> Sequence[Actuator]:
+        """Those that were opened, in that order; the first is the fleet's whose host this is."""
+        return self.trace.eyes
 
     @property
     def host(self) -> HostName:
         return self.platform.host.name
 
-    async def open(self, *, fleet: str = FLEET, read_only: bool = False) -> Actuator:
+    async def open(self, *, fleet: str = FLEET, read_only: bool = False, lock: bool = True) -> Actuator:
         actuator = await opened(self.platform, self.directory, fleet=fleet, read_only=read_only)
-        self.actuators.append(actuator)
-        if not read_only:
-            await actuator.lock(f"the contract of {fleet}")
-        return actuator
+        recorded = Recorded(actuator, self.trace, f"{fleet}{len(self.trace.eyes)}")
+        self.trace.eyes.append(recorded)
+        if lock and not read_only:
+            await recorded.lock(f"the contract of {fleet}")
+        return recorded
 
     async def close(self) -> None:
-        for actuator in self.actuators:
-            await actuator.close()
+        await self.trace.catch_up()
+        for eye in self.trace.eyes:
+            await eye.actuator.close()
 
     async def perform(self, *actions: Action) -> None:
         """As the fleet whose host this is."""

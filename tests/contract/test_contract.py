@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.contract import libvirt_hosts, platforms
+from tests.contract.comparing import differences, table
 from tests.contract.libvirt_hosts import RealHost
 from tests.contract.platforms import Platform
+from tests.contract.recording import Step
 from tests.contract.scripts import SCRIPTS
 from tests.contract.stage import FLEET, Script, Stage
 from tests.lab.boot_sector import boot_sector_image
@@ -26,47 +29,97 @@ _missing = libvirt_hosts.libvirt_is_missing()
 needs_libvirt = pytest.mark.skipif(_missing, reason="libvirt-python is not installed")
 
 
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """One script, played: what happened, and what it ended in."""
+
+    platform: str
+    script: Script
+    steps: tuple[Step, ...]
+    ended: Exception | None
+
+    def check(self) -> None:
+        """Raise what it ended in, unless the table excuses it."""
+        excuse = DIFFERENCES.get((self.platform, self.script.__name__))
+        if isinstance(self.ended, AssertionError) and excuse is not None:
+            pytest.xfail(excuse)
+        if self.ended is not None:
+            raise self.ended
+        assert excuse is None, "it is kept now: take it out of the table"
+
+
+class Theatre:
+    """A real host on which every script is played once, whoever asks for it."""
+
+    def __init__(self, platform: RealHost, directory: Path) -> None:
+        self.platform = platform
+        self._directory = directory
+        self._played: dict[str, Performance] = {}
+
+    def performance(self, script: Script) -> Performance:
+        """The script, played there."""
+        name = script.__name__
+        if name not in self._played:
+            self.platform.clean()
+            self._played[name] = play(script, self.platform, self._directory / name)
+        return self._played[name]
+
+
 @each_script
 def test_simulated_host_keeps_the_contract(script: Script, tmp_path: Path) -> None:
-    play(script, platforms.simulated(tmp_path / "store"), tmp_path / "store")
+    play(script, platforms.simulated(tmp_path / "store"), tmp_path / "store").check()
 
 
 @needs_libvirt
 @each_script
 def test_libvirts_own_test_driver_keeps_the_contract(script: Script, tmp_path: Path) -> None:
     with libvirt_hosts.in_process(tmp_path) as platform:
-        play(script, platform, tmp_path / "store")
+        play(script, platform, tmp_path / "store").check()
 
 
 @pytest.mark.lab
 @needs_libvirt
 @each_script
-def test_real_libvirtd_keeps_the_contract(script: Script, real_host: RealHost, tmp_path: Path) -> None:
-    real_host.clean()
-    play(script, real_host, tmp_path / "store")
+def test_real_libvirtd_keeps_the_contract(script: Script, theatre: Theatre) -> None:
+    theatre.performance(script).check()
+
+
+@pytest.mark.lab
+@needs_libvirt
+@each_script
+def test_simulated_host_and_real_libvirtd_are_the_same_at_every_step(
+    script: Script, theatre: Theatre, tmp_path: Path
+) -> None:
+    real, store = theatre.performance(script), tmp_path / "store"
+    stand_in = replace(
+        platforms.simulated(store), image=theatre.platform.image, network=theatre.platform.network
+    )
+    found = differences(play(script, stand_in, store).steps, real.steps)
+    assert not found, f"they differ, and the simulated host is wrong:\n{table(found)}"
 
 
 @pytest.fixture(scope="module")
-def real_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHost]:
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     if reason := why_not():
         pytest.skip(reason)
     image = platforms.disk_image(boot_sector_image(tmp_path_factory.mktemp("image") / "boot.qcow2"))
     with laboratories() as factory:
         lab = factory(hosts=1)
         with enter_network(lab):
-            yield RealHost(lab, lab.hosts[0], image)
+            yield Theatre(RealHost(lab, lab.hosts[0], image), tmp_path_factory.mktemp("stores"))
 
 
-def play(script: Script, platform: Platform, store: Path) -> None:
+def play(script: Script, platform: Platform, store: Path) -> Performance:
     """One script on one platform."""
-    excuse = DIFFERENCES.get((platform.name, script.__name__))
+    stage = Stage(platform, store)
+    ended: Exception | None = None
     try:
-        asyncio.run(_scene(script, Stage(platform, store)))
-    except AssertionError:
-        if excuse is None:
-            raise
-        pytest.xfail(excuse)
-    assert excuse is None, "it is kept now: take it out of the table"
+        asyncio.run(_scene(script, stage))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is raised by check()
+        ended = error
+    except pytest.fail.Exception as error:  # of pytest.raises; no Exception
+        ended = AssertionError(str(error))
+    return Performance(platform.name, script, tuple(stage.trace.steps), ended)
 
 
 async def _scene(script: Script, stage: Stage) -> None:

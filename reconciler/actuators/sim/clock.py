@@ -11,6 +11,7 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GrowVolume,
     GuestUp,
+    Pause,
     PowerOff,
     PowerOn,
     Silence,
@@ -47,7 +48,7 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | GrowVolume() | DropVolume() | Silence():
+        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence():
             return _CALL
         case _:
             assert_never(effect)

@@ -45,9 +45,18 @@ class GuestUp:
 
 @dataclass(frozen=True, slots=True)
 class PowerOff:
-    """A machine no longer runs."""
+    """A machine no longer runs. ``why`` in the hypervisor's words: shutdown, destroyed, crashed."""
 
     uuid: InstanceUuid
+    why: str = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A running machine stands still. ``why`` in the hypervisor's words: user, I/O error, …"""
+
+    uuid: InstanceUuid
+    why: str = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,6 @@ class Silence:
     silent: bool
 
 
-DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff
+DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 Effect = StoreImage | DomainEffect | VolumeEffect | Silence

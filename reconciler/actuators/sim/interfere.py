@@ -12,11 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Silence, Undefine
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Define,
+    DropVolume,
+    Effect,
+    GuestUp,
+    Pause,
+    PowerOff,
+    PowerOn,
+    Silence,
+    Undefine,
+)
 from reconciler.actuators.sim.store import Store
-from reconciler.actuators.sim.things import Box, Domain
+from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import NotFound, ReconcilerError
-from reconciler.specs.desired import HostName, InstanceName, InstanceUuid, Resources
+from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Resources
 from reconciler.state import Live, Power
 
 # A human is stopped by nobody's accounts.
@@ -26,12 +37,17 @@ _NAMESPACE = UUID("a7f0c1de-3c54-5d0c-8f0e-0d1c7b2a9e44")
 
 def stop(store: Store, name: str) -> None:
     """Pull a machine's plug. Raises NotFound."""
-    _do(store, PowerOff(_named(store.look(), name).uuid))
+    _do(store, PowerOff(_named(store.look(), name).uuid, "destroyed"))
+
+
+def crash(store: Store, name: str) -> None:
+    """Kill a machine's process. Raises NotFound."""
+    _do(store, PowerOff(_named(store.look(), name).uuid, "crashed"))
 
 
 def pause(store: Store, name: str) -> None:
-    """Suspend a machine. Raises NotFound."""
-    _do(store, Define(replace(_named(store.look(), name), power=Power.PAUSED)))
+    """Suspend a running machine. Raises NotFound, ActionFailed."""
+    _do(store, Pause(_named(store.look(), name).uuid))
 
 
 def undefine(store: Store, name: str) -> None:
@@ -41,9 +57,40 @@ def undefine(store: Store, name: str) -> None:
 
 
 def edit(store: Store, name: str, cpus: str) -> None:
-    """Give a machine another number of CPUs. Raises NotFound, and ValueError for no number."""
+    """Define a machine with another number of CPUs. Raises NotFound, and ValueError for no number."""
     domain = _named(store.look(), name)
-    _do(store, Define(replace(domain, live=replace(domain.live, cpus=int(cpus)))))
+    edited = replace(domain.live, cpus=int(cpus))
+    is_off = domain.power is Power.STOPPED
+    _do(store, Define(replace(domain, live=edited) if is_off else replace(domain, configured=edited)))
+
+
+def rename(store: Store, name: str, new: str) -> None:
+    """Give a stopped machine another name. Raises NotFound, ActionFailed."""
+    domain = _named(store.look(), name)
+    _do(store, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(new))))
+
+
+def disown(store: Store, name: str) -> None:
+    """Take our mark off a machine. Raises NotFound."""
+    _do(store, Define(replace(_named(store.look(), name), mark=None)))
+
+
+def autostart(store: Store, name: str) -> None:
+    """Have a machine started with its host. Raises NotFound."""
+    _do(store, Define(replace(_named(store.look(), name), autostart=True)))
+
+
+def unplug(store: Store, name: str, disk: str) -> None:
+    """Delete a volume of a machine of ours. Raises NotFound."""
+    mark = _named(store.look(), name).mark
+    if mark is None:
+        raise NotFound(store.host, f"{name} is not ours")
+    _do(store, DropVolume(mark.volume(disk)))
+
+
+def litter(store: Store, name: str, size_mib: str) -> None:
+    """Put a volume that is nobody's into the pool. Raises AlreadyExists, and ValueError for no number."""
+    _do(store, AddVolume(VolumeId("", InstanceKey(name, "", 0), ""), int(size_mib)))
 
 
 def foreign(store: Store, name: str, memory_mib: str = "1024", *, uuid: str | None = None) -> None:
@@ -64,7 +111,11 @@ def wake(store: Store) -> None:
 
 
 _HANDS: dict[str, Callable[..., None]] = {
-    hand.__name__: hand for hand in (stop, pause, undefine, edit, foreign, silence, wake)
+    hand.__name__: hand
+    for hand in (
+        *(stop, crash, pause, undefine, edit, rename, disown, autostart),
+        *(foreign, unplug, litter, silence, wake),
+    )
 }
 _USAGE = f"usage: python -m {__spec__.name} STORE {'|'.join(_HANDS)} HOST [NAME [NUMBER]]\n"
 

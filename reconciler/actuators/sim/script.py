@@ -22,8 +22,8 @@ from reconciler.actuators.sim.effects import (
     StoreImage,
     Undefine,
 )
-from reconciler.actuators.sim.things import Box, Domain, Mark, live_of
-from reconciler.errors import ActionFailed, AlreadyExists, NotFound, UnknownImage
+from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
+from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
 from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.specs.desired import ImageUse, Instance, Machine, OnDelete
 from reconciler.state import InstanceState, Power
@@ -60,27 +60,26 @@ def _create(box: Box, instance: Instance) -> Iterator[Effect]:
     mark = Mark(instance.fleet, instance.key, instance.machine, complete=False)
     left = box.domains.get(instance.uuid)
     if left is None:
-        left = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
-    elif left.mark is None or left.mark.complete:
+        if (namesake := box.named(instance.name)) is not None:
+            raise AlreadyExists(box.host, f"another machine is called {namesake.name} (UUID {namesake.uuid})")
+    elif left.mark is None or left.mark.fleet != instance.fleet or left.mark.complete:
         raise AlreadyExists(box.host, f"{left.name} (UUID {left.uuid}) already exists")
     _require_image(box, instance.machine.image)
     _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
-    if instance.uuid not in box.domains:
-        yield Define(left)
-    yield from _halt(left)
+    if left is not None:
+        yield from _halt(left)
     yield from _rebuild(box, left, instance)
 
 
 def _replace(box: Box, domain: Domain, mark: Mark, instance: Instance) -> Iterator[Effect]:
-    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
     _require_image(box, instance.machine.image)
+    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
     yield from _taken_apart(domain, mark)
     yield from _rebuild(box, domain, instance)
 
 
 def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: bool) -> Iterator[Effect]:
     new = instance.machine
-    _refuse_shrinking(box, mark, new)
     if live:
         if _at_rest(new) != _at_rest(mark.applied):
             raise ActionFailed(
@@ -89,35 +88,54 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
         updated = replace(domain, mark=replace(mark, applied=new))
         if updated != domain:
             yield Define(updated)
-        yield from _run(updated)
+        if domain.power is not Power.PAUSED:
+            yield from _run(updated)
         return
+    _refuse_shrinking(box, mark, new)
     if new.image.digests != mark.applied.image.digests:
         raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
     yield from _halt(domain)
     yield from _fit_disks(box, mark, new)
-    yield from _finish(domain, instance)
+    finished = _machine(instance, domain, complete=True)
+    if going := _going(box, mark, keep=_names(new)):
+        # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
+        owned = tuple(disk for disk in mark.applied.disks if mark.volume(disk.name) in going)
+        owning = replace(mark, applied=replace(new, disks=new.disks + owned))
+        yield Define(replace(finished, mark=owning))
+        yield from (DropVolume(volume) for volume in going)
+    yield Define(finished)
+    yield from _run(finished)
 
 
 def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
     yield from _taken_apart(domain, mark)
-    yield from _drop(box, mark, keep=())
+    yield from (DropVolume(volume) for volume in _going(box, mark, keep=()))
     yield Undefine(domain.uuid)
 
 
-def _rebuild(box: Box, domain: Domain, instance: Instance) -> Iterator[Effect]:
+def _rebuild(box: Box, left: Domain | None, instance: Instance) -> Iterator[Effect]:
     """A fresh root and all other disks, then the finished machine, running."""
-    assert domain.mark is not None, f"{domain.name} is not ours"
-    root = domain.mark.volume(_ROOT)
-    if root in box.volumes:
+    new, half = instance.machine, _machine(instance, left, complete=False)
+    assert half.mark is not None, "what we make bears our mark"
+    gone: tuple[VolumeId, ...] = ()
+    if left is not None and left.mark is not None:
+        gone = _going(box, left.mark, keep=tuple(name for name in _names(new) if name != _ROOT))
+        yield from (DropVolume(volume) for volume in gone)
+    yield Define(half)
+    # A root that nobody owns is made anew as well: only data is adopted.
+    root = half.mark.volume(_ROOT)
+    if root in box.volumes and root not in gone and _ROOT in _names(new):
         yield DropVolume(root)
-        box = replace(box, volumes={key: size for key, size in box.volumes.items() if key != root})
-    yield from _fit_disks(box, domain.mark, instance.machine)
-    yield from _finish(domain, instance)
+        gone = (*gone, root)
+    kept = {volume: size for volume, size in box.volumes.items() if volume not in gone}
+    yield from _fit_disks(replace(box, volumes=kept), half.mark, new)
+    finished = _machine(instance, left, complete=True)
+    yield Define(finished)
+    yield from _run(finished)
 
 
 def _fit_disks(box: Box, old: Mark, new: Machine) -> Iterator[Effect]:
     """Volumes as ``new`` wants them; one that is there already is adopted, and grown if need be."""
-    yield from _drop(box, old, keep=tuple(disk.name for disk in new.disks))
     for disk in new.disks:
         volume = old.volume(disk.name)
         if volume not in box.volumes:
@@ -126,12 +144,19 @@ def _fit_disks(box: Box, old: Mark, new: Machine) -> Iterator[Effect]:
             yield GrowVolume(volume, disk.size_mib)
 
 
-def _drop(box: Box, old: Mark, *, keep: tuple[str, ...]) -> Iterator[Effect]:
+def _going(box: Box, old: Mark, *, keep: tuple[str, ...]) -> tuple[VolumeId, ...]:
     """Volumes that nothing wants and that were not to be retained when they were last applied."""
-    for disk in old.applied.disks:
-        goes = disk.name == _ROOT or disk.on_delete is OnDelete.DELETE
-        if goes and disk.name not in keep and old.volume(disk.name) in box.volumes:
-            yield DropVolume(old.volume(disk.name))
+    return tuple(
+        old.volume(disk.name)
+        for disk in old.applied.disks
+        if (disk.name == _ROOT or disk.on_delete is OnDelete.DELETE)
+        and disk.name not in keep
+        and old.volume(disk.name) in box.volumes
+    )
+
+
+def _names(machine: Machine) -> tuple[str, ...]:
+    return tuple(disk.name for disk in machine.disks)
 
 
 def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
@@ -140,11 +165,11 @@ def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
     yield from _halt(domain)
 
 
-def _finish(domain: Domain, instance: Instance) -> Iterator[Effect]:
-    mark = Mark(instance.fleet, instance.key, instance.machine, complete=True)
-    finished = Domain(domain.uuid, domain.name, live_of(instance.machine), mark)
-    yield Define(finished)
-    yield from _run(finished)
+def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:
+    """The machine that is asked for, switched off, where ``old`` was."""
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete)
+    made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
+    return made if old is None else replace(made, why=old.why, autostart=old.autostart)
 
 
 def _run(domain: Domain) -> Iterator[Effect]:
@@ -162,7 +187,7 @@ def _halt(domain: Domain) -> Iterator[Effect]:
 def _ours(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, Mark]:
     domain = box.domain(before.uuid)
     if domain.mark is None or domain.mark.fleet != fleet:
-        raise NotFound(box.host, f"{domain.name} does not belong to fleet {fleet}; it is left alone")
+        raise AlreadyExists(box.host, f"{domain.name} does not belong to fleet {fleet}; it is left alone")
     return domain, domain.mark
 
 

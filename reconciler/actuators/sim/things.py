@@ -35,7 +35,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A machine as the hypervisor has it. ``mark`` is None where it is not ours to touch."""
+    """A machine as the hypervisor has it. ``mark`` is None where it is not ours to touch.
+
+    ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
+    ``configured`` is what somebody defined over a running machine: it shows from the next start on.
+    """
 
     uuid: InstanceUuid
     name: InstanceName
@@ -43,6 +47,9 @@ class Domain:
     mark: Mark | None = None
     power: Power = Power.STOPPED
     booted: bool = False
+    why: str = ""
+    configured: Live | None = None
+    autostart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

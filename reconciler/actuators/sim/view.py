@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
 from reconciler.specs.desired import Resources
 from reconciler.state import HostState, InstanceState, Power, VolumeState
@@ -14,7 +16,7 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         for domain in box.domains.values()
         if domain.mark is not None and domain.mark.fleet == fleet
     ]
-    attached = {VolumeId(fleet, state.key, disk.name) for state in states for disk in state.live.disks}
+    attached = {VolumeId(fleet, state.key, disk.name) for state in states for disk in state.applied.disks}
     volumes = [
         VolumeState(volume.key, volume.disk, None if volume in attached else size)
         for volume, size in sorted(box.volumes.items())
@@ -34,6 +36,9 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
 
 
 def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
+    # What was plugged in by hand is not ours.
+    ours = {disk.name for disk in mark.applied.disks}
+    disks = tuple(disk for disk in domain.live.disks if disk.name in ours)
     return InstanceState(
         host=box.host,
         key=mark.key,
@@ -41,18 +46,10 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         uuid=domain.uuid,
         power=domain.power,
         applied=mark.applied,
-        live=domain.live,
+        live=replace(domain.live, disks=disks),
         complete=mark.complete,
-        detail=_DETAILS.get((domain.power, domain.booted), ""),
+        detail=domain.why,
     )
-
-
-_DETAILS = {
-    (Power.RUNNING, False): "booting",
-    (Power.STOPPED, False): "shut off",
-    (Power.PAUSED, False): "paused (user)",
-    (Power.PAUSED, True): "paused (user)",
-}
 
 
 def _foreign(box: Box, fleet: str) -> Resources:

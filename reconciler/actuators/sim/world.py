@@ -18,6 +18,7 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GrowVolume,
     GuestUp,
+    Pause,
     PowerOff,
     PowerOn,
     Silence,
@@ -61,8 +62,12 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             domain = box.domain(uuid)
             _require(domain.power is Power.RUNNING, box, f"{domain.name} stopped while it booted")
             return _with(box, replace(domain, booted=True))
-        case PowerOff(uuid):
-            return _with(box, replace(box.domain(uuid), power=Power.STOPPED, booted=False))
+        case PowerOff(uuid, why):
+            return _with(box, _powered_off(box.domain(uuid), why))
+        case Pause(uuid, why):
+            domain = box.domain(uuid)
+            _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
+            return _with(box, replace(domain, power=Power.PAUSED, why=why))
         case _:
             assert_never(effect)
 
@@ -96,14 +101,21 @@ def _defined(box: Box, domain: Domain) -> Box:
 def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
     _require(domain.power is Power.STOPPED, box, f"{domain.name} is already {domain.power}")
     if domain.mark is not None:
-        for disk in domain.live.disks:
-            _size(box, domain.mark.volume(disk.name))
+        gone = [disk.name for disk in domain.live.disks if domain.mark.volume(disk.name) not in box.volumes]
+        _require(not gone, box, f"{domain.name} cannot open its disk {', '.join(gone)}")
     running = (each for each in box.domains.values() if each.power is not Power.STOPPED)
     free = room.memory_mib - sum(each.live.memory_mib for each in running)
     if domain.live.memory_mib > free:
         wanted = f"{domain.name} needs {domain.live.memory_mib} MiB of memory"
         raise NoRoom(box.host, f"{wanted} and {free} MiB are free")
-    return _with(box, replace(domain, power=Power.RUNNING, booted=False))
+    return _with(box, replace(domain, power=Power.RUNNING, booted=False, why=""))
+
+
+def _powered_off(domain: Domain, why: str) -> Domain:
+    if domain.power is Power.STOPPED:
+        return domain
+    live = domain.configured or domain.live
+    return replace(domain, live=live, configured=None, power=Power.STOPPED, booted=False, why=why)
 
 
 def _resized(box: Box, volume: VolumeId, size_mib: int, room: Resources) -> Box:
