@@ -32,10 +32,11 @@ def command(*words: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Desk:
-    """A directory of YAML in front of a laboratory."""
+    """A directory of YAML in front of a laboratory. Unless `quiet`, what is typed is printed."""
 
     lab: Laboratory
     path: Path
+    quiet: bool = False
 
     @property
     def history(self) -> Path:
@@ -55,7 +56,10 @@ class Desk:
         words = command(verb, str(self.path), "-o", "json", *options)
         done = self.lab.run(words, check=False, timeout=timeout)
         assert done.stdout, done.stderr
-        print(verb, *options, done.returncode, done.stderr, done.stdout if done.returncode else "", sep="\n")
+        if not self.quiet:
+            print(
+                verb, *options, done.returncode, done.stderr, done.stdout if done.returncode else "", sep="\n"
+            )
         return done.returncode, json.loads(done.stdout)
 
     def start(

@@ -1,0 +1,95 @@
+"""What a controller that died in the middle leaves on a host, and who takes it away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("libvirt")
+
+from reconciler.errors import ActionFailed
+from reconciler.plan import Create, Impact, PutImage, Update
+from reconciler.specs.desired import Disk
+from reconciler.state import InstanceState
+
+from .boot_sector import boot_sector_image
+from .laboratory import Laboratory
+from .libvirt_bench import POOL, STEM, Bench, benches
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return boot_sector_image(tmp_path_factory.mktemp("image") / "boot.qcow2")
+
+
+@pytest.fixture
+def bench(laboratory: Laboratory, image: Path) -> Iterator[Bench]:
+    yield from benches(laboratory, image)
+
+
+def test_an_upload_cut_short_is_swept_by_the_next_and_another_fleets_is_not(bench: Bench) -> None:
+    part = f"{POOL}/.reconciler.image.{'0' * 64}.qcow2.part"
+    left, others = f"{part}.lab.0011.22", f"{part}.lab-2.0011.22"
+    for path in (left, others):
+        bench.box.path(path).write_text("half of it")
+
+    async def scene() -> None:
+        actuator = await bench.open()
+        try:
+            await actuator.perform(PutImage(bench.name, bench.image))
+        finally:
+            await actuator.close()
+
+    asyncio.run(scene())
+    files = bench.files()
+    assert left not in files
+    assert others in files
+    assert len(files) == 2
+
+
+def test_two_uploads_at_once_leave_each_other_alone(bench: Bench) -> None:
+    async def scene() -> None:
+        actuator = await bench.open()
+        try:
+            puts = (actuator.perform(PutImage(bench.name, bench.image)) for _ in range(4))
+            await asyncio.gather(*puts)
+        finally:
+            await actuator.close()
+
+    asyncio.run(scene())
+    assert len(bench.files()) == 1
+
+
+def test_a_disk_that_goes_is_owned_until_it_is_gone(bench: Bench) -> None:
+    db, path = bench.db, f"{STEM}.more.qcow2"
+    with_disk = replace(db, machine=replace(db.machine, disks=(*db.machine.disks, Disk("more", 8))))
+
+    async def scene() -> tuple[InstanceState, InstanceState]:
+        actuator = await bench.open()
+        try:
+            await actuator.perform(PutImage(bench.name, bench.image))
+            await actuator.perform(Create(bench.name, with_disk))
+            (seen,) = (await actuator.observe()).instances
+            bench.box.run(["mount", "--bind", path, path])
+            try:
+                # As if the controller had died there.
+                with pytest.raises(ActionFailed, match="more"):
+                    await actuator.perform(Update(bench.name, seen, db, Impact.RESTART))
+            finally:
+                bench.box.run(["umount", path])
+            (half,) = (await actuator.observe()).instances
+            await actuator.perform(Update(bench.name, half, db, Impact.RESTART))
+            (after,) = (await actuator.observe()).instances
+            return half, after
+        finally:
+            await actuator.close()
+
+    half, after = asyncio.run(scene())
+    assert {disk.name for disk in half.applied.disks} == {"root", "data", "more"}
+    assert {disk.name for disk in half.live.disks} == {"root", "data"}
+    assert after.applied == db.machine
+    assert path not in bench.files()
