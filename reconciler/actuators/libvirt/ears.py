@@ -1,4 +1,4 @@
-"""Hear of what happens on a libvirt host: life cycles of domains, and the end of the connection."""
+"""Hear of what happens on a libvirt host: life cycles and marks of domains, and the end of the connection."""
 
 from __future__ import annotations
 
@@ -34,10 +34,8 @@ class Ears:
         self._event.clear()
 
     def _register(self, connection: libvirt.virConnect) -> None:
-        run_events()
-        connection.domainEventRegisterAny(
-            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda *_: self._heard(), None
-        )
+        for kind in (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE):
+            connection.domainEventRegisterAny(None, kind, lambda *_: self._heard(), None)
         try:
             connection.registerCloseCallback(lambda *_: self._lost(), None)
             connection.setKeepAlive(_KEEPALIVE_S, _KEEPALIVE_COUNT)
@@ -57,14 +55,13 @@ class Ears:
 
 
 @lru_cache(maxsize=1)
-def prepare_events() -> None:
-    """Choose libvirt's own event loop; it must come before the first connection of the process."""
-    libvirt.virEventRegisterDefaultImpl()
-
-
-@lru_cache(maxsize=1)
 def run_events() -> None:
-    """Run libvirt's event loop in a thread of its own, for the rest of the process."""
+    """Run libvirt's own event loop in a thread, for the rest of the process.
+
+    It must come before the first connection. Without the thread, and with the loop only chosen, libvirt
+    would never close the socket of a connection that ended.
+    """
+    libvirt.virEventRegisterDefaultImpl()
     threading.Thread(
         target=_for_ever(libvirt.virEventRunDefaultImpl), name="libvirt-events", daemon=True
     ).start()

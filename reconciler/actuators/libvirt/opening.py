@@ -10,7 +10,7 @@ import libvirt
 
 from reconciler.actuators.hostfiles import HostFiles, LocalFiles, RemoteFiles
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
-from reconciler.actuators.libvirt.ears import Ears, prepare_events
+from reconciler.actuators.libvirt.ears import Ears, run_events
 from reconciler.actuators.libvirt.locking import HostLock, LocalLock, SshLock
 from reconciler.actuators.libvirt.order import Desk, Pace, Platform
 from reconciler.actuators.libvirt.session import Session, Target
@@ -35,7 +35,7 @@ class _Reach:
 async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
     """Open one host and make sure that it answers. Raises HostUnreachable."""
     _be_quiet()
-    prepare_events()
+    run_events()
     reach = _reach(host, access)
     uri = host.connect.uri if reach.dial is None else _RELAYED
     session = Session(Target(host.name, uri, reach.dial, access.read_only))
