@@ -1,0 +1,3 @@
+from tests.simulation.command import main
+import sys
+sys.exit(main(sys.argv[1:]))

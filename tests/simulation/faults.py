@@ -1,0 +1,117 @@
+"""What can go wrong, as plain data: a schedule is a list of these, to be replayed and shrunk."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+HORIZON = 240.0
+"""Virtual seconds in which faults begin."""
+
+WIRE = (
+    "effect:request-reset",
+    "effect:request-hang",
+    "effect:reply-reset",
+    "effect:reply-hang",
+    "effect:late-reset",
+    "effect:late-hang",
+    "effect:twice",
+    "effect:ActionFailed",
+    "effect:NoRoom",
+    "effect:NotFound",
+    "effect:AlreadyExists",
+    "effect:UnknownImage",
+    "effect:Unsupported",
+    "effect:kill-before",
+    "effect:kill-after",
+    "look:reset",
+    "look:hang",
+    "look:stale",
+    "look:partial",
+    "lock:reset",
+    "lock:hang",
+    "lock:kill",
+    "open:refused",
+    "open:hang",
+)
+"""Each is armed at its time and strikes the next such call to its host."""
+
+JOURNAL = ("journal:fails", "journal:torn", "journal:kill-before", "journal:kill-after", "journal:full")
+
+BOXES = (
+    "host:dies",
+    "host:reboots",
+    "host:disk-full",
+    "daemon:dies",
+    "daemon:hangs",
+    "partition:both",
+    "partition:requests",
+    "partition:replies",
+    "events:lost",
+    "events:many",
+)
+
+CONTROLLERS = ("controller:kill", "controller:pause", "controller:apply", "controller:stop")
+
+HUMAN = (
+    "human:stop",
+    "human:start",
+    "human:pause",
+    "human:undefine",
+    "human:rename",
+    "human:edit",
+    "human:foreign",
+    "human:foreign-stop",
+    "human:wall-ahead",
+    "human:wall-back",
+)
+
+EDITS = (
+    "edit:scale",
+    "edit:cpus",
+    "edit:memory",
+    "edit:image",
+    "edit:disk",
+    "edit:no-disk",
+    "edit:remove",
+    "edit:restore",
+    "edit:protect",
+    "edit:cluster",
+    "edit:broken",
+    "edit:empty",
+    "edit:mend",
+)
+
+KINDS = (*WIRE, *JOURNAL, *BOXES, *CONTROLLERS, *HUMAN, *EDITS)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``at`` virtual seconds, ``kind`` happens to host or thing number ``number`` for ``seconds``.
+
+    ``nth`` instead of ``at``: it strikes the effect of that number (from 0), whatever its host.
+    """
+
+    kind: str
+    at: float = 0.0
+    number: int = 0
+    seconds: float = 0.0
+    nth: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def schedule(luck: Random) -> tuple[Fault, ...]:
+    """Some faults, in the order of their times; edits are more frequent, so that there is work to disturb."""
+    families = (WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, HUMAN, EDITS, EDITS)
+    count = luck.randint(2, 12)
+    found = []
+    for _ in range(count):
+        kind = luck.choice(luck.choice(families))
+        # Bursts: much goes wrong shortly after work has begun.
+        at = luck.choice((luck.uniform(0, HORIZON), luck.uniform(0, 40), luck.uniform(0, 10)))
+        seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
+        found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+    return tuple(sorted(found, key=lambda fault: (fault.at, fault.kind, fault.number)))

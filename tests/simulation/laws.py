@@ -1,0 +1,207 @@
+"""The laws: safety at every effect, and what must have become of the fleet in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.actuators.sim.effects import (
+    Define,
+    DropVolume,
+    GuestUp,
+    PowerOff,
+    PowerOn,
+    Undefine,
+)
+from reconciler.actuators.sim.things import Box, Domain, VolumeId
+from reconciler.plan import Action, Create, Destroy, Replace, Update
+from reconciler.specs.desired import Desired, InstanceUuid, OnDelete, Resources
+from reconciler.state import Power
+from tests.simulation.places import Happened, Place, Session
+
+if TYPE_CHECKING:
+    from tests.simulation.controllers import Controller
+
+WINDOW = timedelta(hours=1)
+
+
+@dataclass
+class Laws:
+    """Watches the truth, and writes down what breaks a law."""
+
+    fleet: str
+    places: tuple[Place, ...]
+    broken: list[str] = field(default_factory=list)
+    calm: bool = False
+    mutations: int = 0
+    retained: set[VolumeId] = field(default_factory=set)
+    abandoned: set[VolumeId] = field(default_factory=set)
+    _destroyed: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def breach(self, law: str, what: str) -> None:
+        self.broken.append(f"{asyncio.get_running_loop().time():.3f} {law}: {what}")
+
+    # When an action begins
+
+    def performing(self, controller: Controller, place: Place, action: Action) -> None:
+        self.mutations += 1
+        name = type(action).__name__
+        if self.calm:
+            self.breach("calm", f"{name} on {place.name} although everything was as it should be")
+        shown = controller.shown
+        step = next((step for step in shown.plan.steps if step.action == action), None) if shown else None
+        if shown is None or step is None:
+            self.breach("faithful", f"{name} on {place.name} is not in the plan that was shown")
+            return
+        if step.id not in controller.journal.open:
+            self.breach("journal", f"{step.id} has no intent in the journal")
+        if isinstance(action, Destroy):
+            self._destroying(controller, action)
+        if isinstance(action, Create):
+            self._creating(action)
+        if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
+            self.breach("mercy", f"{step.id} takes what is protected")
+
+    def _creating(self, action: Create) -> None:
+        """Nothing is made while it is, or may be, elsewhere."""
+
+    def _destroying(self, controller: Controller, action: Destroy) -> None:
+        shown, name = controller.shown, action.before.name
+        assert shown is not None
+        if not controller.loads:
+            self.breach("mercy", f"{name} is destroyed on the word of files that do not load")
+        if not shown.desired.services:
+            self.breach("mercy", f"{name} is destroyed on the word of an empty directory")
+        if action.before.uuid in {each.uuid for each in shown.desired.instances}:
+            self.breach("mercy", f"{name} is destroyed although it is declared")
+        if silent := [unknown.host for unknown in shown.observed.unknown]:
+            self.breach("mercy", f"{name} is destroyed while it may be on {silent}")
+        now = controller.now()
+        budget = shown.desired.fleet.deletes
+        self._destroyed.append((now, name))
+        spent = sum(now - WINDOW < at <= now for at, _ in self._destroyed)
+        existing = sum(len(host.instances) for host in shown.observed.hosts) + spent
+        if spent > max(budget.max, existing * budget.percent // 100):
+            self.breach("mercy", f"{spent} deletions within an hour")
+
+    def _protected(self, place: Place, uuid: InstanceUuid) -> bool:
+        domain = place.box.domains.get(uuid)
+        return domain is not None and domain.mark is not None and domain.mark.applied.protect
+
+    # When an effect has happened
+
+    def happened(self, event: Happened) -> None:
+        self._never_twice()
+        if event.session is not None and event.place.owner is not event.session:
+            self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
+        if event.session is not None or event.late:
+            self._mercy(event)
+            self._room(event)
+        if isinstance(event.effect, Undefine) and event.session is None and not event.late:
+            # A human who forgets a machine leaves its disks to nobody, or to its successor.
+            self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
+        self._retain(event.place.box)
+
+    def _never_twice(self) -> None:
+        running: dict[InstanceUuid, str] = {}
+        for place in self.places:
+            if not place.up:
+                continue
+            for domain in place.box.domains.values():
+                if domain.mark is None or domain.power is Power.STOPPED:
+                    continue
+                if domain.uuid in running:
+                    self.breach("never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}")
+                running[domain.uuid] = place.name
+
+    def _mercy(self, event: Happened) -> None:
+        match event.effect:
+            case Define(domain=Domain(uuid=uuid)) | Undefine(uuid=uuid) | PowerOn(uuid=uuid) | PowerOff(uuid=uuid):
+                before = event.before.domains.get(uuid)
+                if before is not None and (before.mark is None or before.mark.fleet != self.fleet):
+                    self.breach("mercy", f"{event.effect} on the foreign {before.name}")
+            case DropVolume(volume=volume):
+                if volume.fleet != self.fleet:
+                    self.breach("mercy", f"the foreign {volume} was deleted")
+                elif volume in self.retained:
+                    self.breach("mercy", f"{volume} was to be retained, and is deleted")
+            case _:
+                pass
+
+    def _retain(self, box: Box) -> None:
+        for domain in box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == self.fleet:
+                for disk in domain.mark.applied.disks:
+                    if disk.name != "root":
+                        volume = domain.mark.volume(disk.name)
+                        keep = disk.on_delete is OnDelete.RETAIN
+                        (self.retained.add if keep else self.retained.discard)(volume)
+
+    def _room(self, event: Happened) -> None:
+        if not isinstance(event.effect, Define | PowerOn):
+            return
+        limit = event.place.room
+        before, now = used(event.before, self.fleet), used(event.place.box, self.fleet)
+        for name in ("cpus", "memory_mib"):
+            has = getattr(now, name)
+            if has > getattr(limit, name) and has > getattr(before, name):
+                self.breach("room", f"{event.place.name} gives out {has} of {getattr(limit, name)} {name}")
+
+
+def _has(event: Happened, volume: VolumeId) -> bool:
+    assert isinstance(event.effect, Undefine)
+    mark = event.before.domains[event.effect.uuid].mark
+    return mark is not None and (mark.fleet, mark.key) == (volume.fleet, volume.key)
+
+
+def used(box: Box, fleet: str) -> Resources:
+    """What our own machines were given of a host."""
+    marks = [domain.mark for domain in box.domains.values() if domain.mark is not None]
+    return Resources.total(mark.applied.resources for mark in marks if mark.fleet == fleet)
+
+
+# In the end
+
+
+def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
+    """Instances that are not as they should be, by name, and why."""
+    wrong: dict[str, str] = {}
+    wanted = {each.uuid: each for each in desired.instances}
+    found: dict[InstanceUuid, list[Domain]] = {}
+    for place in places:
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
+                found.setdefault(domain.uuid, []).append(domain)
+    for uuid, instance in wanted.items():
+        domains = found.pop(uuid, [])
+        if len(domains) != 1:
+            wrong[instance.name] = f"is on {len(domains)} hosts"
+            continue
+        (domain,) = domains
+        assert domain.mark is not None
+        if domain.power is not Power.RUNNING:
+            wrong[instance.name] = f"is {domain.power}"
+        elif not domain.mark.complete or domain.mark.applied != instance.machine:
+            wrong[instance.name] = "is not what was asked for"
+        elif (domain.live.cpus, domain.live.memory_mib) != (instance.machine.cpus, instance.machine.memory_mib):
+            wrong[instance.name] = "was changed behind our back"
+    for domains in found.values():
+        wrong[domains[0].name] = "is not declared"
+    return wrong
+
+
+def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
+    """Volumes that no machine has and nobody asked to retain, and machines without a volume of theirs."""
+    for place in places:
+        attached: set[VolumeId] = set()
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == fleet:
+                attached |= {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
+        for volume in place.box.volumes:
+            if volume.fleet == fleet and volume not in attached and volume not in retained:
+                yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
+        for volume in sorted(attached - set(place.box.volumes)):
+            yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"
