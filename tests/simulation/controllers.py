@@ -101,6 +101,7 @@ class Controller:
     interruption: Interruption = field(init=False)
     shown: Round | None = None
     loads: bool = False
+    rounds: int = 0
     wires: list[Wire] = field(default_factory=list)
     over: bool = False
 
@@ -175,6 +176,7 @@ class Controller:
 
     async def load(self) -> Desired:
         self.loads = False
+        self.rounds += 1
         desired = await self.scene.directory.load()
         self.loads = True
         return desired

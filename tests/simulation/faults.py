@@ -6,9 +6,6 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
-HORIZON = 240.0
-"""Virtual seconds in which faults begin."""
-
 WIRE = (
     "effect:request-reset",
     "effect:request-hang",
@@ -104,14 +101,17 @@ class Fault:
 
 
 def schedule(luck: Random) -> tuple[Fault, ...]:
-    """Some faults, in the order of their times; edits are more frequent, so that there is work to disturb."""
-    families = (WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, HUMAN, EDITS, EDITS)
-    count = luck.randint(2, 12)
+    """A few scenes, each mostly some work and what disturbs it, in the order of their times."""
+    disturbances = (WIRE, WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, HUMAN, EDITS)
     found = []
-    for _ in range(count):
-        kind = luck.choice(luck.choice(families))
-        # Bursts: much goes wrong shortly after work has begun.
-        at = luck.choice((luck.uniform(0, HORIZON), luck.uniform(0, 40), luck.uniform(0, 10)))
-        seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
-        found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+    begin = 0.0
+    for scene in range(luck.randint(1, 4)):
+        if scene or luck.random() < 0.3:
+            found.append(Fault(luck.choice(EDITS), round(begin, 3), luck.randrange(1000)))
+        for _ in range(luck.randint(0, 4)):
+            kind = luck.choice(luck.choice(disturbances))
+            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 20)))
+            seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
+            found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+        begin += luck.choice((luck.uniform(1, 20), luck.uniform(20, 120), luck.uniform(100, 500)))
     return tuple(sorted(found, key=lambda fault: (fault.at, fault.kind, fault.number)))

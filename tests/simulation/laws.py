@@ -197,11 +197,14 @@ def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> I
     """Volumes that no machine has and nobody asked to retain, and machines without a volume of theirs."""
     for place in places:
         attached: set[VolumeId] = set()
+        needed: set[VolumeId] = set()
         for domain in place.box.domains.values():
             if domain.mark is not None and domain.mark.fleet == fleet:
-                attached |= {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
+                disks = {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
+                attached |= disks
+                needed |= disks if domain.mark.complete else set()
         for volume in place.box.volumes:
             if volume.fleet == fleet and volume not in attached and volume not in retained:
                 yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
-        for volume in sorted(attached - set(place.box.volumes)):
+        for volume in sorted(needed - set(place.box.volumes)):
             yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"

@@ -89,6 +89,7 @@ class _Simulation:
         self.effects = 0
         self.end: tuple[str, ...] = ()
         self._armed: list[Fault] = [fault for fault in scenario.faults if fault.nth is not None]
+        self._happenings = 2 * len(scenario.faults)
         self._wall = timedelta()
         self._restart = 5.0
         self._controllers: list[Controller] = []
@@ -249,6 +250,9 @@ class _Simulation:
         self.laws.calm = True
         await self._until(self._time() + DAY)
         self.laws.calm = False
+        rounds, reasons = sum(each.rounds for each in self._controllers), self._happenings
+        if rounds > 60 + 3 * reasons + 3 * self._time() / self.scenario.resync:
+            self.laws.breach("busy", f"{rounds} rounds, and {reasons} reasons for one")
         for orphan in orphans(self.laws.fleet, self.places, self.laws.retained | self.laws.abandoned):
             self.laws.breach("orphans", orphan)
         self.end = tuple(
@@ -260,6 +264,7 @@ class _Simulation:
     # Small things
 
     def _happened(self, event: Happened) -> None:
+        self._happenings += 1
         who = "late" if event.late else event.session.who if event.session else "world"
         self._note(f"{event.place.name} {who} {_told(event)}")
         self.laws.happened(event)

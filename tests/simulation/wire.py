@@ -24,6 +24,8 @@ from reconciler.state import HostState
 from tests.simulation.places import STALEST, Place, Session
 
 LATENCY = 0.004
+OPENING = 10.0
+"""Seconds that an actuator gives a connection that it opens again."""
 _T = TypeVar("_T")
 
 
@@ -147,9 +149,13 @@ class Wire:
                 raise HostUnreachable(self.host, "the connection was closed")
             if self.session is not None and not self.session.given_up:
                 return self.session
-            await self._struck(self.fates.strike("open", self.place))
-            while not self.place.hears:
-                await self.place.moved()
+            try:
+                async with asyncio.timeout(OPENING):
+                    await self._struck(self.fates.strike("open", self.place))
+                    while not self.place.hears:
+                        await self.place.moved()
+            except TimeoutError:
+                raise HostUnreachable(self.host, "connecting took too long") from None
             self._refuse_if_down()
             self.place.flush()
             self.session = Session(self.who)
