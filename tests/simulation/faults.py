@@ -66,12 +66,18 @@ HUMAN = (
 
 EDITS = (
     "edit:scale",
+    "edit:scale",
     "edit:cpus",
     "edit:memory",
     "edit:image",
+    "edit:image",
+    "edit:disk",
     "edit:disk",
     "edit:no-disk",
+    "edit:no-disk",
     "edit:remove",
+    "edit:remove",
+    "edit:restore",
     "edit:restore",
     "edit:protect",
     "edit:cluster",
@@ -87,7 +93,7 @@ KINDS = (*WIRE, *JOURNAL, *BOXES, *CONTROLLERS, *HUMAN, *EDITS)
 class Fault:
     """``at`` virtual seconds, ``kind`` happens to host or thing number ``number`` for ``seconds``.
 
-    ``nth`` instead of ``at``: it strikes the effect of that number (from 0), whatever its host.
+    ``nth`` instead of ``at``: it strikes that call of its family (from 0), whatever the host.
     """
 
     kind: str
@@ -101,16 +107,18 @@ class Fault:
 
 
 def schedule(luck: Random) -> tuple[Fault, ...]:
-    """A few scenes, each mostly some work and what disturbs it, in the order of their times."""
-    disturbances = (WIRE, WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, HUMAN, EDITS)
+    """A few scenes, each some work and what disturbs it, in the order of their times."""
+    disturbances = (WIRE, WIRE, WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, CONTROLLERS, HUMAN)
     found = []
-    begin = 0.0
-    for scene in range(luck.randint(1, 4)):
-        if scene or luck.random() < 0.3:
-            found.append(Fault(luck.choice(EDITS), round(begin, 3), luck.randrange(1000)))
+    # Either the first creation is disturbed, or a fleet that was in order.
+    begin = luck.choice((0.0, 60.0, 60.0))
+    for _ in range(luck.randint(1, 4)):
+        for _ in range(luck.choice((0, 1, 1, 1, 2, 2)) if begin else 0):
+            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 12)))
+            found.append(Fault(luck.choice(EDITS), round(at, 3), luck.randrange(1000)))
         for _ in range(luck.randint(0, 4)):
             kind = luck.choice(luck.choice(disturbances))
-            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 20)))
+            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 15)))
             seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
             found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
         begin += luck.choice((luck.uniform(1, 20), luck.uniform(20, 120), luck.uniform(100, 500)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,12 +34,14 @@ class Laws:
 
     fleet: str
     places: tuple[Place, ...]
+    now: Callable[[], datetime]
     broken: list[str] = field(default_factory=list)
     calm: bool = False
     mutations: int = 0
     retained: set[VolumeId] = field(default_factory=set)
     abandoned: set[VolumeId] = field(default_factory=set)
-    _destroyed: list[tuple[datetime, str]] = field(default_factory=list)
+    _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
+    _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
         self.broken.append(f"{asyncio.get_running_loop().time():.3f} {law}: {what}")
@@ -60,13 +62,8 @@ class Laws:
             self.breach("journal", f"{step.id} has no intent in the journal")
         if isinstance(action, Destroy):
             self._destroying(controller, action)
-        if isinstance(action, Create):
-            self._creating(action)
         if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
             self.breach("mercy", f"{step.id} takes what is protected")
-
-    def _creating(self, action: Create) -> None:
-        """Nothing is made while it is, or may be, elsewhere."""
 
     def _destroying(self, controller: Controller, action: Destroy) -> None:
         shown, name = controller.shown, action.before.name
@@ -79,13 +76,21 @@ class Laws:
             self.breach("mercy", f"{name} is destroyed although it is declared")
         if silent := [unknown.host for unknown in shown.observed.unknown]:
             self.breach("mercy", f"{name} is destroyed while it may be on {silent}")
-        now = controller.now()
         budget = shown.desired.fleet.deletes
-        self._destroyed.append((now, name))
-        spent = sum(now - WINDOW < at <= now for at, _ in self._destroyed)
-        existing = sum(len(host.instances) for host in shown.observed.hosts) + spent
-        if spent > max(budget.max, existing * budget.percent // 100):
-            self.breach("mercy", f"{spent} deletions within an hour")
+        existing = sum(len(host.instances) for host in shown.observed.hosts) + self.destroyed()
+        self._allowed[action.before.uuid] = max(budget.max, existing * budget.percent // 100)
+
+    def destroyed(self) -> int:
+        """How many instances have lost anything to a destruction within the last hour, by the wall clock."""
+        now = self.now()
+        return len({uuid for at, uuid in self._destroyed if now - WINDOW < at <= now})
+
+    def _budget(self, event: Happened) -> None:
+        if isinstance(event.action, Destroy) and isinstance(event.effect, DropVolume | Undefine):
+            uuid = event.action.before.uuid
+            self._destroyed.append((self.now(), uuid))
+            if (count := self.destroyed()) > self._allowed[uuid]:
+                self.breach("mercy", f"{count} deletions within an hour, {self._allowed[uuid]} are allowed")
 
     def _protected(self, place: Place, uuid: InstanceUuid) -> bool:
         domain = place.box.domains.get(uuid)
@@ -97,10 +102,11 @@ class Laws:
         self._never_twice()
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
-        if event.session is not None or event.late:
+        if event.action is not None:
+            self._budget(event)
             self._mercy(event)
             self._room(event)
-        if isinstance(event.effect, Undefine) and event.session is None and not event.late:
+        if isinstance(event.effect, Undefine) and event.action is None:
             # A human who forgets a machine leaves its disks to nobody, or to its successor.
             self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
         self._retain(event.place.box)

@@ -116,7 +116,7 @@ def by_hand(place: Place, *effects: Effect) -> None:
     """What a human does with virsh; what libvirt refuses has not happened."""
     with contextlib.suppress(ActionFailed):
         for effect in effects:
-            place.change(effect, None)
+            place.change(effect)
 
 
 def _stop(place: Place, domain: Domain) -> None:

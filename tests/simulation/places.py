@@ -13,6 +13,7 @@ from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, NoRoom
+from reconciler.plan import Action
 from reconciler.specs.desired import Host, Resources
 from tests.simulation.timing import later
 
@@ -40,18 +41,26 @@ class Late:
 
     due: float
     effect: Effect
-    room: Resources
+    action: Action
 
 
 @dataclass(frozen=True)
 class Happened:
-    """One effect, as the laws are told of it. ``session`` is None for a human's or the world's hand."""
+    """One effect, as the laws are told of it.
+
+    ``action`` is what it is part of, None for a human's or the world's hand; ``session`` is None for
+    those, and where the connection is gone by now: the effect is late.
+    """
 
     place: Place
     before: Box
     effect: Effect
     session: Session | None
-    late: bool = False
+    action: Action | None
+
+    @property
+    def late(self) -> bool:
+        return self.action is not None and self.session is None
 
 
 @dataclass(eq=False)
@@ -107,16 +116,16 @@ class Place:
 
     # Effects
 
-    def change(self, effect: Effect, session: Session | None, *, late: bool = False) -> None:
+    def change(self, effect: Effect, session: Session | None = None, action: Action | None = None) -> None:
         """Let one effect happen. Raises what ``after`` raises."""
-        if self.disk_full and isinstance(effect, AddVolume | GrowVolume | StoreImage) and session:
+        if self.disk_full and isinstance(effect, AddVolume | GrowVolume | StoreImage):
             raise NoRoom(self.name, "no space left on device")
         before = self.box
-        self.box = after(before, effect, self.room if session or late else EVERYTHING)
+        self.box = after(before, effect, self.room if action else EVERYTHING)
         now = asyncio.get_running_loop().time()
         self._history = [(time, box) for time, box in self._history if time > now - 2 * STALEST]
         self._history.append((now, before))
-        self.told(Happened(self, before, effect, session, late))
+        self.told(Happened(self, before, effect, session, action))
         if not self.deaf:
             self.version += 1
         self.wake()
@@ -125,8 +134,8 @@ class Place:
         """The host as it was then."""
         return next((box for until, box in self._history if until > time), self.box)
 
-    def postpone(self, effect: Effect, room: Resources, delay: float) -> None:
-        late = Late(asyncio.get_running_loop().time() + delay, effect, room)
+    def postpone(self, effect: Effect, action: Action, delay: float) -> None:
+        late = Late(asyncio.get_running_loop().time() + delay, effect, action)
         self._late.append(late)
         later(delay, self._arrive, late)
 
@@ -140,7 +149,7 @@ class Place:
             self._late.remove(late)
             if self.up:
                 with contextlib.suppress(ActionFailed):
-                    self.change(late.effect, None, late=True)
+                    self.change(late.effect, None, late.action)
 
     # Sessions
 

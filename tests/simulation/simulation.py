@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -54,7 +56,8 @@ class Result:
     scenario: Scenario
     broken: tuple[str, ...]
     trace: tuple[str, ...]
-    effects: int
+    calls: Mapping[str, int]
+    """How many of each family there were."""
     end: tuple[str, ...] = ()
 
     @property
@@ -77,7 +80,7 @@ def simulate(scenario: Scenario) -> Result:
         scenario,
         tuple(simulation.laws.broken),
         tuple(simulation.trace),
-        simulation.effects,
+        dict(simulation.calls),
         simulation.end,
     )
 
@@ -86,7 +89,7 @@ class _Simulation:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.trace: list[str] = []
-        self.effects = 0
+        self.calls: Counter[str] = Counter()
         self.end: tuple[str, ...] = ()
         self._armed: list[Fault] = [fault for fault in scenario.faults if fault.nth is not None]
         self._happenings = 2 * len(scenario.faults)
@@ -95,7 +98,7 @@ class _Simulation:
         self._controllers: list[Controller] = []
         fleet = scenario.files.fleet
         self.places = tuple(Place(host, self._happened) for host in fleet.hosts)
-        self.laws = Laws(fleet.name, self.places)
+        self.laws = Laws(fleet.name, self.places, self._now)
         self.directory = Directory(scenario.files)
         self.disk = Disk()
         self.scene = Scene(
@@ -105,7 +108,7 @@ class _Simulation:
             self.disk,
             strike=self._strike,
             delay=lambda place: 0.5 + 7 * (len(self.trace) % 5),
-            now=lambda: EPOCH + timedelta(seconds=self._time()) + self._wall,
+            now=self._now,
             note=self._note,
             died=lambda _: later(self._restart, self._keep_watching),
             crashed=lambda who, error: self.laws.breach("crash", f"{who.name}: {error!r}"),
@@ -143,13 +146,13 @@ class _Simulation:
             _OTHERS[fault.kind](self, place, fault)
 
     def _strike(self, call: str, place: Place | None) -> str:
-        if call == "effect":
-            self.effects += 1
+        number = self.calls[call]
+        self.calls[call] += 1
         for fault in self._armed:
             family, _, what = fault.kind.partition(":")
             if family != call:
                 continue
-            if fault.nth is not None and fault.nth != self.effects - 1:
+            if fault.nth is not None and fault.nth != number:
                 continue
             if fault.nth is None and place and self.places[fault.number % len(self.places)] is not place:
                 continue
@@ -274,6 +277,9 @@ class _Simulation:
 
     async def _until(self, time: float) -> None:
         await asyncio.sleep(max(0.0, time - self._time()))
+
+    def _now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._time()) + self._wall
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()

@@ -111,7 +111,7 @@ class Wire:
         self.fates.performing(self, action)
 
         async def act(session: Session) -> None:
-            call = Call(self, session)
+            call = Call(self, session, action)
             await self._sim(call).perform(action)
             await call.replied()
 
@@ -209,6 +209,7 @@ class Call:
 
     wire: Wire
     session: Session
+    action: Action | None = None
     fate: str = ""
     hangs: bool = False
 
@@ -254,13 +255,14 @@ class CallTruth:
 
     def change(self, effect: Effect, room: Resources) -> None:
         call, place = self.call, self.call.wire.place
+        assert call.action is not None
         fate, call.fate = call.fate, ""
         if kind := getattr(errors, fate, None):
             raise kind(place.name, "as the schedule has it")
         if fate.startswith("late"):
-            place.postpone(effect, room, call.wire.fates.delay(place))
+            place.postpone(effect, call.action, call.wire.fates.delay(place))
         else:
-            place.change(effect, call.session)
+            place.change(effect, call.session, call.action)
             if fate == "twice":
                 self._again(effect)
         if fate.endswith("-reset"):
@@ -271,7 +273,7 @@ class CallTruth:
 
     def _again(self, effect: Effect) -> None:
         try:
-            self.call.wire.place.change(effect, self.call.session)
+            self.call.wire.place.change(effect, self.call.session, self.call.action)
         except ActionFailed:
             return
 
