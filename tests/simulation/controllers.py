@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from reconciler.actuators.port import Access, Actuator
+from reconciler.engine import backoff
 from reconciler.engine.cycle import Cycle, Round, Wish
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
@@ -20,9 +21,10 @@ from reconciler.engine.patience import Patience
 from reconciler.engine.run import Conditions
 from reconciler.engine.ticks import Ticks
 from reconciler.errors import InvalidInput, ReconcilerError
-from reconciler.plan import Action, Step
-from reconciler.report import Report, StepReport
-from reconciler.specs.desired import Desired, Host, ImagePart, Instance
+from reconciler.plan import Action, Step, StepId
+from reconciler.report import Done, Failed, Report, StepReport, Unresolved
+from reconciler.specs.desired import Desired, Host, HostName, ImagePart, Instance
+from reconciler.state import HostState
 from tests.simulation.laws import Laws
 from tests.simulation.memory import Disk, MemoryJournal
 from tests.simulation.places import Place
@@ -102,6 +104,13 @@ class Controller:
     shown: Round | None = None
     loads: bool = False
     rounds: int = 0
+    done: set[StepId] = field(default_factory=set)
+    """Steps of the plan that is carried out, as far as they were reported done."""
+    resting: dict[StepId, float] = field(default_factory=dict)
+    """Until when what failed is to be left alone, at the least."""
+    locked: dict[HostName, float] = field(default_factory=dict)
+    looked: dict[tuple[HostName, int], float] = field(default_factory=dict)
+    _looks: list[HostState] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     over: bool = False
 
@@ -198,6 +207,16 @@ class Controller:
     def performing(self, wire: Wire, action: Action) -> None:
         self.scene.laws.performing(self, wire.place, action)
 
+    def has_looked(self, state: HostState) -> None:
+        self._looks.append(state)  # kept, so that no other look gets its identity
+        self.looked[state.host, id(state)] = asyncio.get_running_loop().time()
+
+    def has_locked(self, host: HostName) -> None:
+        self.locked[host] = asyncio.get_running_loop().time()
+
+    def has_unlocked(self, host: HostName) -> None:
+        self.locked.pop(host, None)
+
     # What it tells
 
     def loaded(self, desired: Desired) -> None:
@@ -208,6 +227,10 @@ class Controller:
 
     def planned(self, current: Round) -> None:
         self.shown = current
+        self.done.clear()
+        kept = {id(state) for state in current.observed.hosts}
+        self._looks = [state for state in self._looks if id(state) in kept]
+        self.looked = {key: time for key, time in self.looked.items() if key[1] in kept}
         steps = " ".join(step.id for step in current.plan.steps)
         blocked = " ".join(f"{entry.instance}({entry.kind})" for entry in current.plan.blocked)
         unknown = " ".join(each.host for each in current.observed.unknown)
@@ -223,4 +246,11 @@ class Controller:
         self.scene.note(f"{self.name} begins {step.id}")
 
     def ended(self, report: StepReport) -> None:
+        if isinstance(report.outcome, Done):
+            self.done.add(report.step.id)
+        if isinstance(report.outcome, Failed | Unresolved) and self.name.startswith("watch"):
+            rest = backoff.FIRST_S * (1 - backoff.JITTER)
+            self.resting[report.step.id] = asyncio.get_running_loop().time() + rest
+        if self.alive:
+            self.scene.laws.ended(self, report)
         self.scene.note(f"{self.name} ended {report.step.id}: {report.outcome}")

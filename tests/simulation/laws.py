@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING
 from reconciler.actuators.sim.effects import (
     Define,
     DropVolume,
-    GuestUp,
     PowerOff,
     PowerOn,
     Undefine,
 )
+from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
-from reconciler.plan import Action, Create, Destroy, Replace, Update
+from reconciler.actuators.sim.view import view
+from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
+from reconciler.planner import confirmed
+from reconciler.report import Done, StepReport
 from reconciler.specs.desired import Desired, InstanceUuid, OnDelete, Resources
-from reconciler.state import Power
-from tests.simulation.places import Happened, Place, Session
+from reconciler.state import Observed, Power
+from tests.simulation.places import STALEST, Happened, Place
 
 if TYPE_CHECKING:
     from tests.simulation.controllers import Controller
 
 WINDOW = timedelta(hours=1)
+BLINK = STALEST + 1.0
+"""Seconds between a look, as stale as it may be, and what is done upon it."""
 
 
 @dataclass
@@ -37,33 +42,71 @@ class Laws:
     now: Callable[[], datetime]
     broken: list[str] = field(default_factory=list)
     calm: bool = False
-    mutations: int = 0
     retained: set[VolumeId] = field(default_factory=set)
     abandoned: set[VolumeId] = field(default_factory=set)
+    _paused: dict[InstanceUuid, float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
-        self.broken.append(f"{asyncio.get_running_loop().time():.3f} {law}: {what}")
+        self.broken.append(f"{_time():.3f} {law}: {what}")
 
     # When an action begins
 
     def performing(self, controller: Controller, place: Place, action: Action) -> None:
-        self.mutations += 1
-        name = type(action).__name__
+        name = f"{type(action).__name__} on {place.name}"
         if self.calm:
-            self.breach("calm", f"{name} on {place.name} although everything was as it should be")
+            self.breach("calm", f"{name} although everything was as it should be")
         shown = controller.shown
         step = next((step for step in shown.plan.steps if step.action == action), None) if shown else None
         if shown is None or step is None:
-            self.breach("faithful", f"{name} on {place.name} is not in the plan that was shown")
+            self.breach("faithful", f"{name} is not in the plan that was shown")
             return
-        if step.id not in controller.journal.open:
-            self.breach("journal", f"{step.id} has no intent in the journal")
+        self._faithful(controller, step)
+        if isinstance(action, Create):
+            self._creating(shown.observed, action)
         if isinstance(action, Destroy):
             self._destroying(controller, action)
         if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
             self.breach("mercy", f"{step.id} takes what is protected")
+        if isinstance(action, Destroy | Replace | Update | Stop):
+            since = self._paused.get(action.before.uuid)
+            if since is not None and since < _time() - BLINK:
+                self.breach("mercy", f"{step.id} is done to what was paused since {since:.1f}")
+
+    def _faithful(self, controller: Controller, step: Step) -> None:
+        """It comes in its turn, is written down, and its plan comes from looks under the lock."""
+        if step.id not in controller.journal.open:
+            self.breach("journal", f"{step.id} has no intent in the journal")
+        if early := [need for need in step.needs if need not in controller.done]:
+            self.breach("faithful", f"{step.id} is begun, and needs {early}")
+        if step.id in controller.resting and controller.resting[step.id] > _time():
+            self.breach("patience", f"{step.id} is begun again at once after it failed")
+        assert controller.shown is not None
+        for state in controller.shown.observed.hosts:
+            locked, looked = controller.locked.get(state.host), controller.looked[state.host, id(state)]
+            if locked is None or looked < locked:
+                self.breach("faithful", f"{step.id} relies on a look at {state.host} without its lock")
+
+    def _creating(self, observed: Observed, action: Create) -> None:
+        """Nothing is made while it is, or may be, elsewhere."""
+        uuid = action.instance.uuid
+        if uuid in observed.by_uuid:
+            if [state.host for state in observed.by_uuid[uuid]] != [action.host]:
+                self.breach("never twice", f"{action.instance.name} is made on {action.host} and seen elsewhere")
+        elif observed.unknown:
+            self.breach("never twice", f"{action.instance.name} is made while it may be on {observed.unknown}")
+
+    def ended(self, controller: Controller, report: StepReport) -> None:
+        """A step has its outcome: one that is done was seen done lately."""
+        step = report.step
+        if not isinstance(report.outcome, Done):
+            return
+        place = next(place for place in self.places if place.host.name == step.host)
+        seen = (place.box, *place.boxes_since(_time() - BLINK))
+        capacity = place.host.capacity or PHYSICAL
+        if not any(confirmed(step, view(box, self.fleet, capacity)) for box in seen):
+            self.breach("honest", f"{controller.name} calls {step.id} done, and it is not")
 
     def _destroying(self, controller: Controller, action: Destroy) -> None:
         shown, name = controller.shown, action.before.name
@@ -100,6 +143,7 @@ class Laws:
 
     def happened(self, event: Happened) -> None:
         self._never_twice()
+        self._pauses(event.place.box)
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
         if event.action is not None:
@@ -122,6 +166,13 @@ class Laws:
                 if domain.uuid in running:
                     self.breach("never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}")
                 running[domain.uuid] = place.name
+
+    def _pauses(self, box: Box) -> None:
+        for uuid, domain in box.domains.items():
+            if domain.power is not Power.PAUSED:
+                self._paused.pop(uuid, None)
+            else:
+                self._paused.setdefault(uuid, _time())
 
     def _mercy(self, event: Happened) -> None:
         match event.effect:
@@ -214,3 +265,7 @@ def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> I
                 yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
         for volume in sorted(needed - set(place.box.volumes)):
             yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

@@ -134,6 +134,10 @@ class Place:
         """The host as it was then."""
         return next((box for until, box in self._history if until > time), self.box)
 
+    def boxes_since(self, time: float) -> list[Box]:
+        """The host as it was at any time since then."""
+        return [box for until, box in self._history if until > time]
+
     def postpone(self, effect: Effect, action: Action, delay: float) -> None:
         late = Late(asyncio.get_running_loop().time() + delay, effect, action)
         self._late.append(late)

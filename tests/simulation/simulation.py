@@ -256,6 +256,13 @@ class _Simulation:
         rounds, reasons = sum(each.rounds for each in self._controllers), self._happenings
         if rounds > 60 + 3 * reasons + 3 * self._time() / self.scenario.resync:
             self.laws.breach("busy", f"{rounds} rounds, and {reasons} reasons for one")
+        for place in self.places:
+            if place.owner is not None:
+                self.laws.breach("lock", f"{place.owner.who} holds {place.name} and does nothing")
+        last = max((run.started for run in self.disk.runs.values()), default=EPOCH)
+        for entry in self.disk.entries.values():
+            if not entry.outcome and entry.begun < last:
+                self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
         for orphan in orphans(self.laws.fleet, self.places, self.laws.retained | self.laws.abandoned):
             self.laws.breach("orphans", orphan)
         self.end = tuple(

@@ -48,6 +48,18 @@ class Fates(Protocol):
         """An action is about to begin."""
         ...
 
+    def has_looked(self, state: HostState) -> None:
+        """A look has been taken, now."""
+        ...
+
+    def has_locked(self, host: HostName) -> None:
+        """The lock is held, from now on."""
+        ...
+
+    def has_unlocked(self, host: HostName) -> None:
+        """It was let go."""
+        ...
+
 
 class Wire:
     """One controller's connection to one host, opened again after it was cut."""
@@ -75,11 +87,12 @@ class Wire:
             await asyncio.sleep(LATENCY)
             await self.heard(session)
             sim = self._sim(Call(self, session))
-            if fate == "stale":
-                return self._view(self.place.seen_at(max(self._newest, _now() - STALEST)))
             state = await sim.observe()
+            if fate == "stale":
+                state = self._view(self.place.seen_at(max(self._newest, _now() - STALEST)))
             if fate == "partial" and self.place.owner is not session and state.instances:
                 state = replace(state, instances=state.instances[1:])
+            self.fates.has_looked(state)
             return state
 
         return await self._call(look)
@@ -93,6 +106,7 @@ class Wire:
             self.place.flush()
             await self._sim(Call(self, session)).lock(holder)
             self._newest = _now()
+            self.fates.has_locked(self.host)
             if fate == "kill":
                 self.fates.kill()
                 await forever()
@@ -100,6 +114,8 @@ class Wire:
         await self._call(take)
 
     async def unlock(self) -> None:
+        self.fates.has_unlocked(self.host)
+
         async def let_go(session: Session) -> None:
             if self.place.owner is session:
                 self.place.owner = None

@@ -21,6 +21,9 @@ from reconciler.specs.desired import (
 )
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
+# What hosts have: whole CPUs, GiB of memory, GiB of disk.
+_ROOMY = ((6, 8, 12), (6, 8, 12), (80, 160))
+_TIGHT = ((2, 3, 4), (3, 4, 6), (20, 40))
 _IMAGES = ("one", "two", "three")
 
 
@@ -148,10 +151,11 @@ def files_of(luck: Random) -> Files:
     """A small fleet and a service of three to eight instances."""
     names = [f"h{number}" for number in range(1, luck.randint(2, 4) + 1)]
     two_clusters = luck.random() < 0.3
+    cpus, memory, disk = luck.choice((_ROOMY, _ROOMY, _ROOMY, _TIGHT))
     hosts = [
         host(
             name,
-            Resources(luck.choice((6, 8, 12)), luck.choice((6, 8, 12)) * GIB, luck.choice((80, 160)) * GIB),
+            Resources(luck.choice(cpus), luck.choice(memory) * GIB, luck.choice(disk) * GIB),
             cluster="green" if two_clusters and number == 0 else "blue",
         )
         for number, name in enumerate(names)
