@@ -39,14 +39,16 @@ def guarded(plan: Plan, desired: Desired, observed: Observed, allowance: Allowan
 
 
 def _possibly_elsewhere(destroys: list[Step], desired: Desired, observed: Observed) -> dict[StepId, str]:
-    """Destructions in a cluster of which a host is silent: what is seen may not be all there is."""
-    cluster = {host.name: host.cluster for host in desired.fleet.hosts}
-    silent = {cluster[unknown.host]: unknown.host for unknown in observed.unknown if unknown.host in cluster}
-    return {
-        step.id: f"{silent[cluster[step.host]]} did not answer: nothing is deleted while it may be there too"
-        for step in destroys
-        if cluster.get(step.host) in silent
-    }
+    """Destructions while a host is silent: what is seen of the machine may not be all there is.
+
+    Its cluster does not matter: it may have been declared in another one before.
+    """
+    declared = {host.name for host in desired.fleet.hosts}
+    silent = next((unknown.host for unknown in observed.unknown if unknown.host in declared), None)
+    if silent is None:
+        return {}
+    why = f"{silent} did not answer: nothing is deleted while it may be there too"
+    return {step.id: why for step in destroys}
 
 
 def _budget(desired: Desired, observed: Observed, allowance: Allowance) -> int:

@@ -35,6 +35,7 @@ class Hosts:
         self._tried: dict[HostName, float] = {}
         self._looks: dict[HostName, FreshLook] = {}
         self._listening: dict[HostName, asyncio.Task[None]] = {}
+        self._unlocked: dict[HostName, str] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -54,27 +55,32 @@ class Hosts:
     async def lock(self, holder: str) -> None:
         """Become the only writer on every host that answers. Raises LockHeld, and then holds none.
 
-        A host that does not answer is not locked, and nothing is done on it either.
+        A host that does not answer is not locked. Until ``unlock`` it counts as unknown, even if it
+        answers later: another writer may be at work there, and what is not there yet may be soon.
         """
 
-        async def one(host: Host) -> LockHeld | None:
+        async def one(host: Host) -> HostError | None:
             try:
                 actuator = await self._opened(host)
                 async with asyncio.timeout(self._patience.connect):
                     await actuator.lock(holder)
-            except LockHeld as error:
+            except HostError as error:
                 return error
-            except (HostError, TimeoutError):
-                return None
+            except TimeoutError:
+                return DeadlineExceeded(host.name, "locking", after=self._patience.connect)
             return None
 
-        held = [error for error in (await self._of_all(one)).values() if error is not None]
+        outcomes = await self._of_all(one)
+        held = [error for error in outcomes.values() if isinstance(error, LockHeld)]
         if held:
             await self.unlock()
             raise min(held, key=lambda error: error.host)
+        silent = {host.name: HostError(host.name, _SLOW) for host in self._hosts}
+        self._unlocked = {name: error.message for name, error in {**silent, **outcomes}.items() if error}
 
     async def unlock(self) -> None:
         """Let others write."""
+        self._unlocked = {}
 
         async def one(actuator: Actuator) -> None:
             with contextlib.suppress(HostError, TimeoutError):
@@ -88,6 +94,8 @@ class Hosts:
         """Look at every host; those that do not answer are listed as unknown, with the reason."""
 
         async def one(host: Host) -> HostState | HostUnknown:
+            if host.name in self._unlocked:
+                return HostUnknown(host.name, f"it could not be locked: {self._unlocked[host.name]}")
             try:
                 return await observe(await self._opened(host), deadline=self._patience.observe)
             except HostError as error:
@@ -118,16 +126,20 @@ class Hosts:
         """Have ``tick`` called when something may have changed on any host that is open now.
 
         May be repeated: a host is listened to once. One that falls silent ticks, and is listened to
-        again when this is called after it was opened again.
+        again when this is called again. One that cannot be listened to at all does not tick: the round
+        that followed would try again at once, and so on without end.
         """
+        clock = asyncio.get_running_loop().time
 
         async def ear(actuator: Actuator) -> None:
+            since = clock()
             try:
                 while True:
                     await actuator.changed()
                     tick()
             except HostError:
-                tick()
+                if clock() - since >= self._patience.again:
+                    tick()
 
         for name, task in self._opening.items():
             listening = self._listening.get(name)

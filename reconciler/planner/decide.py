@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from reconciler.plan import Blocked, BlockKind, Create, Destroy, Refusal, Replace, Update
 from reconciler.planner.groups import Group, group_of
@@ -16,7 +15,7 @@ from reconciler.planner.placement.ledger import Ledger, demand, growth
 from reconciler.planner.placement.rules import shortage
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
-from reconciler.specs.desired import Desired, HostName, Instance
+from reconciler.specs.desired import Desired, Instance
 from reconciler.state import Observed, Unknown
 
 
@@ -49,13 +48,10 @@ def judge(desired: Desired, observed: Observed) -> tuple[Judged, ...]:
 
 
 def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
-    @cache
-    def admissible(cluster: str | None) -> frozenset[HostName]:
-        hosts = desired.fleet.hosts
-        return frozenset(host.name for host in hosts if cluster in (None, host.cluster))
-
+    # Its cluster says where it may go, not where it is: it may have been declared in another one before.
+    everywhere = frozenset(host.name for host in desired.fleet.hosts)
     for instance in desired.instances:
-        sighting = observed.sighting(instance.uuid, could_be_on=admissible(instance.placement.cluster))
+        sighting = observed.sighting(instance.uuid, could_be_on=everywhere)
         silent = sighting.hosts if isinstance(sighting, Unknown) else ()
         reasons = tuple(unknown for unknown in observed.unknown if silent and unknown.host in silent)
         yield Case(instance.name, instance, sighting, reasons)

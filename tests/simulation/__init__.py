@@ -1,0 +1,1 @@
+"""The whole engine over a simulated fleet, in virtual time, with seeded faults."""

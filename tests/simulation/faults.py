@@ -1,0 +1,125 @@
+"""What can go wrong, as plain data: a schedule is a list of these, to be replayed and shrunk."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+WIRE = (
+    "effect:request-reset",
+    "effect:request-hang",
+    "effect:reply-reset",
+    "effect:reply-hang",
+    "effect:late-reset",
+    "effect:late-hang",
+    "effect:twice",
+    "effect:ActionFailed",
+    "effect:NoRoom",
+    "effect:NotFound",
+    "effect:AlreadyExists",
+    "effect:UnknownImage",
+    "effect:Unsupported",
+    "effect:kill-before",
+    "effect:kill-after",
+    "look:reset",
+    "look:hang",
+    "look:stale",
+    "look:partial",
+    "lock:reset",
+    "lock:hang",
+    "lock:kill",
+    "open:refused",
+    "open:hang",
+)
+"""Each is armed at its time and strikes the next such call to its host."""
+
+JOURNAL = ("journal:fails", "journal:torn", "journal:kill-before", "journal:kill-after", "journal:full")
+
+BOXES = (
+    "host:dies",
+    "host:reboots",
+    "host:disk-full",
+    "daemon:dies",
+    "daemon:hangs",
+    "partition:both",
+    "partition:requests",
+    "partition:replies",
+    "events:lost",
+    "events:many",
+)
+
+CONTROLLERS = ("controller:kill", "controller:pause", "controller:apply", "controller:stop")
+
+HUMAN = (
+    "human:stop",
+    "human:start",
+    "human:pause",
+    "human:undefine",
+    "human:rename",
+    "human:edit",
+    "human:foreign",
+    "human:foreign-stop",
+    "human:wall-ahead",
+    "human:wall-back",
+)
+
+EDITS = (
+    "edit:scale",
+    "edit:scale",
+    "edit:cpus",
+    "edit:memory",
+    "edit:image",
+    "edit:image",
+    "edit:disk",
+    "edit:disk",
+    "edit:no-disk",
+    "edit:no-disk",
+    "edit:remove",
+    "edit:remove",
+    "edit:restore",
+    "edit:restore",
+    "edit:protect",
+    "edit:cluster",
+    "edit:broken",
+    "edit:empty",
+    "edit:mend",
+)
+
+KINDS = (*WIRE, *JOURNAL, *BOXES, *CONTROLLERS, *HUMAN, *EDITS)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``at`` virtual seconds, ``kind`` happens to host or thing number ``number`` for ``seconds``.
+
+    ``nth`` instead of ``at``: it strikes that call of its family (from 0), whatever the host.
+    """
+
+    kind: str
+    at: float = 0.0
+    number: int = 0
+    seconds: float = 0.0
+    nth: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def schedule(luck: Random) -> tuple[Fault, ...]:
+    """A few scenes, each some work and what disturbs it, in the order of their times."""
+    disturbances = (WIRE, WIRE, WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, CONTROLLERS, HUMAN)
+    found = []
+    # Either the first creation is disturbed, or a fleet that was in order.
+    begin = luck.choice((0.0, 60.0, 60.0))
+    for _ in range(luck.randint(1, 4)):
+        for _ in range(luck.choice((0, 1, 1, 1, 2, 2)) if begin else 0):
+            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 12)))
+            found.append(Fault(luck.choice(EDITS), round(at, 3), luck.randrange(1000)))
+        for _ in range(luck.randint(0, 4)):
+            kind = luck.choice(luck.choice(disturbances))
+            at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 15)))
+            seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
+            found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+        begin += luck.choice((luck.uniform(1, 20), luck.uniform(20, 120), luck.uniform(100, 500)))
+    return tuple(sorted(found, key=lambda fault: (fault.at, fault.kind, fault.number)))

@@ -1,0 +1,271 @@
+"""The laws: safety at every effect, and what must have become of the fleet in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.actuators.sim.effects import (
+    Define,
+    DropVolume,
+    PowerOff,
+    PowerOn,
+    Undefine,
+)
+from reconciler.actuators.sim.host import PHYSICAL
+from reconciler.actuators.sim.things import Box, Domain, VolumeId
+from reconciler.actuators.sim.view import view
+from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
+from reconciler.planner import confirmed
+from reconciler.report import Done, StepReport
+from reconciler.specs.desired import Desired, InstanceUuid, OnDelete, Resources
+from reconciler.state import Observed, Power
+from tests.simulation.places import STALEST, Happened, Place
+
+if TYPE_CHECKING:
+    from tests.simulation.controllers import Controller
+
+WINDOW = timedelta(hours=1)
+BLINK = STALEST + 1.0
+"""Seconds between a look, as stale as it may be, and what is done upon it."""
+
+
+@dataclass
+class Laws:
+    """Watches the truth, and writes down what breaks a law."""
+
+    fleet: str
+    places: tuple[Place, ...]
+    now: Callable[[], datetime]
+    broken: list[str] = field(default_factory=list)
+    calm: bool = False
+    retained: set[VolumeId] = field(default_factory=set)
+    abandoned: set[VolumeId] = field(default_factory=set)
+    _paused: dict[InstanceUuid, float] = field(default_factory=dict)
+    _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
+    _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
+
+    def breach(self, law: str, what: str) -> None:
+        self.broken.append(f"{_time():.3f} {law}: {what}")
+
+    # When an action begins
+
+    def performing(self, controller: Controller, place: Place, action: Action) -> None:
+        name = f"{type(action).__name__} on {place.name}"
+        if self.calm:
+            self.breach("calm", f"{name} although everything was as it should be")
+        shown = controller.shown
+        step = next((step for step in shown.plan.steps if step.action == action), None) if shown else None
+        if shown is None or step is None:
+            self.breach("faithful", f"{name} is not in the plan that was shown")
+            return
+        self._faithful(controller, step)
+        if isinstance(action, Create):
+            self._creating(shown.observed, action)
+        if isinstance(action, Destroy):
+            self._destroying(controller, action)
+        if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
+            self.breach("mercy", f"{step.id} takes what is protected")
+        if isinstance(action, Destroy | Replace | Update | Stop):
+            since = self._paused.get(action.before.uuid)
+            if since is not None and since < _time() - BLINK:
+                self.breach("mercy", f"{step.id} is done to what was paused since {since:.1f}")
+
+    def _faithful(self, controller: Controller, step: Step) -> None:
+        """It comes in its turn, is written down, and its plan comes from looks under the lock."""
+        if step.id not in controller.journal.open:
+            self.breach("journal", f"{step.id} has no intent in the journal")
+        if early := [need for need in step.needs if need not in controller.done]:
+            self.breach("faithful", f"{step.id} is begun, and needs {early}")
+        if step.id in controller.resting and controller.resting[step.id] > _time():
+            self.breach("patience", f"{step.id} is begun again at once after it failed")
+        assert controller.shown is not None
+        for state in controller.shown.observed.hosts:
+            locked, looked = controller.locked.get(state.host), controller.looked[state.host, id(state)]
+            if locked is None or looked < locked:
+                self.breach("faithful", f"{step.id} relies on a look at {state.host} without its lock")
+
+    def _creating(self, observed: Observed, action: Create) -> None:
+        """Nothing is made while it is, or may be, elsewhere."""
+        uuid = action.instance.uuid
+        if uuid in observed.by_uuid:
+            if [state.host for state in observed.by_uuid[uuid]] != [action.host]:
+                self.breach("never twice", f"{action.instance.name} is made on {action.host} and seen elsewhere")
+        elif observed.unknown:
+            self.breach("never twice", f"{action.instance.name} is made while it may be on {observed.unknown}")
+
+    def ended(self, controller: Controller, report: StepReport) -> None:
+        """A step has its outcome: one that is done was seen done lately."""
+        step = report.step
+        if not isinstance(report.outcome, Done):
+            return
+        place = next(place for place in self.places if place.host.name == step.host)
+        seen = (place.box, *place.boxes_since(_time() - BLINK))
+        capacity = place.host.capacity or PHYSICAL
+        if not any(confirmed(step, view(box, self.fleet, capacity)) for box in seen):
+            self.breach("honest", f"{controller.name} calls {step.id} done, and it is not")
+
+    def _destroying(self, controller: Controller, action: Destroy) -> None:
+        shown, name = controller.shown, action.before.name
+        assert shown is not None
+        if not controller.loads:
+            self.breach("mercy", f"{name} is destroyed on the word of files that do not load")
+        if not shown.desired.services:
+            self.breach("mercy", f"{name} is destroyed on the word of an empty directory")
+        if action.before.uuid in {each.uuid for each in shown.desired.instances}:
+            self.breach("mercy", f"{name} is destroyed although it is declared")
+        if silent := [unknown.host for unknown in shown.observed.unknown]:
+            self.breach("mercy", f"{name} is destroyed while it may be on {silent}")
+        budget = shown.desired.fleet.deletes
+        existing = sum(len(host.instances) for host in shown.observed.hosts) + self.destroyed()
+        self._allowed[action.before.uuid] = max(budget.max, existing * budget.percent // 100)
+
+    def destroyed(self) -> int:
+        """How many instances have lost anything to a destruction within the last hour, by the wall clock."""
+        now = self.now()
+        return len({uuid for at, uuid in self._destroyed if now - WINDOW < at <= now})
+
+    def _budget(self, event: Happened) -> None:
+        if isinstance(event.action, Destroy) and isinstance(event.effect, DropVolume | Undefine):
+            uuid = event.action.before.uuid
+            self._destroyed.append((self.now(), uuid))
+            if (count := self.destroyed()) > self._allowed[uuid]:
+                self.breach("mercy", f"{count} deletions within an hour, {self._allowed[uuid]} are allowed")
+
+    def _protected(self, place: Place, uuid: InstanceUuid) -> bool:
+        domain = place.box.domains.get(uuid)
+        return domain is not None and domain.mark is not None and domain.mark.applied.protect
+
+    # When an effect has happened
+
+    def happened(self, event: Happened) -> None:
+        self._never_twice()
+        self._pauses(event.place.box)
+        if event.session is not None and event.place.owner is not event.session:
+            self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
+        if event.action is not None:
+            self._budget(event)
+            self._mercy(event)
+            self._room(event)
+        if isinstance(event.effect, Undefine) and event.action is None:
+            # A human who forgets a machine leaves its disks to nobody, or to its successor.
+            self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
+        self._retain(event.place.box)
+
+    def _never_twice(self) -> None:
+        running: dict[InstanceUuid, str] = {}
+        for place in self.places:
+            if not place.up:
+                continue
+            for domain in place.box.domains.values():
+                if domain.mark is None or domain.power is Power.STOPPED:
+                    continue
+                if domain.uuid in running:
+                    self.breach("never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}")
+                running[domain.uuid] = place.name
+
+    def _pauses(self, box: Box) -> None:
+        for uuid, domain in box.domains.items():
+            if domain.power is not Power.PAUSED:
+                self._paused.pop(uuid, None)
+            else:
+                self._paused.setdefault(uuid, _time())
+
+    def _mercy(self, event: Happened) -> None:
+        match event.effect:
+            case Define(domain=Domain(uuid=uuid)) | Undefine(uuid=uuid) | PowerOn(uuid=uuid) | PowerOff(uuid=uuid):
+                before = event.before.domains.get(uuid)
+                if before is not None and (before.mark is None or before.mark.fleet != self.fleet):
+                    self.breach("mercy", f"{event.effect} on the foreign {before.name}")
+            case DropVolume(volume=volume):
+                if volume.fleet != self.fleet:
+                    self.breach("mercy", f"the foreign {volume} was deleted")
+                elif volume in self.retained:
+                    self.breach("mercy", f"{volume} was to be retained, and is deleted")
+            case _:
+                pass
+
+    def _retain(self, box: Box) -> None:
+        for domain in box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == self.fleet:
+                for disk in domain.mark.applied.disks:
+                    if disk.name != "root":
+                        volume = domain.mark.volume(disk.name)
+                        keep = disk.on_delete is OnDelete.RETAIN
+                        (self.retained.add if keep else self.retained.discard)(volume)
+
+    def _room(self, event: Happened) -> None:
+        if not isinstance(event.effect, Define | PowerOn):
+            return
+        limit = event.place.room
+        before, now = used(event.before, self.fleet), used(event.place.box, self.fleet)
+        for name in ("cpus", "memory_mib"):
+            has = getattr(now, name)
+            if has > getattr(limit, name) and has > getattr(before, name):
+                self.breach("room", f"{event.place.name} gives out {has} of {getattr(limit, name)} {name}")
+
+
+def _has(event: Happened, volume: VolumeId) -> bool:
+    assert isinstance(event.effect, Undefine)
+    mark = event.before.domains[event.effect.uuid].mark
+    return mark is not None and (mark.fleet, mark.key) == (volume.fleet, volume.key)
+
+
+def used(box: Box, fleet: str) -> Resources:
+    """What our own machines were given of a host."""
+    marks = [domain.mark for domain in box.domains.values() if domain.mark is not None]
+    return Resources.total(mark.applied.resources for mark in marks if mark.fleet == fleet)
+
+
+# In the end
+
+
+def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
+    """Instances that are not as they should be, by name, and why."""
+    wrong: dict[str, str] = {}
+    wanted = {each.uuid: each for each in desired.instances}
+    found: dict[InstanceUuid, list[Domain]] = {}
+    for place in places:
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
+                found.setdefault(domain.uuid, []).append(domain)
+    for uuid, instance in wanted.items():
+        domains = found.pop(uuid, [])
+        if len(domains) != 1:
+            wrong[instance.name] = f"is on {len(domains)} hosts"
+            continue
+        (domain,) = domains
+        assert domain.mark is not None
+        if domain.power is not Power.RUNNING:
+            wrong[instance.name] = f"is {domain.power}"
+        elif not domain.mark.complete or domain.mark.applied != instance.machine:
+            wrong[instance.name] = "is not what was asked for"
+        elif (domain.live.cpus, domain.live.memory_mib) != (instance.machine.cpus, instance.machine.memory_mib):
+            wrong[instance.name] = "was changed behind our back"
+    for domains in found.values():
+        wrong[domains[0].name] = "is not declared"
+    return wrong
+
+
+def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
+    """Volumes that no machine has and nobody asked to retain, and machines without a volume of theirs."""
+    for place in places:
+        attached: set[VolumeId] = set()
+        needed: set[VolumeId] = set()
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == fleet:
+                disks = {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
+                attached |= disks
+                needed |= disks if domain.mark.complete else set()
+        for volume in place.box.volumes:
+            if volume.fleet == fleet and volume not in attached and volume not in retained:
+                yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
+        for volume in sorted(needed - set(place.box.volumes)):
+            yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

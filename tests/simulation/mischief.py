@@ -1,0 +1,184 @@
+"""What the world and its humans do to hosts and machines: one row a kind of fault."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Undefine
+from reconciler.actuators.sim.things import Domain
+from reconciler.errors import ActionFailed
+from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.state import Live, Power
+from tests.simulation.faults import Fault
+from tests.simulation.places import Place
+from tests.simulation.timing import later
+
+GIB = 1024
+_NAMESPACE = UUID("0b6e7f5e-57a3-4d6c-9f60-8a4f6f1e1c55")
+
+
+# Hosts
+
+
+def dies(place: Place, fault: Fault, *, autostart: bool = False) -> None:
+    """Power is lost: nothing runs, nobody is told; after a while it boots."""
+    if not place.up:
+        return
+    running = [domain.uuid for domain in place.box.domains.values() if domain.power is not Power.STOPPED]
+    for uuid in running:
+        by_hand(place, PowerOff(uuid))
+    place.up = False
+    later(max(10.0, fault.seconds), boots, place, running if autostart else [])
+
+
+def reboots(place: Place, fault: Fault) -> None:
+    dies(place, replace(fault, seconds=40.0), autostart=fault.number % 2 == 0)
+
+
+def boots(place: Place, autostart: Sequence[InstanceUuid]) -> None:
+    if place.up:
+        return
+    place.end_all()
+    place.up = True
+    for uuid in autostart:
+        by_hand(place, PowerOn(uuid), GuestUp(uuid))
+    place.wake()
+
+
+def daemon_dies(place: Place, fault: Fault) -> None:
+    place.daemon_up = False
+    place.end_all()
+    later(fault.seconds, setattr_and_wake, place, "daemon_up", True)
+
+
+def _flag(name: str, value: bool) -> Callable[[Place, Fault], None]:
+    def act(place: Place, fault: Fault) -> None:
+        setattr_and_wake(place, name, value)
+        later(fault.seconds, setattr_and_wake, place, name, not value)
+
+    return act
+
+
+def partition(place: Place, fault: Fault) -> None:
+    for name in ("requests", "replies"):
+        _flag(name, False)(place, fault)
+
+
+def many(place: Place, fault: Fault) -> None:
+    """Events that say nothing."""
+    for number in range(fault.number % 20):
+        later(number * 0.05, _event, place)
+
+
+def _event(place: Place) -> None:
+    place.version += 1
+    place.wake()
+
+
+def setattr_and_wake(place: Place, name: str, value: bool) -> None:
+    setattr(place, name, value)
+    place.wake()
+
+
+BOXES: Mapping[str, Callable[[Place, Fault], None]] = {
+    "host:dies": dies,
+    "host:reboots": reboots,
+    "host:disk-full": _flag("disk_full", True),
+    "daemon:dies": daemon_dies,
+    "daemon:hangs": _flag("daemon_hung", True),
+    "partition:both": partition,
+    "partition:requests": _flag("requests", False),
+    "partition:replies": _flag("replies", False),
+    "events:lost": _flag("deaf", True),
+    "events:many": many,
+}
+
+
+def healed(place: Place) -> None:
+    """Nothing is wrong with the host any more."""
+    boots(place, [])
+    place.daemon_up = place.requests = place.replies = True
+    place.daemon_hung = place.disk_full = place.deaf = False
+    place.flush()
+    for domain in tuple(place.box.domains.values()):
+        if domain.power is Power.PAUSED:
+            by_hand(place, PowerOff(domain.uuid))
+    _event(place)
+
+
+# Humans
+
+
+def by_hand(place: Place, *effects: Effect) -> None:
+    """What a human does with virsh; what libvirt refuses has not happened."""
+    with contextlib.suppress(ActionFailed):
+        for effect in effects:
+            place.change(effect)
+
+
+def _stop(place: Place, domain: Domain) -> None:
+    by_hand(place, PowerOff(domain.uuid))
+
+
+def _start(place: Place, domain: Domain) -> None:
+    by_hand(place, PowerOn(domain.uuid), GuestUp(domain.uuid))
+
+
+def _pause(place: Place, domain: Domain) -> None:
+    if domain.power is Power.RUNNING:
+        by_hand(place, Define(replace(domain, power=Power.PAUSED)))
+
+
+def _undefine(place: Place, domain: Domain) -> None:
+    by_hand(place, PowerOff(domain.uuid), Undefine(domain.uuid))
+
+
+def _rename(place: Place, domain: Domain) -> None:
+    """virsh domrename: the same UUID under another name."""
+    if domain.power is Power.STOPPED:
+        by_hand(place, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(f"{domain.name}-old"))))
+
+
+def _edit(place: Place, domain: Domain) -> None:
+    by_hand(place, Define(replace(domain, live=replace(domain.live, cpus=domain.live.cpus + 1))))
+
+
+HANDS: Mapping[str, Callable[[Place, Domain], None]] = {
+    "human:stop": _stop,
+    "human:start": _start,
+    "human:pause": _pause,
+    "human:undefine": _undefine,
+    "human:rename": _rename,
+    "human:edit": _edit,
+}
+
+
+def foreign(place: Place, fault: Fault) -> None:
+    """Somebody else's machine."""
+    name = InstanceName(f"foreign-{fault.number}")
+    uuid = InstanceUuid(str(uuid5(_NAMESPACE, f"{place.name}/{name}")))
+    domain = Domain(uuid, name, Live(1, GIB))
+    by_hand(place, Define(domain), PowerOn(uuid), GuestUp(uuid))
+
+
+def foreign_stop(place: Place, fault: Fault) -> None:
+    for domain in tuple(place.box.domains.values()):
+        if domain.mark is None:
+            by_hand(place, PowerOff(domain.uuid))
+
+
+def by_human(places: Sequence[Place], fault: Fault) -> None:
+    """One human's deed, to one of our machines."""
+    ours = [
+        (place, domain)
+        for place in places
+        if place.up
+        for domain in sorted(place.box.domains.values(), key=lambda each: each.name)
+        if domain.mark is not None
+    ]
+    if ours:
+        place, domain = ours[fault.number % len(ours)]
+        HANDS[fault.kind](place, domain)

@@ -1,0 +1,67 @@
+"""Engines, planners and hosts with one line broken: what the laws must catch.
+
+Nothing of the project is imported here: each mutant is loaded in a process of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One line of ``module`` (part of one is enough, if it is there once), and what it becomes."""
+
+    wrong: str
+    module: str
+    was: str
+    now: str = ""
+
+
+_RUN = "engine.run"
+_HOSTS = "engine.hosts"
+_GUARD = "engine.guard"
+_LOOP = "engine.loop"
+_VERDICTS = "planner.verdicts"
+_SCRIPT = "actuators.sim.script"
+
+MUTANTS = (
+    Mutant("what a call says is believed", _RUN, "if confirmed(step, await self._hosts.look(step.host)):", "if await self._hosts.look(step.host):"),
+    Mutant("an error is taken for a success", _RUN, "return Done() if await self._confirm(step, looks=1) else outcome", "return Done()"),
+    Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, seen)", "reason = None"),
+    Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, seen):", "if True:"),
+    Mutant("no intent is written down", _RUN, "await self._logbook.intend(step)", "pass"),
+    Mutant("an intent that cannot be written down stops nobody", _RUN, 'return StepReport(step, Failed(f"not begun: {error}"), clock() - since)', "pass"),
+    Mutant("no outcome is written down", _RUN, "await self._logbook.settle(report)", "pass"),
+    Mutant("dependants of what failed are not skipped", _RUN, "await asyncio.shield(self._tasks[need])).outcome, Done)", "await asyncio.shield(self._tasks[need])).outcome, object)"),
+    Mutant("a host that could not be locked is believed", _HOSTS, "if host.name in self._unlocked:", "if False:"),
+    Mutant("a host that cannot be heard ticks at once", _HOSTS, "if clock() - since >= self._patience.again:", "if True:"),
+    Mutant("a host that failed once is never tried again", _HOSTS, "- self._tried[host.name] < self._patience.again", "- self._tried[host.name] < 1e9"),
+    Mutant("a look is used for ever", "engine.look", "self._queued = None  # whoever", "pass  # whoever"),
+    Mutant("the window of deletions is a minute", "engine.cycle", "timedelta(hours=1)", "timedelta(minutes=1)"),
+    Mutant("what was deleted before does not count", _GUARD, "existing * limit.percent // 100) - allowance.spent", "existing * limit.percent // 100)"),
+    Mutant("there is no budget", _GUARD, "if asked <= left:", "if True:"),
+    Mutant("an empty directory deletes everything", _GUARD, "if not desired.services:", "if False:"),
+    Mutant("deleted while a host is silent", _GUARD, "hidden = _possibly_elsewhere(destroys, desired, observed)", "hidden: dict[StepId, str] = {}"),
+    Mutant("the last good state deletes", _LOOP, "0 if self._refused else None", "None"),
+    Mutant("what failed does not rest", _LOOP, "0 if self._refused else None, self._backoff.resting(now=self._now()))", "0 if self._refused else None)"),
+    Mutant("what failed rests for ever", "engine.backoff", "for step, rest in self._rests.items() if rest.until > now)", "for step, rest in self._rests.items())"),
+    Mutant("nothing is locked", _LOOP, "await cycle.hosts.lock(str(cycle.author))", "pass"),
+    Mutant("the lock is kept between rounds", _LOOP, "await cycle.hosts.unlock()", "pass"),
+    Mutant("the plan is not made again under the lock", _LOOP, "current = await cycle.plan(wish)\n            self._teller", "self._teller"),
+    Mutant("a round that failed ends the loop", _LOOP, "self._teller.failed(error)", "raise"),
+    Mutant("whose controller died is never resolved", _LOOP, "await cycle.resolve(current)", "pass"),
+    Mutant("a new fleet of files is not loaded", _LOOP, "if desired != self._desired:", "if self._desired is None:"),
+    Mutant("not seen is taken for gone", _VERDICTS, 'Rule("unknown", lambda case: isinstance(case.sighting, Unknown), _unknown),'),
+    Mutant("what is paused or seen twice is taken for gone", _VERDICTS, 'Rule("in doubt", lambda case: isinstance(case.sighting, InDoubt), _in_doubt),'),
+    Mutant("only hosts of its cluster may have it", "planner.decide", "could_be_on=everywhere)", "could_be_on=frozenset(h.name for h in desired.fleet.hosts if instance.placement.cluster in (None, h.cluster)))"),
+    Mutant("protection is forgotten", _VERDICTS, "_is_removed(case) and case.found.applied.protect", "False"),
+    Mutant("a half made machine is started", _VERDICTS, 'Rule("incomplete", lambda case: not case.found.complete, _resume),'),
+    Mutant("room is not looked at", "planner.placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, "),
+    Mutant("stopped machines stay stopped", _VERDICTS, 'Rule("stopped", _is_stopped, _start),'),
+    Mutant("a paused machine is changed", "planner.precondition", "_changed(before, host_state) or _paused(before, host_state)", "_changed(before, host_state)"),
+    Mutant("a host acts without the lock", "actuators.sim.host", "if not self._lock.held:", "if False:"),
+    Mutant("disks that are to be kept are deleted", _SCRIPT, "goes = disk.name == _ROOT or disk.on_delete is OnDelete.DELETE", "goes = True"),
+    Mutant("a destroyed machine leaves its disks", _SCRIPT, "    yield from _drop(box, mark, keep=())\n    yield Undefine", "    yield Undefine"),
+    Mutant("a machine that is rebuilt is not marked", _SCRIPT, "    if mark.complete:\n        yield Define", "    if False:\n        yield Define"),
+)  # fmt: skip

@@ -1,0 +1,177 @@
+"""The truth of each host: what is on it, who may write to it, and what is still on its way there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from reconciler.actuators.sim.effects import AddVolume, Effect, GrowVolume, StoreImage
+from reconciler.actuators.sim.host import PHYSICAL
+from reconciler.actuators.sim.things import Box
+from reconciler.actuators.sim.world import after
+from reconciler.errors import ActionFailed, NoRoom
+from reconciler.plan import Action
+from reconciler.specs.desired import Host, Resources
+from tests.simulation.timing import later
+
+KEEPALIVE = 30.0
+"""Seconds after which a host gives up a session that it hears nothing of."""
+STALEST = 5.0
+"""Seconds by which a look may be older than it says."""
+EVERYTHING = Resources(memory_mib=sys.maxsize, disk_mib=sys.maxsize)
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection, as both ends know it."""
+
+    who: str
+    alive: bool = True
+    """The host still takes it for a connection."""
+    given_up: bool = False
+    """The client does not."""
+
+
+@dataclass(frozen=True)
+class Late:
+    """An effect that is on its way after its client gave up."""
+
+    due: float
+    effect: Effect
+    action: Action
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One effect, as the laws are told of it.
+
+    ``action`` is what it is part of, None for a human's or the world's hand; ``session`` is None for
+    those, and where the connection is gone by now: the effect is late.
+    """
+
+    place: Place
+    before: Box
+    effect: Effect
+    session: Session | None
+    action: Action | None
+
+    @property
+    def late(self) -> bool:
+        return self.action is not None and self.session is None
+
+
+@dataclass(eq=False)
+class Place:
+    """One host."""
+
+    host: Host
+    told: Callable[[Happened], None]
+    box: Box = field(init=False)
+    up: bool = True
+    daemon_up: bool = True
+    daemon_hung: bool = False
+    requests: bool = True
+    replies: bool = True
+    disk_full: bool = False
+    owner: Session | None = None
+    sessions: list[Session] = field(default_factory=list)
+    version: int = 0
+    deaf: bool = False
+    _late: list[Late] = field(default_factory=list)
+    _history: list[tuple[float, Box]] = field(default_factory=list)
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.box = Box(self.host.name)
+
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+    @property
+    def room(self) -> Resources:
+        return replace(self.host, reserve=Resources()).usable(PHYSICAL)
+
+    @property
+    def hears(self) -> bool:
+        """Whether requests reach the daemon and are worked on."""
+        return self.up and self.requests and not self.daemon_hung
+
+    # Waiting
+
+    async def moved(self) -> None:
+        """Return when anything about the host has changed."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    # Effects
+
+    def change(self, effect: Effect, session: Session | None = None, action: Action | None = None) -> None:
+        """Let one effect happen. Raises what ``after`` raises."""
+        if self.disk_full and isinstance(effect, AddVolume | GrowVolume | StoreImage):
+            raise NoRoom(self.name, "no space left on device")
+        before = self.box
+        self.box = after(before, effect, self.room if action else EVERYTHING)
+        now = asyncio.get_running_loop().time()
+        self._history = [(time, box) for time, box in self._history if time > now - 2 * STALEST]
+        self._history.append((now, before))
+        self.told(Happened(self, before, effect, session, action))
+        if not self.deaf:
+            self.version += 1
+        self.wake()
+
+    def seen_at(self, time: float) -> Box:
+        """The host as it was then."""
+        return next((box for until, box in self._history if until > time), self.box)
+
+    def boxes_since(self, time: float) -> list[Box]:
+        """The host as it was at any time since then."""
+        return [box for until, box in self._history if until > time]
+
+    def postpone(self, effect: Effect, action: Action, delay: float) -> None:
+        late = Late(asyncio.get_running_loop().time() + delay, effect, action)
+        self._late.append(late)
+        later(delay, self._arrive, late)
+
+    def flush(self) -> None:
+        """What was asked over old connections is done before a new one is answered."""
+        for late in tuple(self._late):
+            self._arrive(late)
+
+    def _arrive(self, late: Late) -> None:
+        if late in self._late:
+            self._late.remove(late)
+            if self.up:
+                with contextlib.suppress(ActionFailed):
+                    self.change(late.effect, None, late.action)
+
+    # Sessions
+
+    def drop(self, session: Session) -> None:
+        """The host notices that a session has ended: now, or when it has heard nothing for long enough."""
+        if self.up and self.requests:
+            self.end(session)
+        else:
+            later(KEEPALIVE, self.end, session)
+
+    def end(self, session: Session) -> None:
+        session.alive = False
+        if self.owner is session:
+            self.owner = None
+        if session in self.sessions:
+            self.sessions.remove(session)
+        self.wake()
+
+    def end_all(self) -> None:
+        for session in tuple(self.sessions):
+            self.end(session)

@@ -1,0 +1,325 @@
+"""One schedule from its first fault to 24 hours after its last."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from reconciler.engine import backoff
+from reconciler.engine.cycle import decide
+from reconciler.actuators.sim.host import PHYSICAL
+from reconciler.actuators.sim.view import view
+from reconciler.plan import BlockKind
+from reconciler.state import Observed
+from tests.simulation import faults as kinds
+from tests.simulation import mischief
+from tests.simulation.controllers import Controller, Directory, Scene
+from tests.simulation.faults import Fault, schedule
+from tests.simulation.laws import Laws, orphans, unlike
+from tests.simulation.memory import Disk
+from tests.simulation.places import Happened, Place
+from tests.simulation.timing import Stuck, later, run_virtually
+from tests.simulation.wishes import Files, files_of
+
+DAY = 24 * 3600.0
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+WORK = 4000.0
+"""Seconds after which the longest call that hung has been given up: the upload of an image."""
+SETTLED = 1.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All that a run depends on."""
+
+    seed: int
+    files: Files
+    faults: tuple[Fault, ...]
+    resync: float = 600.0
+
+    @staticmethod
+    def of(seed: int) -> Scenario:
+        world = Random(f"world/{seed}")
+        resync = world.choice((3600.0, 3600.0, 3600.0, 3600.0, 3600.0, 1800.0, 1800.0, 600.0))
+        return Scenario(seed, files_of(world), schedule(Random(f"faults/{seed}")), resync)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a run: the laws that were broken, and everything that happened."""
+
+    scenario: Scenario
+    broken: tuple[str, ...]
+    trace: tuple[str, ...]
+    calls: Mapping[str, int]
+    """How many of each family there were."""
+    end: tuple[str, ...] = ()
+
+    @property
+    def law(self) -> str:
+        """Name of the first law that was broken, or nothing."""
+        return self.broken[0].split(" ", 1)[1].split(":")[0] if self.broken else ""
+
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+def simulate(scenario: Scenario) -> Result:
+    """Run one schedule."""
+    simulation = _Simulation(scenario)
+    try:
+        run_virtually(simulation.main())
+    except Stuck as error:
+        simulation.laws.broken.append(f"- stuck: {error}")
+    return Result(
+        scenario,
+        tuple(simulation.laws.broken),
+        tuple(simulation.trace),
+        dict(simulation.calls),
+        simulation.end,
+    )
+
+
+class _Simulation:
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.trace: list[str] = []
+        self.calls: Counter[str] = Counter()
+        self.end: tuple[str, ...] = ()
+        self._armed: list[Fault] = [fault for fault in scenario.faults if fault.nth is not None]
+        self._happenings = 2 * len(scenario.faults)
+        self._wall = timedelta()
+        self._restart = 5.0
+        self._controllers: list[Controller] = []
+        fleet = scenario.files.fleet
+        self.places = tuple(Place(host, self._happened) for host in fleet.hosts)
+        self.laws = Laws(fleet.name, self.places, self._now)
+        self.directory = Directory(scenario.files)
+        self.disk = Disk()
+        self.scene = Scene(
+            {place.name: place for place in self.places},
+            self.laws,
+            self.directory,
+            self.disk,
+            strike=self._strike,
+            delay=lambda place: 0.5 + 7 * (len(self.trace) % 5),
+            now=self._now,
+            note=self._note,
+            died=lambda _: later(self._restart, self._keep_watching),
+            crashed=lambda who, error: self.laws.breach("crash", f"{who.name}: {error!r}"),
+        )
+
+    async def main(self) -> None:
+        self._keep_watching()
+        for fault in self.scenario.faults:
+            if fault.nth is None:
+                await self._until(fault.at)
+                self._note(f"fault {fault.kind} {fault.number} {fault.seconds}")
+                self._inflict(fault)
+        last = max((fault.at + fault.seconds for fault in self.scenario.faults), default=0.0)
+        await self._until(max(last, 60.0))
+        self._heal()
+        await self._converge()
+        await self._rest()
+        for controller in self._controllers:
+            await controller.process.bury()
+
+    # Faults
+
+    def _inflict(self, fault: Fault) -> None:
+        place = self.places[fault.number % len(self.places)]
+        family, _, what = fault.kind.partition(":")
+        if fault.kind in kinds.WIRE or (family == "journal" and what != "full"):
+            self._armed.append(fault)
+        elif fault.kind in mischief.BOXES:
+            mischief.BOXES[fault.kind](place, fault)
+        elif fault.kind in mischief.HANDS:
+            mischief.by_human(self.places, fault)
+        elif family == "edit":
+            self.directory.files = self.directory.files.edited(what, fault.number)
+        else:
+            _OTHERS[fault.kind](self, place, fault)
+
+    def _strike(self, call: str, place: Place | None) -> str:
+        number = self.calls[call]
+        self.calls[call] += 1
+        for fault in self._armed:
+            family, _, what = fault.kind.partition(":")
+            if family != call:
+                continue
+            if fault.nth is not None and fault.nth != number:
+                continue
+            if fault.nth is None and place and self.places[fault.number % len(self.places)] is not place:
+                continue
+            self._armed.remove(fault)
+            self._restart = min(60.0, max(1.0, fault.seconds))
+            return what
+        return ""
+
+    def journal_full(self, _: Place, fault: Fault) -> None:
+        self.disk.full = True
+        later(fault.seconds, setattr, self.disk, "full", False)
+
+    def kill(self, _: Place, fault: Fault) -> None:
+        self._restart = min(60.0, fault.seconds)
+        if living := self._living():
+            living[fault.number % len(living)].kill()
+
+    def pause(self, _: Place, fault: Fault) -> None:
+        if living := self._living():
+            controller = living[fault.number % len(living)]
+            controller.process.pause()
+            # A host hears nothing of it for a while, and gives it up.
+            for wire in controller.wires:
+                if wire.session is not None and fault.seconds > 20:
+                    later(20.0, wire.place.end, wire.session)
+            later(fault.seconds, controller.process.resume)
+
+    def apply(self, _: Place, fault: Fault) -> None:
+        name = f"apply{len(self._controllers)}"
+        controller = Controller(name, self.scene, Random(fault.number))
+        self._controllers.append(controller)
+        controller.apply()
+
+    def stop(self, _: Place, fault: Fault) -> None:
+        self._restart = min(60.0, fault.seconds)
+        for controller in self._living():
+            controller.interruption.ask()
+            if fault.number % 2:
+                later(1.0, controller.interruption.ask)
+        later(self._restart, self._keep_watching)
+
+    def wall(self, _: Place, fault: Fault) -> None:
+        sign = 1 if fault.kind.endswith("ahead") else -1
+        self._wall += sign * timedelta(seconds=fault.seconds * 20)
+
+    def _heal(self) -> None:
+        self._note("everything is well again")
+        self._armed.clear()
+        self.disk.full = False
+        for controller in self._controllers:
+            controller.process.resume()
+        for place in self.places:
+            mischief.healed(place)
+        self.directory.files = self.directory.files.mended()
+        self._keep_watching()
+
+    # Controllers
+
+    def _living(self) -> list[Controller]:
+        return [controller for controller in self._controllers if controller.alive]
+
+    def _keep_watching(self) -> None:
+        if any(controller.name.startswith("watch") for controller in self._living()):
+            if any(controller.interruption.asked for controller in self._living()):
+                later(5.0, self._keep_watching)
+            return
+        name = f"watch{len(self._controllers)}"
+        luck = Random(f"luck/{self.scenario.seed}/{name}")
+        controller = Controller(name, self.scene, luck, self.scenario.resync)
+        self._controllers.append(controller)
+        controller.watch()
+
+    # The end
+
+    async def _converge(self) -> None:
+        """Three rounds and the longest rest, and what a round takes."""
+        rest = backoff.LONGEST_S * (1 + backoff.JITTER)
+        healed = self._time()
+        await self._until(healed + 3 * self.scenario.resync + rest + WORK)
+        if unlike(self.directory.files.desired(), self.places):
+            # What the budget of the hour does not allow is done in the next.
+            await self._until(self._time() + 3600.0 + 2 * self.scenario.resync)
+        held = self._held()
+        for name, why in unlike(self.directory.files.desired(), self.places).items():
+            if name not in held or held[name] not in _EXCUSES:
+                self.laws.breach("converge", f"{name} {why} ({held.get(name, 'and nothing holds it')})")
+
+    def _held(self) -> dict[str, BlockKind]:
+        """What the planner says about the truth."""
+        desired = self.directory.files.desired()
+        fleet = desired.fleet.name
+        states = tuple(view(place.box, fleet, place.host.capacity or PHYSICAL) for place in self.places)
+        current = decide(desired, Observed(fleet, states))
+        return {str(blocked.instance): blocked.kind for blocked in current.plan.blocked}
+
+    async def _rest(self) -> None:
+        """Nothing is left to do, and for a day nothing is done."""
+        self.laws.calm = True
+        await self._until(self._time() + DAY)
+        self.laws.calm = False
+        rounds, reasons = sum(each.rounds for each in self._controllers), self._happenings
+        if rounds > 60 + 3 * reasons + 3 * self._time() / self.scenario.resync:
+            self.laws.breach("busy", f"{rounds} rounds, and {reasons} reasons for one")
+        for place in self.places:
+            if place.owner is not None:
+                self.laws.breach("lock", f"{place.owner.who} holds {place.name} and does nothing")
+        last = max((run.started for run in self.disk.runs.values()), default=EPOCH)
+        for entry in self.disk.entries.values():
+            if not entry.outcome and entry.begun < last:
+                self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
+        for orphan in orphans(self.laws.fleet, self.places, self.laws.retained | self.laws.abandoned):
+            self.laws.breach("orphans", orphan)
+        self.end = tuple(
+            f"{place.name} {domain.name} {domain.power} {domain.live}"
+            for place in self.places
+            for domain in sorted(place.box.domains.values(), key=lambda each: each.name)
+        )
+
+    # Small things
+
+    def _happened(self, event: Happened) -> None:
+        self._happenings += 1
+        who = "late" if event.late else event.session.who if event.session else "world"
+        self._note(f"{event.place.name} {who} {_told(event)}")
+        self.laws.happened(event)
+
+    def _note(self, line: str) -> None:
+        self.trace.append(f"{self._time():.3f} {line}")
+
+    async def _until(self, time: float) -> None:
+        await asyncio.sleep(max(0.0, time - self._time()))
+
+    def _now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._time()) + self._wall
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+_EXCUSES = frozenset({BlockKind.NO_PLACE, BlockKind.GUARD, BlockKind.INVALID})
+
+_OTHERS = {
+    "journal:full": _Simulation.journal_full,
+    "controller:kill": _Simulation.kill,
+    "controller:pause": _Simulation.pause,
+    "controller:apply": _Simulation.apply,
+    "controller:stop": _Simulation.stop,
+    "human:foreign": lambda _, place, fault: mischief.foreign(place, fault),
+    "human:foreign-stop": lambda _, place, fault: mischief.foreign_stop(place, fault),
+    "human:wall-ahead": _Simulation.wall,
+    "human:wall-back": _Simulation.wall,
+}
+
+
+def _told(event: Happened) -> str:
+    effect = event.effect
+    name = type(effect).__name__
+    for attribute in ("domain", "uuid", "volume", "sha256"):
+        if hasattr(effect, attribute):
+            thing = getattr(effect, attribute)
+            box = event.before if name == "Undefine" else event.place.box
+            domain = box.domains.get(thing) if attribute == "uuid" else thing
+            if attribute == "volume":
+                return f"{name} {thing.key.name}/{thing.disk}"
+            if attribute == "sha256":
+                return f"{name} {thing[:8]}"
+            mark = domain.mark if domain is not None else None
+            half = "" if mark is None or mark.complete else " (half made)"
+            return f"{name} {domain.name if domain else thing}{half}"
+    return name

@@ -1,0 +1,329 @@
+"""What lies between a controller and a host: every call passes through here, and faults strike here.
+
+The actuator behind the wire is the real simulated host, one for each call, so that the steps that
+are carried out at one time do not share their faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol, TypeVar
+
+from reconciler import errors
+from reconciler.actuators.port import Access
+from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
+from reconciler.actuators.sim.things import Box
+from reconciler.actuators.sim.view import view
+from reconciler.errors import ActionFailed, HostUnreachable, LockHeld
+from reconciler.plan import Action
+from reconciler.specs.desired import HostName, Resources
+from reconciler.state import HostState
+from tests.simulation.places import STALEST, Place, Session
+
+LATENCY = 0.004
+OPENING = 10.0
+"""Seconds that an actuator gives a connection that it opens again."""
+_T = TypeVar("_T")
+
+
+class Fates(Protocol):
+    """Who decides what strikes, and is told what is done."""
+
+    def strike(self, call: str, place: Place) -> str:
+        """What strikes this call: the rest of a fault's kind, or nothing."""
+        ...
+
+    def delay(self, place: Place) -> float:
+        """Seconds by which a late effect is late."""
+        ...
+
+    def kill(self) -> None:
+        """Kill the controller at this end of the wire."""
+        ...
+
+    def performing(self, wire: Wire, action: Action) -> None:
+        """An action is about to begin."""
+        ...
+
+    def has_looked(self, state: HostState) -> None:
+        """A look has been taken, now."""
+        ...
+
+    def has_locked(self, host: HostName) -> None:
+        """The lock is held, from now on."""
+        ...
+
+    def has_unlocked(self, host: HostName) -> None:
+        """It was let go."""
+        ...
+
+
+class Wire:
+    """One controller's connection to one host, opened again after it was cut."""
+
+    def __init__(self, place: Place, access: Access, fates: Fates, who: str) -> None:
+        self.place = place
+        self.access = access
+        self.fates = fates
+        self.session: Session | None = None
+        self.who = who
+        self._linking = asyncio.Lock()
+        self._closed = False
+        self._newest = 0.0
+
+    @property
+    def host(self) -> HostName:
+        return self.place.host.name
+
+    # The port
+
+    async def observe(self) -> HostState:
+        async def look(session: Session) -> HostState:
+            fate = self.fates.strike("look", self.place)
+            await self._struck(fate)
+            await asyncio.sleep(LATENCY)
+            await self.heard(session)
+            sim = self._sim(Call(self, session))
+            state = await sim.observe()
+            if fate == "stale":
+                state = self._view(self.place.seen_at(max(self._newest, _now() - STALEST)))
+            if fate == "partial" and self.place.owner is not session and state.instances:
+                state = replace(state, instances=state.instances[1:])
+            self.fates.has_looked(state)
+            return state
+
+        return await self._call(look)
+
+    async def lock(self, holder: str) -> None:
+        async def take(session: Session) -> None:
+            fate = self.fates.strike("lock", self.place)
+            await self._struck(fate)
+            await asyncio.sleep(LATENCY)
+            await self.heard(session)
+            self.place.flush()
+            await self._sim(Call(self, session)).lock(holder)
+            self._newest = _now()
+            self.fates.has_locked(self.host)
+            if fate == "kill":
+                self.fates.kill()
+                await forever()
+
+        await self._call(take)
+
+    async def unlock(self) -> None:
+        self.fates.has_unlocked(self.host)
+
+        async def let_go(session: Session) -> None:
+            if self.place.owner is session:
+                self.place.owner = None
+
+        if self.session is not None and self.session.alive:
+            await self._call(let_go)
+
+    async def perform(self, action: Action) -> None:
+        self.fates.performing(self, action)
+
+        async def act(session: Session) -> None:
+            call = Call(self, session, action)
+            await self._sim(call).perform(action)
+            await call.replied()
+
+        await self._call(act)
+
+    async def changed(self) -> None:
+        async def listen(session: Session) -> None:
+            before = self.place.version
+            while self.place.version == before:
+                await self.place.moved()
+                await self.heard(session)
+
+        await self._call(listen)
+
+    async def close(self) -> None:
+        self._closed = True
+        self.give_up(self.session)
+
+    # Connections
+
+    async def _call(self, body: Callable[[Session], Awaitable[_T]]) -> _T:
+        session = await self.linked()
+        try:
+            await self.heard(session)
+            result = await body(session)
+            await self.replied(session)
+            return result
+        except (asyncio.CancelledError, HostUnreachable):
+            self.give_up(session)
+            raise
+
+    async def linked(self) -> Session:
+        async with self._linking:
+            if self._closed:
+                raise HostUnreachable(self.host, "the connection was closed")
+            if self.session is not None and not self.session.given_up:
+                return self.session
+            try:
+                async with asyncio.timeout(OPENING):
+                    await self._struck(self.fates.strike("open", self.place))
+                    while not self.place.hears:
+                        await self.place.moved()
+            except TimeoutError:
+                raise HostUnreachable(self.host, "connecting took too long") from None
+            self._refuse_if_down()
+            self.place.flush()
+            self.session = Session(self.who)
+            self.place.sessions.append(self.session)
+            self._newest = _now()
+            return self.session
+
+    def give_up(self, session: Session | None) -> None:
+        """The client lets go of a connection."""
+        if session is not None and not session.given_up:
+            session.given_up = True
+            self.place.drop(session)
+            self.place.wake()
+
+    async def heard(self, session: Session) -> None:
+        """Return when a request has arrived. Raises HostUnreachable."""
+        while not session.given_up and not self.place.hears:
+            await self.place.moved()
+        self._refuse_if_down()
+        if session.given_up or not session.alive:
+            raise HostUnreachable(self.host, "the connection was reset")
+
+    async def replied(self, session: Session) -> None:
+        """Return when a reply has arrived. Raises HostUnreachable."""
+        while not session.given_up and not self.place.replies:
+            await self.place.moved()
+        if session.given_up or not session.alive:
+            raise HostUnreachable(self.host, "the connection was reset")
+        self._newest = _now()
+
+    def _refuse_if_down(self) -> None:
+        if not self.place.daemon_up:
+            raise HostUnreachable(self.host, "connection refused")
+
+    async def _struck(self, fate: str) -> None:
+        if fate == "hang":
+            await forever()
+        if fate in ("reset", "refused"):
+            raise HostUnreachable(self.host, f"connection {fate}")
+
+    def _sim(self, call: Call) -> SimHost:
+        return SimHost(self.place.host, self.access, World(CallTruth(call), CallClock(call), CallLock(call)))
+
+    def _view(self, box: Box) -> HostState:
+        return view(box, self.access.fleet, self.place.host.capacity or PHYSICAL)
+
+
+@dataclass
+class Call:
+    """One call over a wire, and what strikes its next effect."""
+
+    wire: Wire
+    session: Session
+    action: Action | None = None
+    fate: str = ""
+    hangs: bool = False
+
+    async def replied(self) -> None:
+        """The reply of the last effect."""
+        if self.hangs:
+            await forever()
+        await self.wire.replied(self.session)
+
+    def reset(self) -> NoReturn:
+        raise HostUnreachable(self.wire.host, "connection reset by peer")
+
+
+@dataclass(frozen=True)
+class CallClock:
+    """Time before an effect: where its request may get lost."""
+
+    call: Call
+
+    async def sleep(self, seconds: float) -> None:
+        call = self.call
+        await call.replied()
+        call.fate = call.wire.fates.strike("effect", call.wire.place)
+        if call.fate == "kill-before":
+            call.wire.fates.kill()
+            await forever()
+        if call.fate == "request-hang":
+            await forever()
+        if call.fate == "request-reset":
+            call.reset()
+        await asyncio.sleep(seconds)
+        await call.wire.heard(call.session)
+
+
+@dataclass(frozen=True)
+class CallTruth:
+    """The truth at the far end of a wire."""
+
+    call: Call
+
+    def look(self) -> Box:
+        return self.call.wire.place.box
+
+    def change(self, effect: Effect, room: Resources) -> None:
+        call, place = self.call, self.call.wire.place
+        assert call.action is not None
+        fate, call.fate = call.fate, ""
+        if kind := getattr(errors, fate, None):
+            raise kind(place.name, "as the schedule has it")
+        if fate.startswith("late"):
+            place.postpone(effect, call.action, call.wire.fates.delay(place))
+        else:
+            place.change(effect, call.session, call.action)
+            if fate == "twice":
+                self._again(effect)
+        if fate.endswith("-reset"):
+            call.reset()
+        if fate == "kill-after":
+            call.wire.fates.kill()
+        call.hangs = fate.endswith(("-hang", "kill-after"))
+
+    def _again(self, effect: Effect) -> None:
+        try:
+            self.call.wire.place.change(effect, self.call.session, self.call.action)
+        except ActionFailed:
+            return
+
+    async def changed(self) -> None:
+        raise NotImplementedError("the wire listens itself")
+
+
+@dataclass(frozen=True)
+class CallLock:
+    """The lock of the host, held by the session of the call."""
+
+    call: Call
+
+    @property
+    def held(self) -> bool:
+        return self.call.wire.place.owner is self.call.session and self.call.session.alive
+
+    def acquire(self, holder: str) -> None:
+        place = self.call.wire.place
+        if place.owner not in (None, self.call.session):
+            assert place.owner is not None
+            raise LockHeld(place.host.name, place.owner.who)
+        place.owner = self.call.session
+
+    def release(self) -> None:
+        if self.held:
+            self.call.wire.place.owner = None
+
+
+async def forever() -> NoReturn:
+    """Wait until cancelled."""
+    while True:
+        await asyncio.get_running_loop().create_future()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,177 @@
+"""What a seed's files ask for, and how a human edits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from random import Random
+
+from reconciler.errors import Fault as InputFault
+from reconciler.errors import InvalidInput, Position
+from reconciler.specs.desired import (
+    Affinity,
+    DeleteBudget,
+    Desired,
+    Disk,
+    Fleet,
+    Instance,
+    Machine,
+    Placement,
+    Resources,
+)
+from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
+
+# What hosts have: whole CPUs, GiB of memory, GiB of disk.
+_ROOMY = ((6, 8, 12), (6, 8, 12), (80, 160))
+_TIGHT = ((2, 3, 4), (3, 4, 6), (20, 40))
+_IMAGES = ("one", "two", "three")
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of the only service."""
+
+    name: str
+    replicas: int
+    cpus: int = 1
+    memory: int = 1
+    image: int = 0
+    data: bool = False
+    extra: int = 0
+    protect: bool = False
+    cluster: str | None = None
+    apart: bool = False
+    depends_on: tuple[str, ...] = ()
+
+    def instances(self, fleet: Fleet) -> list[Instance]:
+        disks = [Disk("root", 4 * GIB)]
+        if self.data:
+            disks.append(kept("data", 6 * GIB))
+        disks += [Disk(f"extra{number}", 2 * GIB) for number in range(self.extra)]
+        image = image_use(_IMAGES[self.image % len(_IMAGES)])
+        machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), protect=self.protect)
+        anti = (Affinity(self.name, "host"),) if self.apart else ()
+        placement = Placement(cluster=self.cluster, anti_affinity=anti)
+        return [
+            instance(
+                f"shop-{self.name}-{number}",
+                machine,
+                placement=placement,
+                depends_on=self.depends_on,
+                fleet=fleet.name,
+            )
+            for number in range(self.replicas)
+        ]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What lies in the directory. ``broken``: it does not load; ``empty``: no service is there."""
+
+    fleet: Fleet
+    components: tuple[Component, ...]
+    removed: tuple[Component, ...] = ()
+    broken: bool = False
+    empty: bool = False
+
+    @lru_cache(maxsize=64)  # noqa: B019  few files are kept
+    def desired(self) -> Desired:
+        """Load it. Raises InvalidInput."""
+        if self.broken:
+            raise InvalidInput([InputFault(Position("shop.yaml", 1, 1), "half written")])
+        components = () if self.empty else self.components
+        there = {component.name for component in components}
+        made = [
+            each
+            for component in components
+            for each in replace(
+                component, depends_on=tuple(name for name in component.depends_on if name in there)
+            ).instances(self.fleet)
+        ]
+        desired = desired_of(self.fleet, *made)
+        images = tuple(image_of(image_use(name)) for name in sorted(_IMAGES))
+        return replace(desired, images=images, directory="/files")
+
+    def mended(self) -> Files:
+        """The same, once it loads and asks for something."""
+        return replace(self, broken=False, empty=False)
+
+    def edited(self, kind: str, number: int) -> Files:
+        """After one edit; the number says which and how much."""
+        if kind in _WHOLE:
+            return _WHOLE[kind](self)
+        if not self.components:
+            return self
+        place = number % len(self.components)
+        old = self.components[place]
+        new = _change(kind, old, number // len(self.components), self.fleet)
+        if new is None:
+            rest = self.components[:place] + self.components[place + 1 :]
+            return replace(self, components=rest, removed=(*self.removed, old))
+        return replace(self, components=(*self.components[:place], new, *self.components[place + 1 :]))
+
+
+def _restored(files: Files) -> Files:
+    return replace(files, components=(*files.components, *files.removed), removed=())
+
+
+_WHOLE = {
+    "restore": _restored,
+    "broken": lambda files: replace(files, broken=True),
+    "empty": lambda files: replace(files, empty=True),
+    "mend": lambda files: files.mended(),
+}
+
+
+def _change(kind: str, old: Component, number: int, fleet: Fleet) -> Component | None:
+    clusters = (None, *sorted({each.cluster for each in fleet.hosts}))
+    match kind:
+        case "scale":
+            return replace(old, replicas=number % 4)
+        case "cpus":
+            return replace(old, cpus=1 + number % 2)
+        case "memory":
+            return replace(old, memory=1 + number % 2)
+        case "image":
+            return replace(old, image=number % 3)
+        case "disk":
+            return replace(old, extra=min(2, old.extra + 1))
+        case "no-disk":
+            return replace(old, extra=max(0, old.extra - 1))
+        case "protect":
+            return replace(old, protect=not old.protect)
+        case "cluster":
+            return replace(old, cluster=clusters[number % len(clusters)])
+        case "remove":
+            return None
+    raise ValueError(kind)
+
+
+def files_of(luck: Random) -> Files:
+    """A small fleet and a service of three to eight instances."""
+    names = [f"h{number}" for number in range(1, luck.randint(2, 4) + 1)]
+    two_clusters = luck.random() < 0.3
+    cpus, memory, disk = luck.choice((_ROOMY, _ROOMY, _ROOMY, _TIGHT))
+    hosts = [
+        host(
+            name,
+            Resources(luck.choice(cpus), luck.choice(memory) * GIB, luck.choice(disk) * GIB),
+            cluster="green" if two_clusters and number == 0 else "blue",
+        )
+        for number, name in enumerate(names)
+    ]
+    fleet = replace(fleet_of(*hosts), deletes=DeleteBudget(max=luck.randint(1, 5), percent=10))
+    components = [
+        Component(
+            "db",
+            luck.randint(1, 2),
+            data=True,
+            protect=luck.random() < 0.2,
+            apart=luck.random() < 0.5,
+            cluster="blue" if two_clusters and luck.random() < 0.5 else None,
+        ),
+        Component("app", luck.randint(1, 3), extra=luck.randint(0, 1), depends_on=("db",)),
+    ]
+    if luck.random() < 0.6:
+        components.append(Component("web", luck.randint(1, 3), depends_on=("app",)))
+    return Files(fleet, tuple(components))
