@@ -186,6 +186,8 @@ class Plan:
     steps: tuple[Step, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     unknown: tuple[HostUnknown, ...] = ()
+    hints: tuple[str, ...] = ()
+    """What the user may have meant instead, a line each."""
 
     @property
     def summary(self) -> Mapping[str, int]:

@@ -51,4 +51,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    from reconciler.render.words import printable
+
+    # Hosts and files say what they like: an escape sequence must not reach the terminal.
+    sys.stderr.write(printable(text) + "\n")
