@@ -190,6 +190,8 @@ class Plan:
     steps: tuple[Step, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     unknown: tuple[HostUnknown, ...] = ()
+    hints: tuple[str, ...] = ()
+    """What the user may have meant instead, a line each."""
 
     def without(self, left: Collection[StepId]) -> Plan:
         """The plan without these steps and without every step that needs one of them."""

@@ -61,4 +61,7 @@ def _told(error: ReconcilerError) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    from reconciler.render.words import printable
+
+    # Hosts and files say what they like: an escape sequence must not reach the terminal.
+    sys.stderr.write(printable(text) + "\n")

@@ -72,8 +72,9 @@ def _merged(users: Mapping[str, Value], ours: Mapping[str, Value]) -> dict[str, 
 def _parsed(text: str, instance: Instance) -> dict[str, Value]:
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise _refused(instance, f"is not YAML: {error}") from error
+    except (yaml.YAMLError, ValueError):
+        # The error quotes the text, and the text may hold secrets.
+        raise _refused(instance, "is not readable YAML") from None
     if document is None:
         return {}
     if not isinstance(document, dict):

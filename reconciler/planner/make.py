@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of, judge, settle
+from reconciler.planner.hints import hints_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.steps import steps_of
 from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
@@ -37,4 +38,5 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
         steps_of(deeds, desired, seen),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
+        hints_of(desired, judged),
     )

@@ -50,6 +50,7 @@ def plan_view(plan: Plan) -> RenderableType:
         parts.append(_step_line(step))
         parts.extend(_text(f"        {reason_text(reason)}", style="dim") for reason in step.because)
     parts.extend(_left_alone(plan.blocked, plan.unknown))
+    parts.extend(_text(f"  hint: {hint}", style="cyan") for hint in plan.hints)
     if not plan.steps and not plan.blocked and not plan.unknown:
         parts.append(_text("The fleet is what the files say."))
     if also := also_line(plan):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.engine.status import Status
@@ -20,11 +21,22 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
 def dumps(value: Json) -> str:
     """One document, keys in the order they were put."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return unseen_escaped(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def unseen_escaped(document: str) -> str:
+    """The same JSON, what a terminal obeys or does not show written as escapes."""
+    # json escapes those below U+0020; outside of texts there are none of these.
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], document)
+
+
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
+)
 
 
 def plan_json(plan: Plan) -> Json:
-    """A plan: summary, basis, steps, blocked, and the hosts that did not answer."""
+    """A plan: summary, basis, steps, blocked, the hosts that did not answer, and hints."""
     return {
         "format_version": FORMAT_VERSION,
         "summary": dict(plan.summary),
@@ -32,6 +44,7 @@ def plan_json(plan: Plan) -> Json:
         "steps": [_step(step) for step in plan.steps],
         "blocked": [_blocked(entry) for entry in plan.blocked],
         "unknown_hosts": _unknown(plan.unknown),
+        "hints": list(plan.hints),
     }
 
 
@@ -54,6 +67,7 @@ def report_json(report: Report) -> Json:
         "steps": outcomes,
         "blocked": [_blocked(entry) for entry in report.plan.blocked],
         "unknown_hosts": _unknown(report.plan.unknown),
+        "hints": list(report.plan.hints),
     }
 
 

@@ -21,6 +21,7 @@ def plan_markdown(plan: Plan) -> str:
         f"### {summary_line(plan)}",
         _table(("action", "instance", "host", "because"), rows),
         *_left_alone(plan.blocked, plan.unknown),
+        *_hints(plan),
     )
 
 
@@ -40,6 +41,7 @@ def report_markdown(report: Report) -> str:
         f"### {summary_line(report.plan)}",
         _table(("action", "instance", "host", "outcome", "detail"), rows),
         *_left_alone(report.plan.blocked, report.plan.unknown),
+        *_hints(report.plan),
     )
 
 
@@ -73,6 +75,10 @@ def _left_alone(blocked: Sequence[Blocked], unknown: Sequence[HostUnknown]) -> I
         ],
     )
     yield _table(("silent host", "reason"), [(silent.host, silent.reason) for silent in unknown])
+
+
+def _hints(plan: Plan) -> Iterable[str]:
+    return (f"> hint: {_cell(hint)}" for hint in plan.hints)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

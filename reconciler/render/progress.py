@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reconciler.plan import Plan, Step, subject
 from reconciler.render.human import console_on, progress_line
 from reconciler.render.words import verb
-from reconciler.report import Done, StepReport
+from reconciler.report import Abandoned, Done, StepReport
 
 
 class Progressing(Protocol):
@@ -52,7 +52,8 @@ class _Lines:
         """Lines tell only of endings."""
 
     def ended(self, report: StepReport) -> None:
-        self._console.print(progress_line(report))
+        if not _can_wait(report):
+            self._console.print(progress_line(report))
 
 
 class _Bar:
@@ -81,5 +82,10 @@ class _Bar:
 
     def ended(self, report: StepReport) -> None:
         self._progress.advance(self._task)
-        if not isinstance(report.outcome, Done):
+        if not isinstance(report.outcome, Done) and not _can_wait(report):
             self._progress.console.print(progress_line(report))
+
+
+def _can_wait(report: StepReport) -> bool:
+    """Whether the report at the end tells it soon enough: after an interrupt, all at once."""
+    return isinstance(report.outcome, Abandoned)

@@ -9,8 +9,11 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconciler.specs.desired import Connect, Scheme
 
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
+_ADDRESS = re.compile(
+    r"(?!.{254})(?:[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?)"
+)
+_PLACE = re.compile(r"(?:[^@]*@)?(?:[^\[\]:]+|\[[^\[\]]+\])(?::[0-9]*)?")
 _PARAMETERS = {
     Scheme.SSH: ("keyfile", "known_hosts", "socket"),
     Scheme.QEMU: ("socket",),
@@ -94,7 +97,7 @@ def _ssh(parts: SplitResult, port: int | None) -> Connect:
     user, address = parts.username, parts.hostname
     if parts.password is not None:
         raise NotAConnection("passwords are not supported", "use a key: ssh://user@host?keyfile=PATH")
-    if not address or not _ADDRESS.fullmatch(address):
+    if not address or not _ADDRESS.fullmatch(address) or not _PLACE.fullmatch(parts.netloc):
         raise NotAConnection("ssh:// needs the name or address of a host", "write ssh://user@host")
     if "@" in parts.netloc and not _USER.fullmatch(user or ""):
         raise NotAConnection(f"{user!r} is not a user's name")
@@ -140,7 +143,7 @@ def _parameters(query: str, scheme: Scheme) -> dict[str, str]:
         if name in values:
             raise NotAConnection(f"parameter {name!r} is written twice")
         values[name] = unquote(value)
-        if not values[name] or "\0" in values[name]:
+        if not values[name] or not values[name].isprintable():
             raise NotAConnection(f"parameter {name!r} needs a path", f"write {name}=/some/path")
         if name == "socket" and not values[name].startswith("/"):
             raise NotAConnection("'socket' is a path on the host and must be absolute")

@@ -46,7 +46,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, order=True)
 class InstanceKey:
-    """Who an instance is, in the words of the YAML."""
+    """Who an instance is, in the words of the YAML that it was first made from.
+
+    A rename does not change it: what is ``moved`` keeps the names it had.
+    """
 
     service: str
     component: str
@@ -323,6 +326,7 @@ class Desired:
 
     fleet: Fleet
     services: tuple[str, ...]
+    """Names as in the instances' keys, those of services without an instance too."""
     instances: tuple[Instance, ...]
     images: tuple[Image, ...]
     directory: str = ""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from reconciler.errors import Fault
-from reconciler.specs.files import real
+from reconciler.specs.files import CLOUD_CONFIG, real
 from reconciler.specs.models.base import Spec
-from reconciler.specs.models.component import ComponentModel
+from reconciler.specs.models.component import DefaultsModel
 from reconciler.specs.models.document import Heading, Kind
 from reconciler.specs.models.fleet import FleetModel
 from reconciler.specs.models.image import ImageModel
@@ -31,8 +31,6 @@ from reconciler.specs.yaml.nodes import (
 )
 
 M = TypeVar("M", bound=Spec)
-
-CLOUD_CONFIG = "#cloud-config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Documents:
             case Kind.SERVICE:
                 whole = _with_defaults(node)
                 if whole is not node and (defaults := node.mapping("defaults")) is not None:
-                    self.faults.extend(check(ComponentModel, defaults, partial=True).faults)
+                    self.faults.extend(check(DefaultsModel, defaults, partial=True).faults)
                 self._keep(self.services, whole, check(ServiceModel, whole))
 
     def _keep(self, kept: list[Document[M]], node: Mapping, checked: Checked[M]) -> None:
@@ -107,7 +105,7 @@ def read_documents(sources: Iterable[Source], *, fleet: Source | None) -> Docume
     used = {path for _, each in composed for node in each.documents for path in _cloud_inits(node)}
     documents = Documents()
     for source, each in composed:
-        if real(source.path) in used:
+        if real(source.path) in used and not _has_documents(each):
             # Whoever refers to it says what is wrong with it; it may have been meant as a document.
             documents.complete = False
         else:
@@ -117,6 +115,10 @@ def read_documents(sources: Iterable[Source], *, fleet: Source | None) -> Docume
     if documents.complete:
         documents.faults.extend(_unused(source) for source in sources if _is_unused(source, used))
     return documents
+
+
+def _has_documents(composed: Composed) -> bool:
+    return any(_heading(node)[0] is not None for node in composed.documents)
 
 
 def _is_cloud_config(source: Source) -> bool:
@@ -163,6 +165,9 @@ def _add_fleet(documents: Documents, source: Source) -> None:
 def _heading(node: Node) -> tuple[Heading | None, tuple[Fault, ...]]:
     if isinstance(node, Mapping):
         checked = check(Heading, node)
+        if node.entries.keys().isdisjoint(("apiVersion", "kind")):
+            # Somebody else's YAML: what it says is none of our business.
+            return None, tuple(replace(fault, excerpt="") for fault in checked.faults)
         return checked.model, checked.faults
     if isinstance(node, Scalar) and node.plain and not node.text:
         line = max(1, min(node.place.line - 1, len(node.place.source.lines)))

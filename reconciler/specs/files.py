@@ -15,8 +15,14 @@ from reconciler.specs.yaml.nodes import Place, Source, printable
 MOST_BYTES = 1 << 20
 """Size of a file that is still read."""
 
+CLOUD_CONFIG = "#cloud-config"
+"""The first line of a file that is none of our documents. It may hold secrets, and is never shown."""
+
 _SUFFIXES = (".yaml", ".yml")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+# Those that change the direction of text, too: they show a reviewer another file than is read.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -101,14 +107,15 @@ def _decode(data: bytes, path: Path, name: str) -> Source | Fault:
         return _about(name, "is UTF-16, not UTF-8", hint="save it as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        source = Source.of(name, path.absolute(), text := data.decode())
+        text = data.decode()
     except UnicodeDecodeError as error:
-        source = Source.of(name, path.absolute(), data.decode(errors="replace"))
+        source = Source.of(name, path.absolute(), data.decode(errors="replace"), private=True)
         return _at(source, data[: error.start].decode()).fault("is not UTF-8", hint="save it as UTF-8")
     if unwanted := _CONTROL.search(text):
         code = f"U+{ord(unwanted.group()):04X}"
+        source = Source.of(name, path.absolute(), text, private=True)
         return _at(source, text[: unwanted.start()]).fault(f"control character {code}", hint="delete it")
-    return source
+    return Source.of(name, path.absolute(), text, private=text.startswith(CLOUD_CONFIG))
 
 
 def _at(source: Source, before: str) -> Place:

@@ -15,6 +15,7 @@ from reconciler.specs.resolve.attachments import Attachments
 from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
 from reconciler.specs.resolve.images import check_image, image_of
 from reconciler.specs.resolve.instances import instances_of
+from reconciler.specs.resolve.moves import check_moves, key_of_service
 from reconciler.specs.resolve.services import World, check_names, check_service
 from reconciler.specs.yaml.nodes import printable
 
@@ -58,6 +59,7 @@ def _meeting(documents: Documents, attachments: Attachments, *, where: str) -> I
     world = _world(documents, attachments)
     for service in documents.services:
         yield from check_service(service, world)
+    yield from check_moves(documents.services, documents.names(Kind.SERVICE))
     yield from check_names(documents.services)
 
 
@@ -91,7 +93,7 @@ def _desired(documents: Documents, attachments: Attachments) -> Desired:
     ]
     return Desired(
         fleet=fleet_of(fleet),
-        services=tuple(sorted(service.model.name for service in documents.services)),
+        services=tuple(sorted(key_of_service(service.model) for service in documents.services)),
         instances=tuple(sorted(instances, key=lambda instance: instance.key)),
         images=tuple(images),
         directory=str(fleet.source.path.parent.absolute()),

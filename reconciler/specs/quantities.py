@@ -45,7 +45,7 @@ def write_size(mib: int) -> str:
 
 def parse_whole(text: str) -> int:
     """A whole number in plain decimal digits. Raises NotAnAmount."""
-    if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
+    if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", text):
         raise NotAnAmount(f"expected a whole number, got {_short(text)}", _suggest_whole(text))
     return int(text)
 

@@ -40,7 +40,7 @@ def _definitions() -> dict[str, object]:
     )
     definitions = schema["$defs"]
     # What a component lacks may be in the service's defaults, and defaults are never whole.
-    for partial in ("ComponentModel", "MachineSize"):
+    for partial in ("ComponentModel", "DefaultsModel", "MachineSize"):
         definitions[partial].pop("required", None)
     return {name: _tidy(definition) for name, definition in definitions.items()}
 

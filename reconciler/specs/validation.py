@@ -26,6 +26,7 @@ _KNOWN_STRANGERS = {
     "policy": _LATER,
     "update": _LATER,
     "metadata": _FLAT,
+    "moved": "only a service and a component can have moved",
     "spec": _FLAT,
 }
 """Fields that are planned, or known from elsewhere: no misspellings of ours."""
@@ -92,7 +93,7 @@ def _refused(error: _Error) -> Fault:
         place = _visible(found)
     fault = place.fault(told["message"], hint=told["hint"])
     if "field" in told:
-        return replace(fault, path=".".join([*place.path.split(".")[:-1], told["field"]]))
+        return replace(fault, path=".".join([*fault.path.split(".")[:-1], told["field"]]))
     return fault
 
 
@@ -104,7 +105,7 @@ def _missing(error: _Error) -> Fault:
     holder, field = find(error.root, error.path[:-1]), str(error.path[-1])
     place = holder.key or holder.node.place
     fault = place.fault(f"missing field {field!r}")
-    return replace(fault, path=f"{place.path}.{field}" if place.path else field)
+    return replace(fault, path=f"{fault.path}.{field}" if fault.path else field)
 
 
 def _unknown(error: _Error) -> Fault:

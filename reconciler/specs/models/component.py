@@ -27,6 +27,7 @@ from reconciler.specs.models.base import (
     refuse,
     text_like,
 )
+from reconciler.specs.models.moved import MovedModel
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.quantities import SIZE_PATTERN
 
@@ -111,8 +112,8 @@ _Plug = Annotated[PlugModel, Short(_empty_if_nothing, {"type": "null"})]
 _Variable = Annotated[str, text_like(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of a variable")]
 
 
-class ComponentModel(Spec):
-    """One role of a service: so many machines of one kind."""
+class DefaultsModel(Spec):
+    """What the components of a service may have in common."""
 
     image: Name
     replicas: Annotated[int, whole(0, MOST_REPLICAS)] = 1
@@ -128,3 +129,9 @@ class ComponentModel(Spec):
     environment: dict[_Variable, Line] = Field(default_factory=dict)
     cloud_init: Annotated[str, Parsed(_path, {"type": "string", "minLength": 1}, "a path")] | None = None
     placement: PlacementModel = Field(default_factory=PlacementModel)
+
+
+class ComponentModel(DefaultsModel):
+    """One role of a service: so many machines of one kind."""
+
+    moved: MovedModel | None = None

@@ -12,6 +12,7 @@ from reconciler.specs.desired import ImageFormat
 from reconciler.specs.models.base import Line, Parsed, Spec, choice, missing, quoted, refuse
 from reconciler.specs.models.document import Document, Kind, only
 
+_HOST = re.compile(r"(?!.{254})[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]+")
 _DIGEST = r"^[0-9a-fA-F]{64}$"
 
 
@@ -36,11 +37,14 @@ def _source(text: str) -> str:
         hint = f"write the path: {text.removeprefix('file://')}" if scheme == "file" else "write https://"
         raise refuse(f"{quoted(scheme + '://')} is not supported", hint)
     try:
-        host = urlsplit(text).hostname
+        parts = urlsplit(text)
+        sound = bool(_HOST.fullmatch(parts.hostname or "")) and " " not in text and parts.port != 0
     except ValueError:
-        host = None
-    if not host or " " in text:
+        sound = False
+    if not sound:
         raise refuse(f"{quoted(text)} is not a URL")
+    if "@" in parts.netloc:
+        raise refuse("a URL here has no user and no password: it is shown in plans and errors")
     return text
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from reconciler.specs.models.base import Name, Spec, refuse, text_like
-from reconciler.specs.models.component import ComponentModel
+from reconciler.specs.models.component import ComponentModel, DefaultsModel
 from reconciler.specs.models.document import Document, Kind, only
+from reconciler.specs.models.moved import MovedModel
 
 _BRIDGE = text_like(
     r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}$",
@@ -38,5 +39,6 @@ class ServiceModel(Document):
 
     kind: Annotated[Kind, only(Kind.SERVICE)]
     networks: dict[Name, NetworkModel] = Field(default_factory=dict)
-    defaults: ComponentModel | None = None
+    moved: MovedModel | None = None
+    defaults: DefaultsModel | None = None
     components: dict[Name, ComponentModel]

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import yaml
-
 from reconciler.errors import Fault
-from reconciler.specs.documents import CLOUD_CONFIG
 from reconciler.specs.files import is_there, names_beside, read_source, real
 from reconciler.specs.models.base import quoted, suggestion
 from reconciler.specs.models.component import PUBLIC_KEY
-from reconciler.specs.yaml.compose import LOADER, place_of
 from reconciler.specs.yaml.nodes import Scalar, Source
-from reconciler.specs.yaml.syntax import syntax_fault
-
-_DEEPEST = 100
 
 
 @dataclass(slots=True)
 class Attachments:
-    """Files beside the documents under ``root``, each read once."""
+    """Files beside the documents under ``root``, each read once. They hold secrets: no line is shown."""
 
     root: Path
     _read: dict[Path, Source | Fault] = field(default_factory=dict)
@@ -31,7 +24,8 @@ class Attachments:
         """The file at ``path``, beside the document in the folder ``base``."""
         full = base / path
         if full not in self._read:
-            self._read[full] = read_source(full, self._name(full))
+            read = read_source(full, self._name(full))
+            self._read[full] = replace(read, private=True) if isinstance(read, Source) else read
         return self._read[full]
 
     def check(self, node: Scalar, path: str) -> tuple[Source | None, tuple[Fault, ...]]:
@@ -53,42 +47,6 @@ class Attachments:
     def _name(self, full: Path) -> str:
         resolved, root = real(full), real(self.root)
         return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else str(full)
-
-
-def check_cloud_config(source: Source) -> Iterator[Fault]:
-    """Whether a file is one cloud-config document."""
-    if source.lines[0].rstrip() != CLOUD_CONFIG:
-        yield source.at(1, 1, width=len(source.lines[0])).fault(
-            f"a cloud-config begins with the line {CLOUD_CONFIG}"
-        )
-        return
-    for number, line in enumerate(source.lines, start=1):
-        if (offset := line.find("${{")) >= 0:
-            yield source.at(number, offset + 1, width=3).fault(
-                "expressions over runtime facts (${{ … }}) are not supported yet"
-            )
-    try:
-        yield from _not_one_mapping(source)
-    except yaml.YAMLError as error:
-        yield syntax_fault(source, error)
-
-
-def _not_one_mapping(source: Source) -> Iterator[Fault]:
-    depth, roots = 0, 0
-    for event in yaml.parse("\n".join(source.lines), Loader=LOADER):
-        if isinstance(event, yaml.NodeEvent) and depth == 0:
-            roots += 1
-            if not isinstance(event, yaml.MappingStartEvent) or roots > 1:
-                yield place_of(event, source).fault("a cloud-config is one mapping")
-                return
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            yield place_of(event, source).fault(f"nested more than {_DEEPEST} levels deep")
-            return
-    if roots == 0:
-        yield source.at(1, 1, width=len(CLOUD_CONFIG)).fault(
-            "a cloud-config is one mapping, this one is empty"
-        )
 
 
 def check_keys(source: Source) -> Iterator[Fault]:

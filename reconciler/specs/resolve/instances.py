@@ -29,6 +29,7 @@ from reconciler.specs.models.component import ComponentModel
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.models.service import NetworkModel, ServiceModel
 from reconciler.specs.resolve.attachments import Attachments, keys_in
+from reconciler.specs.resolve.moves import key_of_service, keys_of_components
 from reconciler.specs.yaml.nodes import Source
 
 
@@ -37,14 +38,15 @@ def instances_of(
 ) -> Iterator[Instance]:
     """Every instance of a service that has been checked; those of a component share their parts."""
     service = document.model
+    own_key, keys = key_of_service(service), keys_of_components(service)
     for name, component in service.components.items():
         machine = _machine(component, images[component.image], service.networks)
-        placement = _placement(name, component.placement)
+        placement = _placement(name, component.placement, keys)
         context = _context(component, attachments, document.source.path.parent)
         found = document.find("components", name)
         origin = (found.key or found.node.place).position
         for ordinal in range(component.replicas):
-            key = InstanceKey(service.name, name, ordinal)
+            key = InstanceKey(own_key, keys[name], ordinal)
             told = replace(context, hostname=key.name) if context else None
             yield Instance(
                 key=key,
@@ -52,7 +54,7 @@ def instances_of(
                 uuid=instance_uuid(fleet, key),
                 machine=replace(machine, context=_digest(told)) if told else machine,
                 placement=placement,
-                depends_on=tuple(sorted(component.depends_on)),
+                depends_on=tuple(sorted(keys[other] for other in component.depends_on)),
                 context=told,
                 origin=origin,
             )
@@ -77,14 +79,14 @@ def _nic(network: NetworkModel) -> Nic:
     return Nic(NicKind.NETWORK, network.libvirt_network or "")
 
 
-def _placement(component: str, model: PlacementModel) -> Placement:
+def _placement(component: str, model: PlacementModel, keys: Mapping[str, str]) -> Placement:
     return Placement(
         cluster=model.cluster,
         require=tuple(model.require),
         anti_affinity=tuple(
-            Affinity(rule.to or component, rule.over, rule.strict) for rule in model.anti_affinity
+            Affinity(keys[rule.to or component], rule.over, rule.strict) for rule in model.anti_affinity
         ),
-        affinity=tuple(Affinity(rule.to, rule.over, rule.strict) for rule in model.affinity),
+        affinity=tuple(Affinity(keys[rule.to], rule.over, rule.strict) for rule in model.affinity),
         spread=tuple(Spread(rule.over, rule.max_skew, rule.strict) for rule in model.spread),
         rank=model.rank,
     )

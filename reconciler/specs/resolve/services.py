@@ -11,7 +11,9 @@ from reconciler.specs.documents import Document
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.component import ComponentModel
 from reconciler.specs.models.service import ServiceModel
-from reconciler.specs.resolve.attachments import Attachments, check_cloud_config, check_keys
+from reconciler.specs.resolve.attachments import Attachments, check_keys
+from reconciler.specs.resolve.cloud_config import check_cloud_config
+from reconciler.specs.resolve.moves import key_of_service, keys_of_components
 from reconciler.specs.yaml.nodes import Found, Place, Scalar
 
 MOST_INSTANCES = 100_000
@@ -41,17 +43,26 @@ def check_service(document: Document[ServiceModel], world: World) -> Iterator[Fa
 
 def check_names(documents: Iterable[Document[ServiceModel]]) -> Iterator[Fault]:
     """No two components may give their instances the same name, and there is an end to their number."""
-    seen: dict[str, Place] = {}
+    seen: dict[str, _Owner] = {}
     total = 0
     for document in documents:
+        service, keys = key_of_service(document.model), keys_of_components(document.model)
         for name, component in document.model.components.items():
             place = _place(document.find("components", name), key=True)
-            prefix = f"{document.model.name}-{name}"
-            if (other := seen.setdefault(prefix, place)) is not place and other.path != place.path:
-                yield place.fault(f"its instances would be called {prefix}-0 like those of {other.position}")
+            prefix = f"{service}-{keys[name]}"
+            # Within a service it is told otherwise: a name written twice, or moved twice.
+            if (other := seen.setdefault(prefix, _Owner(service, place))).service != service:
+                where = other.place.position
+                yield place.fault(f"its instances would be called {prefix}-0 like those of {where}")
             total += component.replicas
             if total > MOST_INSTANCES >= total - component.replicas:
                 yield place.fault(f"more than {MOST_INSTANCES} instances")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    service: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +156,8 @@ def _files(component: _Component, world: World) -> Iterator[Fault]:
 
 
 def _name_length(component: _Component, _: World) -> Iterator[Fault]:
-    longest = f"{component.service.name}-{component.name}-{max(0, component.model.replicas - 1)}"
+    service, name = key_of_service(component.service), keys_of_components(component.service)[component.name]
+    longest = f"{service}-{name}-{max(0, component.model.replicas - 1)}"
     if len(longest) > LONGEST_NAME:
         message = (
             f"the instance name {longest[:20]}… has {len(longest)} characters, {LONGEST_NAME} is the most"

@@ -145,7 +145,7 @@ class _Composer:
                 self._lose(key.place, "a key must be text", hint=_NO_KEY)
             if value is None or not isinstance(key, Scalar):
                 continue
-            place = Place(self.source, key.place.line, key.place.column, key.place.width, below)
+            place = self._place(event, below)  # of an alias: its own
             if self._is_usable(key, place, entries):
                 entries[name] = Entry(place, value)
         return entries

@@ -31,6 +31,7 @@ class _Rule:
 _RULES = (
     _Rule("", "found character that cannot start", "a tab cannot indent", "indent with spaces", "\t"),
     _Rule("", "found a tab", "a tab cannot indent", "indent with spaces"),
+    _Rule("", "found character '", "a tab cannot stand between words", "write a space", "\t"),
     _Rule("", "found character that cannot start", "a value cannot begin with CHAR", _QUOTE_IT),
     _Rule(
         "while scanning a simple key", "could not find expected ':'", "a key lacks its ':'", at_context=True

@@ -27,7 +27,7 @@ def test_malformed_input_is_never_accepted_and_each_fault_has_a_place(case: Case
 
 
 def test_corpus_is_large_and_every_expectation_belongs_to_a_case() -> None:
-    assert len(CASES) >= 120
+    assert len(CASES) >= 600
     expected = set(CORPUS.rglob("*.expected"))
     assert expected == {case.path.with_suffix(".expected") for case in CASES}
 

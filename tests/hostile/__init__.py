@@ -1,0 +1,1 @@
+"""Input that means harm: it is refused, or it stays text wherever it goes."""

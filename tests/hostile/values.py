@@ -1,0 +1,48 @@
+"""What an attacker writes where a name, a path or a text is expected."""
+
+from __future__ import annotations
+
+HARMLESS = "harmless"
+
+VALUES = {
+    "option": "--help",
+    "proxy-command": "-oProxyCommand=touch /tmp/pwned",
+    "substitution": "$(touch /tmp/pwned)",
+    "backticks": "`touch /tmp/pwned`",
+    "command": "; touch /tmp/pwned",
+    "pipe": "| touch /tmp/pwned",
+    "quotes": "'\" touch /tmp/pwned #",
+    "qemu-command-line": '"><qemu:commandline><qemu:arg value="-S"/></qemu:commandline>',
+    "closing-tag": "</name></domain><domain>",
+    "cdata-end": "]]>",
+    "comment-end": "--><!--",
+    "entity": "&lt;&#x0;&xxe;",
+    "doctype": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
+    "climbing": "../../etc/passwd",
+    "encoded-climbing": "%2e%2e/%2e%2e/etc/passwd",
+    "absolute": "/etc/passwd",
+    "file-url": "file:///etc/passwd",
+    "other-url": "gopher://127.0.0.1:6379/_FLUSHALL",
+    "expression": "${{ components.db }}",
+    "template": "{{ 7 * 7 }}",
+    "format": "%s%n{0.__class__}",
+    "yaml": "x\nruncmd: [touch /tmp/pwned]",
+    "yaml-tag": "!!python/object/apply:os.system [id]",
+    "line-break": "a\nb",
+    "carriage-return": "safe\rharm",
+    "nul": "a\0b",
+    "escape-sequence": "\x1b]0;pwned\x07\x1b[2J",
+    "eight-bit-escape": "\x9b2J",
+    "right-to-left": "a\u202etxt.exe",
+    "line-separator": "a\u2028b",
+    "zero-width": "a\u200bb",
+    "no-character": "a\ufffeb",
+    "markup-of-rich": "[bold red]x[/] [link=file:///etc/passwd]y[/link]",
+    "markdown": "| x | <script>alert(1)</script> ![](http://x)",
+    "sql": "'; DROP TABLE thing; --",
+    "glob": "*",
+    "tilde": "~root/.ssh/id_ed25519",
+    "space": " ",
+    "very-long": "A" * 5000,
+    "emoji": "\u2603\u20e3",
+}
