@@ -32,7 +32,9 @@ def main(argv: Sequence[str]) -> int:
     for result in failed[:_SHOWN]:
         _tell(shrunk(result), keep=asked.save)
     rate = len(seeds) / seconds * 60
-    print(f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute on {asked.jobs} cores")
+    print(
+        f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute on {asked.jobs} cores"
+    )
     return 1 if failed else 0
 
 
@@ -78,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, default=0, metavar="S", help="the first of them (0)")
     parser.add_argument("--seed", type=int, metavar="S", help="this one only, with its trace")
     parser.add_argument("--save", action="store_true", help="keep what fails as a regression file")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time"
+    )
     return parser
 
 

@@ -63,5 +63,6 @@ MUTANTS = (
     Mutant("a host acts without the lock", "actuators.sim.host", "if not self._lock.held:", "if False:"),
     Mutant("disks that are to be kept are deleted", _SCRIPT, "goes = disk.name == _ROOT or disk.on_delete is OnDelete.DELETE", "goes = True"),
     Mutant("a destroyed machine leaves its disks", _SCRIPT, "    yield from _drop(box, mark, keep=())\n    yield Undefine", "    yield Undefine"),
-    Mutant("a machine that is rebuilt is not marked", _SCRIPT, "    if mark.complete:\n        yield Define", "    if False:\n        yield Define"),
+    Mutant("disks that are about to come are not written down", _SCRIPT, "disks=(*mark.applied.disks, *coming)", "disks=mark.applied.disks"),
+    Mutant("a machine that is rebuilt is not marked", _SCRIPT, "    if apart != domain.mark:", "    if False:"),
 )  # fmt: skip

@@ -59,6 +59,7 @@ class Result:
     calls: Mapping[str, int]
     """How many of each family there were."""
     end: tuple[str, ...] = ()
+    """Every machine and volume there is in the end, wherever it is."""
 
     @property
     def law(self) -> str:
@@ -200,7 +201,7 @@ class _Simulation:
 
     def _heal(self) -> None:
         self._note("everything is well again")
-        self._armed.clear()
+        self._armed = [fault for fault in self._armed if fault.nth is not None]
         self.disk.full = False
         for controller in self._controllers:
             controller.process.resume()
@@ -263,12 +264,14 @@ class _Simulation:
         for entry in self.disk.entries.values():
             if not entry.outcome and entry.begun < last:
                 self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
-        for orphan in orphans(self.laws.fleet, self.places, self.laws.retained | self.laws.abandoned):
+        excused = self.laws.retained | self.laws.abandoned
+        for orphan in orphans(self.directory.files.desired(), self.places, excused):
             self.laws.breach("orphans", orphan)
-        self.end = tuple(
-            f"{place.name} {domain.name} {domain.power} {domain.live}"
-            for place in self.places
-            for domain in sorted(place.box.domains.values(), key=lambda each: each.name)
+        domains = [domain for place in self.places for domain in place.box.domains.values()]
+        volumes = [volume for place in self.places for volume in place.box.volumes.items()]
+        self.end = (
+            *sorted(f"{each.name} {each.power} {each.live}" for each in domains),
+            *sorted(f"{volume.key.name}/{volume.disk} {size} MiB" for volume, size in volumes),
         )
 
     # Small things

@@ -67,6 +67,8 @@ def _create(box: Box, instance: Instance) -> Iterator[Effect]:
     _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
     if instance.uuid not in box.domains:
         yield Define(left)
+    elif (joined := _joined(left.mark or mark, instance.machine)) != left.mark:
+        yield Define(replace(left, mark=joined))
     yield from _halt(left)
     yield from _rebuild(box, left, instance)
 
@@ -74,7 +76,7 @@ def _create(box: Box, instance: Instance) -> Iterator[Effect]:
 def _replace(box: Box, domain: Domain, mark: Mark, instance: Instance) -> Iterator[Effect]:
     _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
     _require_image(box, instance.machine.image)
-    yield from _taken_apart(domain, mark)
+    yield from _taken_apart(domain, _joined(mark, instance.machine))
     yield from _rebuild(box, domain, instance)
 
 
@@ -94,8 +96,33 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     if new.image.digests != mark.applied.image.digests:
         raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
     yield from _halt(domain)
+    if {disk.name for disk in new.disks} != {disk.name for disk in mark.applied.disks}:
+        yield Define(_between(domain, mark, new))
     yield from _fit_disks(box, mark, new)
     yield from _finish(domain, instance)
+
+
+def _joined(mark: Mark, new: Machine) -> Mark:
+    """The mark with the disks that are about to come: whoever finds the machine half done finds them too."""
+    there = {disk.name for disk in mark.applied.disks}
+    coming = tuple(disk for disk in new.disks if disk.name not in there)
+    return replace(mark, applied=replace(mark.applied, disks=(*mark.applied.disks, *coming)))
+
+
+def _between(domain: Domain, mark: Mark, new: Machine) -> Domain:
+    """A machine whose disks are about to change: it owns the old ones and the new, and has what stays.
+
+    So it is as applied neither to the old wish nor to the new one, and is changed again if it is cut short.
+    """
+    stays = {disk.name for disk in new.disks}
+    disks = tuple(disk for disk in domain.live.disks if disk.name in stays)
+    return replace(
+        domain,
+        mark=_joined(mark, new),
+        live=replace(domain.live, disks=disks),
+        power=Power.STOPPED,
+        booted=False,
+    )
 
 
 def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
@@ -135,8 +162,9 @@ def _drop(box: Box, old: Mark, *, keep: tuple[str, ...]) -> Iterator[Effect]:
 
 
 def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
-    if mark.complete:
-        yield Define(replace(domain, mark=replace(mark, complete=False)))
+    apart = replace(mark, complete=False)
+    if apart != domain.mark:
+        yield Define(replace(domain, mark=apart))
     yield from _halt(domain)
 
 
