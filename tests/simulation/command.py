@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         _tell(shrunk(result), keep=asked.save)
     rate = len(seeds) / seconds * 60
     print(
-        f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute on {asked.jobs} cores"
+        f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute, {asked.jobs} cores"
     )
     return 1 if failed else 0
 

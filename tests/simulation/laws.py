@@ -243,6 +243,7 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
         for domain in place.box.domains.values():
             if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
                 found.setdefault(domain.uuid, []).append(domain)
+    volumes = {volume for place in places for volume in place.box.volumes}
     for uuid, instance in wanted.items():
         domains = found.pop(uuid, [])
         if len(domains) != 1:
@@ -259,27 +260,21 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
             instance.machine.memory_mib,
         ):
             wrong[instance.name] = "was changed behind our back"
+        elif not volumes.issuperset(domain.mark.volume(disk.name) for disk in instance.machine.disks):
+            wrong[instance.name] = "lacks a disk"
     for domains in found.values():
         wrong[domains[0].name] = "is not declared"
     return wrong
 
 
-def orphans(desired: Desired, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
-    """Volumes that no machine has and nobody asked to retain, and declared machines without one of theirs."""
-    fleet, declared = desired.fleet.name, {each.uuid for each in desired.instances}
+def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
+    """Volumes that no machine has and nobody asked to retain."""
     for place in places:
-        attached: set[VolumeId] = set()
-        needed: set[VolumeId] = set()
-        for domain in place.box.domains.values():
-            if domain.mark is not None and domain.mark.fleet == fleet:
-                disks = {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
-                attached |= disks
-                needed |= disks if domain.mark.complete and domain.uuid in declared else set()
+        marks = [domain.mark for domain in place.box.domains.values() if domain.mark is not None]
+        attached = {mark.volume(disk.name) for mark in marks for disk in mark.applied.disks}
         for volume in place.box.volumes:
-            if volume.fleet == fleet and volume not in attached and volume not in retained:
+            if volume.fleet == fleet and volume not in attached | retained:
                 yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
-        for volume in sorted(needed - set(place.box.volumes)):
-            yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"
 
 
 def _time() -> float:

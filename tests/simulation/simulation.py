@@ -6,14 +6,14 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from reconciler.engine import backoff
-from reconciler.engine.cycle import decide
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.view import view
+from reconciler.engine import backoff
+from reconciler.engine.cycle import decide
 from reconciler.plan import BlockKind
 from reconciler.state import Observed
 from tests.simulation import faults as kinds
@@ -108,7 +108,7 @@ class _Simulation:
             self.directory,
             self.disk,
             strike=self._strike,
-            delay=lambda place: 0.5 + 7 * (len(self.trace) % 5),
+            delay=lambda _: 0.5 + 7 * (len(self.trace) % 5),
             now=self._now,
             note=self._note,
             died=lambda _: later(self._restart, self._keep_watching),
@@ -265,7 +265,7 @@ class _Simulation:
             if not entry.outcome and entry.begun < last:
                 self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
         excused = self.laws.retained | self.laws.abandoned
-        for orphan in orphans(self.directory.files.desired(), self.places, excused):
+        for orphan in orphans(self.laws.fleet, self.places, excused):
             self.laws.breach("orphans", orphan)
         domains = [domain for place in self.places for domain in place.box.domains.values()]
         volumes = [volume for place in self.places for volume in place.box.volumes.items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.simulation.shrink import shrunk
 from tests.simulation.simulation import Result, Scenario, simulate
 from tests.simulation.sweep import CALM, single_faults, struck
 
-SEEDS = 300
+SEEDS = 200
 ROOT = Path(__file__).parents[2]
 
 

@@ -136,14 +136,14 @@ class VirtualLoop(BaseEventLoop):
     def pass_time(self, seconds: float) -> None:
         self._seconds += seconds
 
-    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def,override]
         context = context if context is not None else copy_context()
         process = context.get(PROCESS)
         if process is None:
             return super().call_soon(callback, *args, context=context)
         return super().call_soon(process.call, context, callback, args, context=context)
 
-    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def,override]
         context = context if context is not None else copy_context()
         process = context.get(PROCESS)
         if process is None:

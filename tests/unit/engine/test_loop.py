@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 
 from reconciler.engine.cycle import Cycle, Round
@@ -162,7 +163,7 @@ def test_a_host_that_cannot_be_listened_to_does_not_keep_the_loop_busy() -> None
 def test_what_fails_is_tried_again_ever_more_seldom() -> None:
     scene = play(lambda: Scene(Fleet(stopped_instance(WEB, on="hv1"), Mood.SAYS_NO)), 3600)
     tries = scene.said.times("planned 1")
-    waits = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+    waits = [after - before for before, after in pairwise(tries)]
     assert 14 <= len(tries) <= 24
     assert 4 <= waits[0] <= 7
     assert max(waits) <= 400
