@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from multiprocessing import get_context
 
 from tests.simulation.regressions import save
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.shrink import shrunk
-from tests.simulation.simulation import Result, Scenario, simulate
+from tests.simulation.simulation import simulate
 
 _CHUNK = 20
 _SHOWN = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from reconciler.actuators.sim.view import view
 from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
 from reconciler.planner import confirmed
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import Desired, InstanceUuid, OnDelete, Resources
+from reconciler.specs.desired import InstanceUuid, OnDelete, Resources
 from reconciler.state import Observed, Power
 from tests.simulation.places import STALEST, Happened, Place
 
@@ -229,52 +229,6 @@ def used(box: Box, fleet: str) -> Resources:
     """What our own machines were given of a host."""
     marks = [domain.mark for domain in box.domains.values() if domain.mark is not None]
     return Resources.total(mark.applied.resources for mark in marks if mark.fleet == fleet)
-
-
-# In the end
-
-
-def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
-    """Instances that are not as they should be, by name, and why."""
-    wrong: dict[str, str] = {}
-    wanted = {each.uuid: each for each in desired.instances}
-    found: dict[InstanceUuid, list[Domain]] = {}
-    for place in places:
-        for domain in place.box.domains.values():
-            if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
-                found.setdefault(domain.uuid, []).append(domain)
-    volumes = {volume for place in places for volume in place.box.volumes}
-    for uuid, instance in wanted.items():
-        domains = found.pop(uuid, [])
-        if len(domains) != 1:
-            wrong[instance.name] = f"is on {len(domains)} hosts"
-            continue
-        (domain,) = domains
-        assert domain.mark is not None
-        if domain.power is not Power.RUNNING:
-            wrong[instance.name] = f"is {domain.power}"
-        elif not domain.mark.complete or domain.mark.applied != instance.machine:
-            wrong[instance.name] = "is not what was asked for"
-        elif (domain.live.cpus, domain.live.memory_mib) != (
-            instance.machine.cpus,
-            instance.machine.memory_mib,
-        ):
-            wrong[instance.name] = "was changed behind our back"
-        elif not volumes.issuperset(domain.mark.volume(disk.name) for disk in instance.machine.disks):
-            wrong[instance.name] = "lacks a disk"
-    for domains in found.values():
-        wrong[domains[0].name] = "is not declared"
-    return wrong
-
-
-def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
-    """Volumes that no machine has and nobody asked to retain."""
-    for place in places:
-        marks = [domain.mark for domain in place.box.domains.values() if domain.mark is not None]
-        attached = {mark.volume(disk.name) for mark in marks for disk in mark.applied.disks}
-        for volume in place.box.volumes:
-            if volume.fleet == fleet and volume not in attached | retained:
-                yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
 
 
 def _time() -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from tests.simulation.faults import Fault
-from tests.simulation.simulation import Result, Scenario
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.wishes import Files
 
 DIRECTORY = Path(__file__).parent / "kept"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -19,55 +16,19 @@ from reconciler.state import Observed
 from tests.simulation import faults as kinds
 from tests.simulation import mischief
 from tests.simulation.controllers import Controller, Directory, Scene
-from tests.simulation.faults import Fault, schedule
-from tests.simulation.laws import Laws, orphans, unlike
+from tests.simulation.ending import orphans, unlike
+from tests.simulation.faults import Fault
+from tests.simulation.laws import Laws
 from tests.simulation.memory import Disk
 from tests.simulation.places import Happened, Place
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.timing import Stuck, later, run_virtually
-from tests.simulation.wishes import Files, files_of
 
 DAY = 24 * 3600.0
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WORK = 4000.0
 """Seconds after which the longest call that hung has been given up: the upload of an image."""
 SETTLED = 1.0
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """All that a run depends on."""
-
-    seed: int
-    files: Files
-    faults: tuple[Fault, ...]
-    resync: float = 600.0
-
-    @staticmethod
-    def of(seed: int) -> Scenario:
-        world = Random(f"world/{seed}")
-        resync = world.choice((3600.0, 3600.0, 3600.0, 3600.0, 3600.0, 1800.0, 1800.0, 600.0))
-        return Scenario(seed, files_of(world), schedule(Random(f"faults/{seed}")), resync)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a run: the laws that were broken, and everything that happened."""
-
-    scenario: Scenario
-    broken: tuple[str, ...]
-    trace: tuple[str, ...]
-    calls: Mapping[str, int]
-    """How many of each family there were."""
-    end: tuple[str, ...] = ()
-    """Every machine and volume there is in the end, wherever it is."""
-
-    @property
-    def law(self) -> str:
-        """Name of the first law that was broken, or nothing."""
-        return self.broken[0].split(" ", 1)[1].split(":")[0] if self.broken else ""
-
-    def digest(self) -> str:
-        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
 def simulate(scenario: Scenario) -> Result:
@@ -279,7 +240,7 @@ class _Simulation:
     def _happened(self, event: Happened) -> None:
         self._happenings += 1
         who = "late" if event.late else event.session.who if event.session else "world"
-        self._note(f"{event.place.name} {who} {_told(event)}")
+        self._note(f"{event.place.name} {who} {event.told()}")
         self.laws.happened(event)
 
     def _note(self, line: str) -> None:
@@ -308,21 +269,3 @@ _OTHERS = {
     "human:wall-ahead": _Simulation.wall,
     "human:wall-back": _Simulation.wall,
 }
-
-
-def _told(event: Happened) -> str:
-    effect = event.effect
-    name = type(effect).__name__
-    for attribute in ("domain", "uuid", "volume", "sha256"):
-        if hasattr(effect, attribute):
-            thing = getattr(effect, attribute)
-            box = event.before if name == "Undefine" else event.place.box
-            domain = box.domains.get(thing) if attribute == "uuid" else thing
-            if attribute == "volume":
-                return f"{name} {thing.key.name}/{thing.disk}"
-            if attribute == "sha256":
-                return f"{name} {thing[:8]}"
-            mark = domain.mark if domain is not None else None
-            half = "" if mark is None or mark.complete else " (half made)"
-            return f"{name} {domain.name if domain else thing}{half}"
-    return name

@@ -8,7 +8,8 @@ from dataclasses import replace
 from reconciler.specs.desired import DeleteBudget, Resources
 from tests.builders import GIB, fleet_of, host
 from tests.simulation.faults import JOURNAL, WIRE, Fault
-from tests.simulation.simulation import Result, Scenario, simulate
+from tests.simulation.scenario import Result, Scenario
+from tests.simulation.simulation import simulate
 from tests.simulation.wishes import Component, Files
 
 _SIZE = Resources(6, 8 * GIB, 80 * GIB)

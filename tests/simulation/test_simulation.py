@@ -14,8 +14,9 @@ from tests.simulation.faults import Fault
 from tests.simulation.killing import is_in_source
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.regressions import DIRECTORY, load, save
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.shrink import shrunk
-from tests.simulation.simulation import Result, Scenario, simulate
+from tests.simulation.simulation import simulate
 from tests.simulation.sweep import CALM, single_faults, struck
 
 SEEDS = 200

@@ -11,7 +11,7 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NoReturn
 
 MOST_TURNS = 2_000_000
 """Turns of one loop; more of them are a circle."""
@@ -98,6 +98,12 @@ PROCESS: ContextVar[Process | None] = ContextVar("PROCESS", default=None)
 def later(seconds: float, act: Callable[..., object], *args: object) -> None:
     """Have the world do something after a while, whoever asks for it and whatever becomes of them."""
     asyncio.get_running_loop().call_later(seconds, act, *args, context=Context())
+
+
+async def forever() -> NoReturn:
+    """Wait until cancelled."""
+    while True:
+        await asyncio.get_running_loop().create_future()
 
 
 class _Jump:
