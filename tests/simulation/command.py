@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from multiprocessing import get_context
 
 from tests.simulation.regressions import save
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.shrink import shrunk
-from tests.simulation.simulation import Result, Scenario, simulate
+from tests.simulation.simulation import simulate
 
 _CHUNK = 20
 _SHOWN = 5
@@ -32,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
     for result in failed[:_SHOWN]:
         _tell(shrunk(result), keep=asked.save)
     rate = len(seeds) / seconds * 60
-    print(f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute on {asked.jobs} cores")
+    print(
+        f"{len(seeds)} seeds, {len(failed)} failed, {seconds:.0f} s, {rate:.0f} a minute, {asked.jobs} cores"
+    )
     return 1 if failed else 0
 
 
@@ -78,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, default=0, metavar="S", help="the first of them (0)")
     parser.add_argument("--seed", type=int, metavar="S", help="this one only, with its trace")
     parser.add_argument("--save", action="store_true", help="keep what fails as a regression file")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time"
+    )
     return parser
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.mutants import MUTANTS, Mutant
 
 if TYPE_CHECKING:
-    from tests.simulation.simulation import Scenario
+    from tests.simulation.scenario import Scenario
 
 SEEDS = 1500
 
@@ -85,7 +85,7 @@ def _killed(job: tuple[Mutant, int]) -> Fate:
 def _runs(seeds: int) -> Iterator[tuple[str, Scenario]]:
     """First the schedules that are known to be hard, then chance."""
     from tests.simulation.regressions import DIRECTORY, load
-    from tests.simulation.simulation import Scenario
+    from tests.simulation.scenario import Scenario
 
     for path in sorted(DIRECTORY.glob("*.json")):
         yield path.stem, load(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from reconciler.actuators.sim.view import view
 from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
 from reconciler.planner import confirmed
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import Desired, InstanceUuid, OnDelete, Resources
+from reconciler.specs.desired import InstanceUuid, OnDelete, Resources
 from reconciler.state import Observed, Power
 from tests.simulation.places import STALEST, Happened, Place
 
@@ -93,9 +93,13 @@ class Laws:
         uuid = action.instance.uuid
         if uuid in observed.by_uuid:
             if [state.host for state in observed.by_uuid[uuid]] != [action.host]:
-                self.breach("never twice", f"{action.instance.name} is made on {action.host} and seen elsewhere")
+                self.breach(
+                    "never twice", f"{action.instance.name} is made on {action.host} and seen elsewhere"
+                )
         elif observed.unknown:
-            self.breach("never twice", f"{action.instance.name} is made while it may be on {observed.unknown}")
+            self.breach(
+                "never twice", f"{action.instance.name} is made while it may be on {observed.unknown}"
+            )
 
     def ended(self, controller: Controller, report: StepReport) -> None:
         """A step has its outcome: one that is done was seen done lately."""
@@ -164,7 +168,9 @@ class Laws:
                 if domain.mark is None or domain.power is Power.STOPPED:
                     continue
                 if domain.uuid in running:
-                    self.breach("never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}")
+                    self.breach(
+                        "never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}"
+                    )
                 running[domain.uuid] = place.name
 
     def _pauses(self, box: Box) -> None:
@@ -176,7 +182,12 @@ class Laws:
 
     def _mercy(self, event: Happened) -> None:
         match event.effect:
-            case Define(domain=Domain(uuid=uuid)) | Undefine(uuid=uuid) | PowerOn(uuid=uuid) | PowerOff(uuid=uuid):
+            case (
+                Define(domain=Domain(uuid=uuid))
+                | Undefine(uuid=uuid)
+                | PowerOn(uuid=uuid)
+                | PowerOff(uuid=uuid)
+            ):
                 before = event.before.domains.get(uuid)
                 if before is not None and (before.mark is None or before.mark.fleet != self.fleet):
                     self.breach("mercy", f"{event.effect} on the foreign {before.name}")
@@ -218,53 +229,6 @@ def used(box: Box, fleet: str) -> Resources:
     """What our own machines were given of a host."""
     marks = [domain.mark for domain in box.domains.values() if domain.mark is not None]
     return Resources.total(mark.applied.resources for mark in marks if mark.fleet == fleet)
-
-
-# In the end
-
-
-def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
-    """Instances that are not as they should be, by name, and why."""
-    wrong: dict[str, str] = {}
-    wanted = {each.uuid: each for each in desired.instances}
-    found: dict[InstanceUuid, list[Domain]] = {}
-    for place in places:
-        for domain in place.box.domains.values():
-            if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
-                found.setdefault(domain.uuid, []).append(domain)
-    for uuid, instance in wanted.items():
-        domains = found.pop(uuid, [])
-        if len(domains) != 1:
-            wrong[instance.name] = f"is on {len(domains)} hosts"
-            continue
-        (domain,) = domains
-        assert domain.mark is not None
-        if domain.power is not Power.RUNNING:
-            wrong[instance.name] = f"is {domain.power}"
-        elif not domain.mark.complete or domain.mark.applied != instance.machine:
-            wrong[instance.name] = "is not what was asked for"
-        elif (domain.live.cpus, domain.live.memory_mib) != (instance.machine.cpus, instance.machine.memory_mib):
-            wrong[instance.name] = "was changed behind our back"
-    for domains in found.values():
-        wrong[domains[0].name] = "is not declared"
-    return wrong
-
-
-def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
-    """Volumes that no machine has and nobody asked to retain, and machines without a volume of theirs."""
-    for place in places:
-        attached: set[VolumeId] = set()
-        needed: set[VolumeId] = set()
-        for domain in place.box.domains.values():
-            if domain.mark is not None and domain.mark.fleet == fleet:
-                disks = {domain.mark.volume(disk.name) for disk in domain.mark.applied.disks}
-                attached |= disks
-                needed |= disks if domain.mark.complete else set()
-        for volume in place.box.volumes:
-            if volume.fleet == fleet and volume not in attached and volume not in retained:
-                yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"
-        for volume in sorted(needed - set(place.box.volumes)):
-            yield f"{volume.key.name}/{volume.disk} on {place.name} is missing"
 
 
 def _time() -> float:

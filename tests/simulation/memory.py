@@ -58,9 +58,7 @@ class MemoryJournal:
         self._write(write)
 
     async def end(self, run: RunId, *, at: datetime) -> None:
-        self._write(
-            lambda: self._disk.runs.__setitem__(run, replace(self._disk.runs[run], ended=at))
-        )
+        self._write(lambda: self._disk.runs.__setitem__(run, replace(self._disk.runs[run], ended=at)))
 
     async def destroyed_since(self, since: datetime) -> int:
         return sum(
@@ -75,7 +73,9 @@ class MemoryJournal:
         def write() -> None:
             old = self._disk.entries[entry.run, entry.step]
             if not old.outcome:
-                self._disk.entries[entry.run, entry.step] = replace(old, ended=at, outcome="unknown", detail=seen)
+                self._disk.entries[entry.run, entry.step] = replace(
+                    old, ended=at, outcome="unknown", detail=seen
+                )
 
         self._write(write)
 

@@ -139,7 +139,9 @@ def _undefine(place: Place, domain: Domain) -> None:
 def _rename(place: Place, domain: Domain) -> None:
     """virsh domrename: the same UUID under another name."""
     if domain.power is Power.STOPPED:
-        by_hand(place, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(f"{domain.name}-old"))))
+        by_hand(
+            place, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(f"{domain.name}-old")))
+        )
 
 
 def _edit(place: Place, domain: Domain) -> None:

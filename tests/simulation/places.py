@@ -62,6 +62,24 @@ class Happened:
     def late(self) -> bool:
         return self.action is not None and self.session is None
 
+    def told(self) -> str:
+        """In a few words."""
+        effect = self.effect
+        name = type(effect).__name__
+        for attribute in ("domain", "uuid", "volume", "sha256"):
+            if hasattr(effect, attribute):
+                thing = getattr(effect, attribute)
+                box = self.before if name == "Undefine" else self.place.box
+                domain = box.domains.get(thing) if attribute == "uuid" else thing
+                if attribute == "volume":
+                    return f"{name} {thing.key.name}/{thing.disk}"
+                if attribute == "sha256":
+                    return f"{name} {thing[:8]}"
+                mark = domain.mark if domain is not None else None
+                half = "" if mark is None or mark.complete else " (half made)"
+                return f"{name} {domain.name if domain else thing}{half}"
+        return name
+
 
 @dataclass(eq=False)
 class Place:

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from tests.simulation.faults import Fault
-from tests.simulation.simulation import Result, Scenario
+from tests.simulation.scenario import Result, Scenario
+from tests.simulation.wishes import Files
 
 DIRECTORY = Path(__file__).parent / "kept"
 
 
 def save(result: Result, why: str) -> Path:
-    """Write a schedule down; pytest runs it from then on."""
-    name = f"{result.law.replace(' ', '-')}-{result.scenario.seed}.json"
+    """Write a schedule down, its world with it; pytest runs it from then on."""
+    scenario = result.scenario
+    name = f"{(result.law or 'held').replace(' ', '-')}-{scenario.seed}.json"
     DIRECTORY.mkdir(exist_ok=True)
     path = DIRECTORY / name
     content = {
         "why": why,
         "broke": list(result.broken[:3]),
-        "seed": result.scenario.seed,
-        "faults": [fault.as_json() for fault in result.scenario.faults],
+        "seed": scenario.seed,
+        "resync": scenario.resync,
+        "faults": [fault.as_json() for fault in scenario.faults],
+        "files": _files().dump_python(scenario.files, mode="json"),
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path
 
 
 def load(path: Path) -> Scenario:
-    """Read it again: the world of the seed, and the faults of the file."""
+    """Read it again."""
     content = json.loads(path.read_text())
     faults = tuple(Fault(**fault) for fault in content["faults"])
-    return replace(Scenario.of(content["seed"]), faults=faults)
+    return Scenario(content["seed"], _files().validate_python(content["files"]), faults, content["resync"])
+
+
+@lru_cache(maxsize=1)
+def _files() -> TypeAdapter[Files]:
+    return TypeAdapter(Files)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tests.simulation.faults import Fault
-from tests.simulation.simulation import Result, Scenario, simulate
+from tests.simulation.scenario import Result, Scenario
+from tests.simulation.simulation import simulate
 
 Run = Callable[[Scenario], Result]
 

@@ -3,70 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from reconciler.engine import backoff
-from reconciler.engine.cycle import decide
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.view import view
+from reconciler.engine import backoff
+from reconciler.engine.cycle import decide
 from reconciler.plan import BlockKind
 from reconciler.state import Observed
 from tests.simulation import faults as kinds
 from tests.simulation import mischief
 from tests.simulation.controllers import Controller, Directory, Scene
-from tests.simulation.faults import Fault, schedule
-from tests.simulation.laws import Laws, orphans, unlike
+from tests.simulation.ending import orphans, unlike
+from tests.simulation.faults import Fault
+from tests.simulation.laws import Laws
 from tests.simulation.memory import Disk
 from tests.simulation.places import Happened, Place
+from tests.simulation.scenario import Result, Scenario
 from tests.simulation.timing import Stuck, later, run_virtually
-from tests.simulation.wishes import Files, files_of
 
 DAY = 24 * 3600.0
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WORK = 4000.0
 """Seconds after which the longest call that hung has been given up: the upload of an image."""
 SETTLED = 1.0
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """All that a run depends on."""
-
-    seed: int
-    files: Files
-    faults: tuple[Fault, ...]
-    resync: float = 600.0
-
-    @staticmethod
-    def of(seed: int) -> Scenario:
-        world = Random(f"world/{seed}")
-        resync = world.choice((3600.0, 3600.0, 3600.0, 3600.0, 3600.0, 1800.0, 1800.0, 600.0))
-        return Scenario(seed, files_of(world), schedule(Random(f"faults/{seed}")), resync)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a run: the laws that were broken, and everything that happened."""
-
-    scenario: Scenario
-    broken: tuple[str, ...]
-    trace: tuple[str, ...]
-    calls: Mapping[str, int]
-    """How many of each family there were."""
-    end: tuple[str, ...] = ()
-
-    @property
-    def law(self) -> str:
-        """Name of the first law that was broken, or nothing."""
-        return self.broken[0].split(" ", 1)[1].split(":")[0] if self.broken else ""
-
-    def digest(self) -> str:
-        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
 def simulate(scenario: Scenario) -> Result:
@@ -107,7 +69,7 @@ class _Simulation:
             self.directory,
             self.disk,
             strike=self._strike,
-            delay=lambda place: 0.5 + 7 * (len(self.trace) % 5),
+            delay=lambda _: 0.5 + 7 * (len(self.trace) % 5),
             now=self._now,
             note=self._note,
             died=lambda _: later(self._restart, self._keep_watching),
@@ -200,7 +162,7 @@ class _Simulation:
 
     def _heal(self) -> None:
         self._note("everything is well again")
-        self._armed.clear()
+        self._armed = [fault for fault in self._armed if fault.nth is not None]
         self.disk.full = False
         for controller in self._controllers:
             controller.process.resume()
@@ -263,12 +225,14 @@ class _Simulation:
         for entry in self.disk.entries.values():
             if not entry.outcome and entry.begun < last:
                 self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
-        for orphan in orphans(self.laws.fleet, self.places, self.laws.retained | self.laws.abandoned):
+        excused = self.laws.retained | self.laws.abandoned
+        for orphan in orphans(self.laws.fleet, self.places, excused):
             self.laws.breach("orphans", orphan)
-        self.end = tuple(
-            f"{place.name} {domain.name} {domain.power} {domain.live}"
-            for place in self.places
-            for domain in sorted(place.box.domains.values(), key=lambda each: each.name)
+        domains = [domain for place in self.places for domain in place.box.domains.values()]
+        volumes = [volume for place in self.places for volume in place.box.volumes.items()]
+        self.end = (
+            *sorted(f"{each.name} {each.power} {each.live}" for each in domains),
+            *sorted(f"{volume.key.name}/{volume.disk} {size} MiB" for volume, size in volumes),
         )
 
     # Small things
@@ -276,7 +240,7 @@ class _Simulation:
     def _happened(self, event: Happened) -> None:
         self._happenings += 1
         who = "late" if event.late else event.session.who if event.session else "world"
-        self._note(f"{event.place.name} {who} {_told(event)}")
+        self._note(f"{event.place.name} {who} {event.told()}")
         self.laws.happened(event)
 
     def _note(self, line: str) -> None:
@@ -305,21 +269,3 @@ _OTHERS = {
     "human:wall-ahead": _Simulation.wall,
     "human:wall-back": _Simulation.wall,
 }
-
-
-def _told(event: Happened) -> str:
-    effect = event.effect
-    name = type(effect).__name__
-    for attribute in ("domain", "uuid", "volume", "sha256"):
-        if hasattr(effect, attribute):
-            thing = getattr(effect, attribute)
-            box = event.before if name == "Undefine" else event.place.box
-            domain = box.domains.get(thing) if attribute == "uuid" else thing
-            if attribute == "volume":
-                return f"{name} {thing.key.name}/{thing.disk}"
-            if attribute == "sha256":
-                return f"{name} {thing[:8]}"
-            mark = domain.mark if domain is not None else None
-            half = "" if mark is None or mark.complete else " (half made)"
-            return f"{name} {domain.name if domain else thing}{half}"
-    return name

@@ -11,7 +11,7 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NoReturn
 
 MOST_TURNS = 2_000_000
 """Turns of one loop; more of them are a circle."""
@@ -100,6 +100,12 @@ def later(seconds: float, act: Callable[..., object], *args: object) -> None:
     asyncio.get_running_loop().call_later(seconds, act, *args, context=Context())
 
 
+async def forever() -> NoReturn:
+    """Wait until cancelled."""
+    while True:
+        await asyncio.get_running_loop().create_future()
+
+
 class _Jump:
     """Stands where a loop's selector is: nothing ever comes from outside, so time jumps."""
 
@@ -136,14 +142,14 @@ class VirtualLoop(BaseEventLoop):
     def pass_time(self, seconds: float) -> None:
         self._seconds += seconds
 
-    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def,override]
         context = context if context is not None else copy_context()
         process = context.get(PROCESS)
         if process is None:
             return super().call_soon(callback, *args, context=context)
         return super().call_soon(process.call, context, callback, args, context=context)
 
-    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def,override]
         context = context if context is not None else copy_context()
         process = context.get(PROCESS)
         if process is None:

@@ -8,57 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import NoReturn, Protocol, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
-from reconciler import errors
 from reconciler.actuators.port import Access
-from reconciler.actuators.sim.effects import Effect
 from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
-from reconciler.errors import ActionFailed, HostUnreachable, LockHeld
+from reconciler.errors import HostUnreachable
 from reconciler.plan import Action
-from reconciler.specs.desired import HostName, Resources
+from reconciler.specs.desired import HostName
 from reconciler.state import HostState
+from tests.simulation.calls import Call, CallClock, CallLock, CallTruth, Fates
 from tests.simulation.places import STALEST, Place, Session
+from tests.simulation.timing import forever
 
 LATENCY = 0.004
 OPENING = 10.0
 """Seconds that an actuator gives a connection that it opens again."""
 _T = TypeVar("_T")
-
-
-class Fates(Protocol):
-    """Who decides what strikes, and is told what is done."""
-
-    def strike(self, call: str, place: Place) -> str:
-        """What strikes this call: the rest of a fault's kind, or nothing."""
-        ...
-
-    def delay(self, place: Place) -> float:
-        """Seconds by which a late effect is late."""
-        ...
-
-    def kill(self) -> None:
-        """Kill the controller at this end of the wire."""
-        ...
-
-    def performing(self, wire: Wire, action: Action) -> None:
-        """An action is about to begin."""
-        ...
-
-    def has_looked(self, state: HostState) -> None:
-        """A look has been taken, now."""
-        ...
-
-    def has_locked(self, host: HostName) -> None:
-        """The lock is held, from now on."""
-        ...
-
-    def has_unlocked(self, host: HostName) -> None:
-        """It was let go."""
-        ...
 
 
 class Wire:
@@ -217,112 +185,6 @@ class Wire:
 
     def _view(self, box: Box) -> HostState:
         return view(box, self.access.fleet, self.place.host.capacity or PHYSICAL)
-
-
-@dataclass
-class Call:
-    """One call over a wire, and what strikes its next effect."""
-
-    wire: Wire
-    session: Session
-    action: Action | None = None
-    fate: str = ""
-    hangs: bool = False
-
-    async def replied(self) -> None:
-        """The reply of the last effect."""
-        if self.hangs:
-            await forever()
-        await self.wire.replied(self.session)
-
-    def reset(self) -> NoReturn:
-        raise HostUnreachable(self.wire.host, "connection reset by peer")
-
-
-@dataclass(frozen=True)
-class CallClock:
-    """Time before an effect: where its request may get lost."""
-
-    call: Call
-
-    async def sleep(self, seconds: float) -> None:
-        call = self.call
-        await call.replied()
-        call.fate = call.wire.fates.strike("effect", call.wire.place)
-        if call.fate == "kill-before":
-            call.wire.fates.kill()
-            await forever()
-        if call.fate == "request-hang":
-            await forever()
-        if call.fate == "request-reset":
-            call.reset()
-        await asyncio.sleep(seconds)
-        await call.wire.heard(call.session)
-
-
-@dataclass(frozen=True)
-class CallTruth:
-    """The truth at the far end of a wire."""
-
-    call: Call
-
-    def look(self) -> Box:
-        return self.call.wire.place.box
-
-    def change(self, effect: Effect, room: Resources) -> None:
-        call, place = self.call, self.call.wire.place
-        assert call.action is not None
-        fate, call.fate = call.fate, ""
-        if kind := getattr(errors, fate, None):
-            raise kind(place.name, "as the schedule has it")
-        if fate.startswith("late"):
-            place.postpone(effect, call.action, call.wire.fates.delay(place))
-        else:
-            place.change(effect, call.session, call.action)
-            if fate == "twice":
-                self._again(effect)
-        if fate.endswith("-reset"):
-            call.reset()
-        if fate == "kill-after":
-            call.wire.fates.kill()
-        call.hangs = fate.endswith(("-hang", "kill-after"))
-
-    def _again(self, effect: Effect) -> None:
-        try:
-            self.call.wire.place.change(effect, self.call.session, self.call.action)
-        except ActionFailed:
-            return
-
-    async def changed(self) -> None:
-        raise NotImplementedError("the wire listens itself")
-
-
-@dataclass(frozen=True)
-class CallLock:
-    """The lock of the host, held by the session of the call."""
-
-    call: Call
-
-    @property
-    def held(self) -> bool:
-        return self.call.wire.place.owner is self.call.session and self.call.session.alive
-
-    def acquire(self, holder: str) -> None:
-        place = self.call.wire.place
-        if place.owner not in (None, self.call.session):
-            assert place.owner is not None
-            raise LockHeld(place.host.name, place.owner.who)
-        place.owner = self.call.session
-
-    def release(self) -> None:
-        if self.held:
-            self.call.wire.place.owner = None
-
-
-async def forever() -> NoReturn:
-    """Wait until cancelled."""
-    while True:
-        await asyncio.get_running_loop().create_future()
 
 
 def _now() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -115,7 +116,7 @@ def _restored(files: Files) -> Files:
     return replace(files, components=(*files.components, *files.removed), removed=())
 
 
-_WHOLE = {
+_WHOLE: dict[str, Callable[[Files], Files]] = {
     "restore": _restored,
     "broken": lambda files: replace(files, broken=True),
     "empty": lambda files: replace(files, empty=True),
@@ -124,27 +125,19 @@ _WHOLE = {
 
 
 def _change(kind: str, old: Component, number: int, fleet: Fleet) -> Component | None:
+    """A component after an edit, or None where it is gone."""
     clusters = (None, *sorted({each.cluster for each in fleet.hosts}))
-    match kind:
-        case "scale":
-            return replace(old, replicas=number % 4)
-        case "cpus":
-            return replace(old, cpus=1 + number % 2)
-        case "memory":
-            return replace(old, memory=1 + number % 2)
-        case "image":
-            return replace(old, image=number % 3)
-        case "disk":
-            return replace(old, extra=min(2, old.extra + 1))
-        case "no-disk":
-            return replace(old, extra=max(0, old.extra - 1))
-        case "protect":
-            return replace(old, protect=not old.protect)
-        case "cluster":
-            return replace(old, cluster=clusters[number % len(clusters)])
-        case "remove":
-            return None
-    raise ValueError(kind)
+    changes: dict[str, dict[str, object]] = {
+        "scale": {"replicas": number % 4},
+        "cpus": {"cpus": 1 + number % 2},
+        "memory": {"memory": 1 + number % 2},
+        "image": {"image": number % 3},
+        "disk": {"extra": min(2, old.extra + 1)},
+        "no-disk": {"extra": max(0, old.extra - 1)},
+        "protect": {"protect": not old.protect},
+        "cluster": {"cluster": clusters[number % len(clusters)]},
+    }
+    return None if kind == "remove" else replace(old, **changes[kind])  # type: ignore[arg-type]
 
 
 def files_of(luck: Random) -> Files:

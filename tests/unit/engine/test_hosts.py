@@ -11,7 +11,7 @@ from reconciler.engine.patience import Patience
 from reconciler.errors import HostUnreachable
 from reconciler.specs.desired import Connect, Host, HostName, Scheme
 from reconciler.state import Observed
-from tests.unit.engine.scripted import NoSupplies, ScriptedHost
+from tests.unit.engine.scripted import NoSupplies, ScriptedHost, hosts_of
 
 _NAMES = ("good", "hung", "refusing", "silent")
 
@@ -57,3 +57,27 @@ def test_hosts_that_do_not_answer_are_unknown_with_the_reason_and_the_others_are
         ("refusing", "connection refused"),
         ("silent", "looking at it did not answer within 0.01 s; the connection was cut"),
     ]
+
+
+class Stubborn(ScriptedHost):
+    """Looks well, and does not answer when it is to be locked."""
+
+    async def lock(self, holder: str) -> None:
+        raise HostUnreachable(self.host, "no answer")
+
+
+def test_a_host_that_could_not_be_locked_is_unknown_until_the_locks_are_let_go() -> None:
+    """Another writer may be at work there: what is not there yet may be soon."""
+
+    async def scene() -> None:
+        async with hosts_of(ScriptedHost("hv1", {}), Stubborn("hv2", {})) as hosts:
+            await hosts.lock("me")
+            observed = await hosts.observe()
+            assert [host.host for host in observed.hosts] == ["hv1"]
+            assert [(each.host, each.reason) for each in observed.unknown] == [
+                ("hv2", "it could not be locked: no answer")
+            ]
+            await hosts.unlock()
+            assert (await hosts.observe()).unknown == ()
+
+    asyncio.run(scene())

@@ -11,6 +11,7 @@ import pytest
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import HostUnreachable
 from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.planner.diff import differences
 from reconciler.specs.desired import Disk, HostName
 from reconciler.state import HostState, InstanceState
 from tests.builders import image_of, image_use, instance, kept, machine
@@ -123,3 +124,33 @@ def test_machine_that_is_being_taken_apart_is_seen_as_half_made(case: Case) -> N
             play(truth, case.asks(before))
         (left,) = seen(truth).instances
         assert not left.complete
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_what_is_destroyed_in_the_middle_of_a_change_leaves_only_what_was_to_be_retained(case: Case) -> None:
+    for count in range(number_of_effects(case)):
+        truth = Memory(running(), breaks_after=count)
+        (before,) = seen(truth).instances
+        with pytest.raises(HostUnreachable):
+            play(truth, case.asks(before))
+        truth.breaks_after = None
+        for left in seen(truth).instances:
+            play(truth, Destroy(HV1, left))
+        assert {volume.disk for volume in truth.box.volumes} <= {"data", "log"}
+
+
+def test_a_change_of_disks_that_broke_off_can_be_taken_back() -> None:
+    taken_back = replace(OLD, machine=machine(disks=(Disk("root", 100), kept("data", 50))))
+    update = Case("", lambda before: Update(HV1, before, taken_back, Impact.RESTART), lambda _: Stop(HV1, _))
+    for count in range(1, number_of_effects(update)):
+        truth = Memory(running(), breaks_after=count)
+        (before,) = seen(truth).instances
+        with pytest.raises(HostUnreachable):
+            play(truth, update.asks(before))
+        truth.breaks_after = None
+        (left,) = seen(truth).instances
+        if differences(OLD.machine, left):
+            play(truth, Update(HV1, left, OLD, Impact.RESTART))
+        else:
+            play(truth, Start(HV1, left))
+        assert truth.box == running()

@@ -1,0 +1,53 @@
+"""What must have become of the fleet in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.actuators.sim.things import Domain, VolumeId
+from reconciler.specs.desired import Desired, InstanceUuid
+from reconciler.state import Power
+from tests.simulation.places import Place
+
+
+def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
+    """Instances that are not as they should be, by name, and why."""
+    wrong: dict[str, str] = {}
+    wanted = {each.uuid: each for each in desired.instances}
+    found: dict[InstanceUuid, list[Domain]] = {}
+    for place in places:
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == desired.fleet.name:
+                found.setdefault(domain.uuid, []).append(domain)
+    volumes = {volume for place in places for volume in place.box.volumes}
+    for uuid, instance in wanted.items():
+        domains = found.pop(uuid, [])
+        if len(domains) != 1:
+            wrong[instance.name] = f"is on {len(domains)} hosts"
+            continue
+        (domain,) = domains
+        assert domain.mark is not None
+        if domain.power is not Power.RUNNING:
+            wrong[instance.name] = f"is {domain.power}"
+        elif not domain.mark.complete or domain.mark.applied != instance.machine:
+            wrong[instance.name] = "is not what was asked for"
+        elif (domain.live.cpus, domain.live.memory_mib) != (
+            instance.machine.cpus,
+            instance.machine.memory_mib,
+        ):
+            wrong[instance.name] = "was changed behind our back"
+        elif not volumes.issuperset(domain.mark.volume(disk.name) for disk in instance.machine.disks):
+            wrong[instance.name] = "lacks a disk"
+    for domains in found.values():
+        wrong[domains[0].name] = "is not declared"
+    return wrong
+
+
+def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:
+    """Volumes that no machine has and nobody asked to retain."""
+    for place in places:
+        marks = [domain.mark for domain in place.box.domains.values() if domain.mark is not None]
+        attached = {mark.volume(disk.name) for mark in marks for disk in mark.applied.disks}
+        for volume in place.box.volumes:
+            if volume.fleet == fleet and volume not in attached | retained:
+                yield f"{volume.key.name}/{volume.disk} on {place.name} belongs to nobody"

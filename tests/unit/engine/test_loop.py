@@ -1,0 +1,191 @@
+"""The loop goes round when something may have changed, lets failures rest, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import pairwise
+from random import Random
+
+from reconciler.engine.cycle import Cycle, Round
+from reconciler.engine.interruption import Interruption
+from reconciler.engine.logbook import Author
+from reconciler.engine.loop import Loop, Pace
+from reconciler.engine.ticks import Ticks
+from reconciler.errors import Fault, HostUnreachable, InvalidInput, Position, ReconcilerError
+from reconciler.plan import Action
+from reconciler.report import Report
+from reconciler.specs.desired import Desired
+from reconciler.state import HostState, InstanceState
+from tests.builders import desired_of, fleet_of, host, host_state, instance, running
+from tests.builders import stopped as stopped_instance
+from tests.simulation.timing import run_virtually
+from tests.unit.engine.scripted import Memo, Mood, Notes, ScriptedHost, hosts_of
+
+WEB = instance("shop-web-0")
+DESIRED = desired_of(fleet_of(host("hv1")), WEB)
+BROKEN = InvalidInput([Fault(Position("shop.yaml", 1, 1), "half written")])
+
+
+class Fleet(ScriptedHost):
+    """One host with one machine, that can be locked by somebody else or lose its connection."""
+
+    def __init__(self, state: InstanceState, mood: Mood = Mood.WELL) -> None:
+        super().__init__("hv1", {state: mood})
+        self.deaf = False
+        self.locks = 0
+        self.happened = asyncio.Event()
+
+    async def observe(self) -> HostState:
+        return host_state("hv1", *self.states.values())
+
+    async def lock(self, holder: str) -> None:
+        self.locks += 1
+
+    async def perform(self, action: Action) -> None:
+        assert self.locks, "nothing is done without the lock"
+        await super().perform(action)
+
+    async def changed(self) -> None:
+        if self.deaf:
+            raise HostUnreachable(self.host, "it cannot be listened to")
+        await self.happened.wait()
+        self.happened.clear()
+
+
+class Said(Notes):
+    """What the loop said, with the time."""
+
+    def _say(self, what: str) -> None:
+        self.told.append(f"{asyncio.get_running_loop().time():.1f} {what}")
+
+    def loaded(self, desired: Desired) -> None:
+        self._say("loaded")
+
+    def refused(self, error: InvalidInput) -> None:
+        self._say("refused")
+
+    def planned(self, current: Round) -> None:
+        self._say(f"planned {len(current.plan.steps)}")
+
+    def carried_out(self, report: Report) -> None:
+        self._say("carried out")
+
+    def failed(self, error: ReconcilerError) -> None:
+        self._say("failed")
+
+    def times(self, what: str) -> list[float]:
+        return [float(line.split(" ")[0]) for line in self.told if line.endswith(what)]
+
+
+class Scene:
+    """A loop over one host, and a directory that can be edited."""
+
+    def __init__(self, fleet: Fleet, journal: Memo | None = None, resync: float = 60.0) -> None:
+        self.content: Desired | InvalidInput = DESIRED
+        self.edited = asyncio.Event()
+        self.said = Said()
+        self.fleet = fleet
+        self.journal = journal or Memo()
+        self.interruption = Interruption()
+        self.loop = Loop(self, self._opened, teller=self.said, pace=Pace(resync, Ticks()), luck=Random(1))
+
+    @asynccontextmanager
+    async def _opened(self, desired: Desired) -> AsyncIterator[Cycle]:
+        async with hosts_of(self.fleet) as hosts:
+            yield Cycle(
+                hosts, self.journal, Author("watch", "me", "0"), lambda: datetime(2026, 1, 1, tzinfo=UTC)
+            )
+
+    async def load(self) -> Desired:
+        if isinstance(self.content, InvalidInput):
+            raise self.content
+        return self.content
+
+    async def changed(self) -> None:
+        await self.edited.wait()
+        self.edited.clear()
+
+    def edit(self, content: Desired | InvalidInput) -> None:
+        self.content = content
+        self.edited.set()
+
+
+def play(make: Callable[[], Scene], seconds: float, *acts: tuple[float, Callable[[Scene], object]]) -> Scene:
+    """Run the loop for that long, with acts at their times."""
+    scenes: list[Scene] = []
+
+    async def main() -> None:
+        scene = make()
+        scenes.append(scene)
+        running = asyncio.create_task(scene.loop.run(scene.interruption))
+        for at, act in acts:
+            asyncio.get_running_loop().call_at(at, act, scene)
+        await asyncio.sleep(seconds)
+        scene.interruption.ask()
+        await asyncio.wait_for(running, 60)
+
+    run_virtually(main())
+    return scenes[0]
+
+
+def test_a_stopped_machine_is_started_and_then_nothing_is_done() -> None:
+    scene = play(lambda: Scene(Fleet(stopped_instance(WEB, on="hv1"))), 3600)
+    assert scene.fleet.asked == ["shop-web-0"]
+    assert len(scene.said.times("planned 1")) == 1
+    assert len(scene.said.times("planned 0")) == 59
+
+
+def test_an_edit_is_followed_within_a_moment() -> None:
+    edited = desired_of(fleet_of(host("hv1")), WEB, instance("shop-web-1"))
+    scene = play(lambda: Scene(Fleet(running(WEB, on="hv1"))), 50, (10.0, lambda scene: scene.edit(edited)))
+    assert scene.said.times("loaded") == [0.0, 10.2]
+
+
+def test_what_happens_on_a_host_is_noticed_without_waiting() -> None:
+    scene = play(
+        lambda: Scene(Fleet(running(WEB, on="hv1"))), 50, (10.0, lambda scene: scene.fleet.happened.set())
+    )
+    assert scene.said.times("planned 0") == [0.0, 10.2]
+
+
+def test_a_host_that_cannot_be_listened_to_does_not_keep_the_loop_busy() -> None:
+    def deaf() -> Scene:
+        scene = Scene(Fleet(running(WEB, on="hv1")))
+        scene.fleet.deaf = True
+        return scene
+
+    assert len(play(deaf, 3600).said.times("planned 0")) == 60
+
+
+def test_what_fails_is_tried_again_ever_more_seldom() -> None:
+    scene = play(lambda: Scene(Fleet(stopped_instance(WEB, on="hv1"), Mood.SAYS_NO)), 3600)
+    tries = scene.said.times("planned 1")
+    waits = [after - before for before, after in pairwise(tries)]
+    assert 14 <= len(tries) <= 24
+    assert 4 <= waits[0] <= 7
+    assert max(waits) <= 400
+
+
+def test_a_store_that_cannot_be_written_to_is_said_and_rests() -> None:
+    scene = play(lambda: Scene(Fleet(stopped_instance(WEB, on="hv1")), Memo(full_at="begin")), 600)
+    assert scene.fleet.asked == []
+    assert 5 <= len(scene.said.times("failed")) <= 12
+
+
+def test_files_that_do_not_load_are_said_once_and_the_last_good_state_stays() -> None:
+    scene = play(
+        lambda: Scene(Fleet(running(WEB, on="hv1"))),
+        600,
+        (10.0, lambda scene: scene.edit(BROKEN)),
+        (20.0, lambda scene: scene.fleet.states.update({WEB.uuid: stopped_instance(WEB, on="hv1")})),
+    )
+    assert scene.said.times("refused") == [10.2]
+    assert scene.fleet.asked == ["shop-web-0"]
+
+
+def test_an_interruption_ends_it_at_once_between_rounds() -> None:
+    scene = play(lambda: Scene(Fleet(running(WEB, on="hv1")), resync=1e6), 5)
+    assert scene.fleet.closed
