@@ -45,6 +45,11 @@ async def update_with_restart(desk: Desk, instance: Instance) -> None:
 def _make_over(hands: Hands, instance: Instance) -> None:
     domain, pool = _whole(hands, instance.uuid), hands.pool()
     before, machine = domain.mark, instance.machine
+    if coming := _coming(before.applied, machine):
+        # Owned before they are made: whoever finds the change cut short finds the disks too.
+        domain.write_mark(
+            replace(before, applied=replace(before.applied, disks=before.applied.disks + coming))
+        )
     for disk in machine.disks:
         pool.adopt_or_make(_volume(before, disk), disk.size_mib)
     seed = hands.desk.seed(instance)
@@ -61,6 +66,11 @@ def _make_over(hands: Hands, instance: Instance) -> None:
     if going:
         updated.write_mark(after)
     updated.start()
+
+
+def _coming(before: Machine, after: Machine) -> tuple[Disk, ...]:
+    there = {disk.name for disk in before.disks}
+    return tuple(disk for disk in after.disks if disk.name not in there)
 
 
 def _going(before: Machine, after: Machine) -> tuple[Disk, ...]:
