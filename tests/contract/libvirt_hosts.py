@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.specs.desired import Connect, Host, Image, Scheme
-from tests.contract.platforms import declared, disk_image, stand_in
+from tests.contract.platforms import declared, disk_image, kernel_image, stand_in
+from tests.lab.hosts import IMAGES, wait_until
+
+FLEET = "contract"
+NAMESPACE = "urn:reconciler:instance:1"
 
 if TYPE_CHECKING:
     import libvirt
@@ -33,9 +37,35 @@ def _half_made(xml: str) -> str:
     return edited
 
 
+def _damaged(xml: str) -> str:
+    edited = re.sub(r"(<reconciler:instance [^>]*>)[^<]*<", r"\g<1>{&quot;cpus&quot;: many}<", xml)
+    assert edited != xml, "there is no mark to damage"
+    return edited
+
+
+def _named(xml: str, name: str) -> str:
+    return re.sub(r"<name>[^<]*<", f"<name>{name}<", xml, count=1)
+
+
+_PET = re.compile(r"[^.]*\.qcow2")
+
+
+def _litters(volumes: Iterable[str]) -> list[str]:
+    """Names with one dot: ours have more."""
+    return sorted(name for name in volumes if _PET.fullmatch(name))
+
+
 _FOREIGN = """
 <domain type='{type}'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
 <os><type arch='x86_64'>hvm</type></os></domain>
+"""
+
+
+_FILL = """
+mount -t tmpfs -o size=8m tmpfs /mnt
+cp -a "$1/." /mnt/
+mount --bind /mnt "$1"
+cat /dev/zero > "$1/fill" 2> /dev/null || :
 """
 
 
@@ -45,8 +75,10 @@ class InProcess:
 
     connection: libvirt.virConnect
     image: Image
+    kernel: Image
     name: str = "test-driver"
     network: str = "default"
+    bridge: str = "br-lab"
 
     @property
     def host(self) -> Host:
@@ -54,6 +86,39 @@ class InProcess:
 
     def stop(self, name: str) -> None:
         self.connection.lookupByName(name).destroy()
+
+    def pause(self, name: str) -> None:
+        self.connection.lookupByName(name).suspend()
+
+    def rename(self, name: str, new: str) -> None:
+        import libvirt
+
+        domain = self.connection.lookupByName(name)
+        xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        domain.undefine()
+        self.connection.defineXML(_named(xml, new))
+
+    def disown(self, name: str) -> None:
+        import libvirt
+
+        domain = self.connection.lookupByName(name)
+        flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, NAMESPACE, flags)
+
+    def damage(self, name: str) -> None:
+        self._edit(name, _damaged)
+
+    def autostart(self, name: str) -> None:
+        self.connection.lookupByName(name).setAutostart(1)
+
+    def litter(self, name: str, size_mib: int) -> None:
+        (pool,) = self.connection.listAllStoragePools()
+        pool.createXML(f"<volume><name>{name}</name><capacity unit='MiB'>{size_mib}</capacity></volume>", 0)
+
+    def litters(self) -> list[str]:
+        (pool,) = self.connection.listAllStoragePools()
+        return _litters(volume.name() for volume in pool.listAllVolumes())
 
     def undefine(self, name: str) -> None:
         domain = self.connection.lookupByName(name)
@@ -95,8 +160,10 @@ class RealHost:
     lab: Laboratory
     box: LabHost
     image: Image
+    kernel: Image
     name: str = "libvirtd"
     network: str = "lab"
+    bridge: str = "br-lab"
 
     @property
     def host(self) -> Host:
@@ -115,8 +182,30 @@ class RealHost:
     def stop(self, name: str) -> None:
         self.box.virsh("destroy", name)
 
+    def pause(self, name: str) -> None:
+        self.box.virsh("suspend", name)
+
+    def rename(self, name: str, new: str) -> None:
+        self.box.virsh("domrename", name, new)
+
+    def disown(self, name: str) -> None:
+        live = ["--live"] if name in self.box.virsh("list", "--name").split() else []
+        self.box.virsh("metadata", name, NAMESPACE, "--config", *live, "--remove")
+
+    def damage(self, name: str) -> None:
+        self.box.define(_damaged(self.box.virsh("dumpxml", "--inactive", name)))
+
+    def autostart(self, name: str) -> None:
+        self.box.virsh("autostart", name)
+
+    def litter(self, name: str, size_mib: int) -> None:
+        self.box.virsh("vol-create-as", "default", name, f"{size_mib}M", "--format", "qcow2")
+
+    def litters(self) -> list[str]:
+        return _litters(line.split()[0] for line in self.box.virsh("vol-list", "default").splitlines())
+
     def undefine(self, name: str) -> None:
-        if name in self.box.virsh("list", "--name").split():
+        if name in self.box.virsh("list", "--name").splitlines():
             self.stop(name)
         self.box.virsh("undefine", name)
 
@@ -133,10 +222,40 @@ class RealHost:
     def definition(self, name: str) -> str:
         return self.box.virsh("dumpxml", name)
 
+    def crash(self, name: str) -> None:
+        self.box.kill_guest(name)
+        wait_until(
+            lambda: name not in self.box.virsh("list", "--name").splitlines(), what=f"libvirtd missing {name}"
+        )
+
+    def unplug(self, name: str, disk: str) -> None:
+        stem = name.replace("-", ".")
+        self.box.virsh("vol-delete", f"{FLEET}.{stem}.{disk}.qcow2", "default")
+
+    def fill(self) -> None:
+        # Another file system over the pool's directory, with all that lies there, filled to the brim.
+        self.box.run(["sh", "-ec", _FILL, "fill", IMAGES])
+        self.box.virsh("pool-refresh", "default")
+
+    def drain(self) -> None:
+        self.box.run(["rm", f"{IMAGES}/fill"])
+        self.box.virsh("pool-refresh", "default")
+
+    def cut(self) -> None:
+        self.box.cut_sessions()
+
+    def reboot(self) -> None:
+        self.box.crash()
+        self.box.boot()
+        self.box.virsh("uri")
+
     def clean(self) -> None:
         """Leave the host as empty as it was."""
-        for name in self.box.virsh("list", "--all", "--name").split():
-            self.undefine(name)
+        for name in self.box.virsh("list", "--all", "--name").splitlines():
+            if name:
+                self.undefine(name)
+        self.box.run(["sh", "-c", 'while umount "$1" 2> /dev/null && umount /mnt; do :; done', "sh", IMAGES])
+        self.box.virsh("pool-refresh", "default")
         for line in self.box.virsh("vol-list", "default").splitlines():
             self.box.virsh("vol-delete", line.split()[0], "default")
 
@@ -151,7 +270,7 @@ def in_process(directory: Path) -> Iterator[InProcess]:
 
     connection = libvirt.open("test:///default")
     try:
-        driver = InProcess(connection, disk_image(stand_in(directory)))
+        driver = InProcess(connection, disk_image(stand_in(directory)), kernel_image(directory))
         driver.clean()
         yield driver
     finally:

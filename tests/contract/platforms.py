@@ -62,12 +62,50 @@ class Platform(Protocol):
         """Pull a machine's plug."""
         ...
 
+    def pause(self, name: str) -> None:
+        """Suspend a machine that runs."""
+        ...
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a machine that is off another name."""
+        ...
+
+    def disown(self, name: str) -> None:
+        """Take our mark off a machine, running or not."""
+        ...
+
+    def damage(self, name: str) -> None:
+        """Make our mark on a machine that is off unreadable."""
+        ...
+
+    def autostart(self, name: str) -> None:
+        """Have a machine started with its host."""
+        ...
+
+    def litter(self, name: str, size_mib: int) -> None:
+        """Put a volume that is nobody's into the pool."""
+        ...
+
+    def litters(self) -> list[str]:
+        """Names of the volumes in the pool that are nobody's."""
+        ...
+
+    @property
+    def kernel(self) -> Image:
+        """One of a kernel and an initrd, without a disk, that can be put on the host."""
+        ...
+
+    @property
+    def bridge(self) -> str:
+        """A bridge that is there."""
+        ...
+
     def undefine(self, name: str) -> None:
         """Make a machine disappear; its disks stay."""
         ...
 
     def edit_cpus(self, name: str, cpus: int) -> None:
-        """Give a stopped machine another number of CPUs."""
+        """Define a machine with another number of CPUs, running or not."""
         ...
 
     def leave_half_made(self, name: str) -> None:
@@ -80,6 +118,34 @@ class Platform(Protocol):
 
     def definition(self, name: str) -> str:
         """Everything that is written about a machine."""
+        ...
+
+
+class Flesh(Platform, Protocol):
+    """A platform whose machines are processes, whose volumes are files and whose wires can be cut."""
+
+    def crash(self, name: str) -> None:
+        """Kill the process of a machine that runs."""
+        ...
+
+    def unplug(self, name: str, disk: str) -> None:
+        """Delete the volume of one of the disks of our machine."""
+        ...
+
+    def fill(self) -> None:
+        """Leave no room in the pool."""
+        ...
+
+    def drain(self) -> None:
+        """Undo that."""
+        ...
+
+    def cut(self) -> None:
+        """Break every connection to the host."""
+        ...
+
+    def reboot(self) -> None:
+        """Take the host's power away and give it back."""
         ...
 
 
@@ -107,14 +173,41 @@ def disk_image(path: Path) -> Image:
     return Image(use, (ImagePart(str(path), digest),))
 
 
+def kernel_image(directory: Path) -> Image:
+    """An image of a kernel and an initrd; the kernel does nothing, for ever."""
+    kernel = _part(directory / "kernel", _idle_kernel())
+    initrd = _part(directory / "initrd", b"initrd" * 100)
+    use = ImageUse("direct", kernel=kernel.sha256, initrd=initrd.sha256, cmdline="console=ttyS0 'a b' Zoë")
+    return Image(use, (kernel, initrd))
+
+
+def _part(path: Path, data: bytes) -> ImagePart:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return ImagePart(str(path), sha256_hex(data))
+
+
+def _idle_kernel() -> bytes:
+    """64 KiB that a boot loader takes for Linux: the header of boot protocol 2.02, and an endless loop."""
+    kernel = bytearray(64 * 1024)
+    kernel[0x1F1] = 4  # sectors of set-up code
+    kernel[0x1FE:0x200] = b"\x55\xaa"
+    kernel[0x200:0x202] = b"\xeb\xfe"  # begin: jmp begin
+    kernel[0x202:0x208] = b"HdrS\x02\x02"
+    kernel[0x211] = 1  # it is loaded high
+    return bytes(kernel)
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """A simulated host in a store of its own."""
 
     store: Store
     image: Image
+    kernel: Image
     name: str = "sim"
     network: str = "default"
+    bridge: str = "br-lab"
 
     @property
     def host(self) -> Host:
@@ -122,6 +215,27 @@ class Simulated:
 
     def stop(self, name: str) -> None:
         interfere.stop(self.store, name)
+
+    def pause(self, name: str) -> None:
+        interfere.pause(self.store, name)
+
+    def rename(self, name: str, new: str) -> None:
+        interfere.rename(self.store, name, new)
+
+    def disown(self, name: str) -> None:
+        interfere.disown(self.store, name)
+
+    def damage(self, name: str) -> None:
+        interfere.disown(self.store, name)
+
+    def autostart(self, name: str) -> None:
+        interfere.autostart(self.store, name)
+
+    def litter(self, name: str, size_mib: int) -> None:
+        interfere.litter(self.store, name, str(size_mib))
+
+    def litters(self) -> list[str]:
+        return [volume.key.service for volume in self.store.look().volumes if not volume.fleet]
 
     def undefine(self, name: str) -> None:
         interfere.undefine(self.store, name)
@@ -135,6 +249,25 @@ class Simulated:
         assert domain.mark is not None
         self.store.change(Define(replace(domain, mark=replace(domain.mark, complete=False))), PHYSICAL)
 
+    def crash(self, name: str) -> None:
+        interfere.crash(self.store, name)
+
+    def unplug(self, name: str, disk: str) -> None:
+        interfere.unplug(self.store, name, disk)
+
+    def fill(self) -> None:
+        left = PHYSICAL.disk_mib - sum(self.store.look().volumes.values())
+        interfere.litter(self.store, "fill", str(left))
+
+    def drain(self) -> None:
+        interfere.sweep(self.store, "fill")
+
+    def cut(self) -> None:
+        interfere.cut(self.store)
+
+    def reboot(self) -> None:
+        interfere.reboot(self.store)
+
     def add_foreign(self, name: str) -> None:
         interfere.foreign(self.store, name, "64")
 
@@ -144,7 +277,8 @@ class Simulated:
 
 def simulated(directory: Path) -> Simulated:
     """A simulated host whose world is kept there."""
-    return Simulated(Store(directory, HostName("hv1")), disk_image(stand_in(directory)))
+    store = Store(directory, HostName("hv1"))
+    return Simulated(store, disk_image(stand_in(directory)), kernel_image(directory))
 
 
 def stand_in(directory: Path) -> Path:

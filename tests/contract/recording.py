@@ -128,7 +128,7 @@ def _comparable(state: InstanceState) -> InstanceState:
     return replace(state, detail="" if state.detail in _OFF else state.detail)
 
 
-_QUESTIONS = frozenset({"definition"})
+_QUESTIONS = frozenset({"definition", "litters"})
 
 
 class Watched:

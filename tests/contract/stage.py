@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from reconciler.actuators.port import Actuator
-from reconciler.errors import HostError
+from reconciler.errors import HostError, LockHeld
 from reconciler.plan import Action, Create, Impact, PutImage, Update
-from reconciler.specs.desired import Disk, HostName, Instance, Machine, Nic, OnDelete
+from reconciler.specs.desired import Disk, HostName, Image, Instance, Machine, Nic, OnDelete
 from reconciler.state import HostState, InstanceState, Live, Power
 from tests import builders
-from tests.contract.platforms import Platform, opened
+from tests.contract.platforms import Flesh, Platform, opened
 from tests.contract.recording import Recorded, Trace, watched
 
 FLEET = "contract"
@@ -22,6 +25,9 @@ DB = "shop-db-0"
 ROOT = Disk("root", 32)
 DATA = Disk("data", 8, OnDelete.RETAIN)
 SCRATCH = Disk("scratch", 8)
+_HEARD_WITHIN = 5.0
+_SILENCE = 0.25
+_BACK_WITHIN = 10.0
 
 
 @dataclass
@@ -71,6 +77,29 @@ class Stage:
         assert state is not None, f"{instance.name} is not there"
         return state
 
+    async def fails(self, action: Action, error: type[HostError]) -> None:
+        """Try what fails half-way."""
+        with pytest.raises(error) as failed:
+            await self.perform(action)
+        assert failed.value.host == self.host
+
+    async def free(self, actuator: Actuator, holder: str) -> None:
+        """Take a lock that may not have been let go of yet."""
+        inner = self.onlooker(actuator)
+        async with asyncio.timeout(_BACK_WITHIN):
+            while True:
+                try:
+                    await inner.lock(holder)
+                    break
+                except LockHeld:
+                    await asyncio.wait({asyncio.create_task(inner.observe())}, timeout=0.1)
+        await actuator.lock(holder)
+
+    def onlooker(self, actuator: Actuator) -> Actuator:
+        """The same actuator; what it does is no step."""
+        assert isinstance(actuator, Recorded)
+        return actuator.actuator
+
     async def refuses(self, action: Action, error: type[HostError], *, by: Actuator | None = None) -> str:
         """Try what must fail, and change nothing; what was said comes back."""
         before = await self.look()
@@ -80,13 +109,63 @@ class Stage:
         assert await self.look() == before, "it was refused, and yet something changed"
         return refused.value.message
 
+    @property
+    def flesh(self) -> Flesh:
+        """The platform, of which more can break."""
+        return cast("Flesh", self.platform)
+
+    async def after(self, breaking: Callable[[], None]) -> None:
+        """Break what ends connections, and wait until everybody has another."""
+        breaking()
+        async with asyncio.timeout(_BACK_WITHIN):
+            for eye in self.trace.eyes:
+                while isinstance(await eye.view(), str):
+                    await asyncio.wait({asyncio.create_task(eye.view())}, timeout=0.1)
+
+    async def together(self, *actions: Action) -> None:
+        """All at once; they are one step."""
+        actuator = self.trace.eyes[0].actuator
+        deeds = asyncio.gather(*(actuator.perform(action) for action in actions))
+        await self.trace.did(f"{len(actions)} at once", deeds)
+
+    @asynccontextmanager
+    async def hears(self, ear: Actuator) -> AsyncIterator[None]:
+        """What is done inside is heard."""
+        hearing = asyncio.create_task(ear.changed())
+        try:
+            await self._settle(ear, hearing)
+            yield
+            await self.trace.catch_up()
+            async with asyncio.timeout(_HEARD_WITHIN):
+                await hearing
+        finally:
+            await _ended(hearing)
+
+    @asynccontextmanager
+    async def hears_nothing(self, ear: Actuator) -> AsyncIterator[None]:
+        """Nothing is heard of what is done inside, nor for a while after."""
+        hearing = asyncio.create_task(ear.changed())
+        try:
+            await self._settle(ear, hearing)
+            yield
+            heard, _ = await asyncio.wait({hearing}, timeout=_SILENCE)
+            assert not heard, "something was heard"
+        finally:
+            await _ended(hearing)
+
+    async def _settle(self, ear: Actuator, hearing: asyncio.Task[None]) -> None:
+        """Whoever begins to listen listens by the time that he has been asked twice for a look."""
+        for _ in range(2):
+            await ear.observe()
+            await asyncio.wait({hearing}, timeout=0.01)
+
     def instance(self, name: str = DB, *disks: Disk, fleet: str = FLEET, cpus: int = 1) -> Instance:
         """A small machine with these disks, or with only a root."""
         machine = Machine(self.platform.image.use, cpus, 64, disks or (ROOT,))
         return builders.instance(name, machine, fleet=fleet)
 
-    async def put_image(self) -> None:
-        await self.perform(PutImage(self.host, self.platform.image))
+    async def put_image(self, image: Image | None = None) -> None:
+        await self.perform(PutImage(self.host, image or self.platform.image))
 
     async def created(self, instance: Instance) -> InstanceState:
         """The instance, made and seen."""
@@ -98,6 +177,11 @@ class Stage:
         """The instance, changed to this and seen."""
         await self.perform(Update(self.host, await self.seen(instance), instance, impact))
         return await self.seen(instance)
+
+
+async def _ended(hearing: asyncio.Task[None]) -> None:
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
 
 
 Script = Callable[[Stage], Awaitable[None]]

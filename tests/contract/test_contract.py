@@ -14,7 +14,7 @@ from tests.contract.comparing import differences, table
 from tests.contract.libvirt_hosts import RealHost
 from tests.contract.platforms import Platform
 from tests.contract.recording import Step
-from tests.contract.scripts import SCRIPTS
+from tests.contract.scripts import FLESH, SCRIPTS
 from tests.contract.stage import FLEET, Script, Stage
 from tests.lab.boot_sector import boot_sector_image
 from tests.lab.conftest import why_not
@@ -24,7 +24,7 @@ from tests.lab.laboratory import enter_network
 DIFFERENCES: dict[tuple[str, str], str] = {}
 """Platform and script: why it is not kept there. What is kept after all must leave the table."""
 
-each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
+each_script = pytest.mark.parametrize("script", SCRIPTS + FLESH, ids=lambda script: script.__name__)
 _missing = libvirt_hosts.libvirt_is_missing()
 needs_libvirt = pytest.mark.skipif(_missing, reason="libvirt-python is not installed")
 
@@ -71,7 +71,7 @@ def test_simulated_host_keeps_the_contract(script: Script, tmp_path: Path) -> No
 
 
 @needs_libvirt
-@each_script
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_libvirts_own_test_driver_keeps_the_contract(script: Script, tmp_path: Path) -> None:
     with libvirt_hosts.in_process(tmp_path) as platform:
         play(script, platform, tmp_path / "store").check()
@@ -92,7 +92,10 @@ def test_simulated_host_and_real_libvirtd_are_the_same_at_every_step(
 ) -> None:
     real, store = theatre.performance(script), tmp_path / "store"
     stand_in = replace(
-        platforms.simulated(store), image=theatre.platform.image, network=theatre.platform.network
+        platforms.simulated(store),
+        image=theatre.platform.image,
+        kernel=theatre.platform.kernel,
+        network=theatre.platform.network,
     )
     found = differences(play(script, stand_in, store).steps, real.steps)
     assert not found, f"they differ, and the simulated host is wrong:\n{table(found)}"
@@ -102,11 +105,13 @@ def test_simulated_host_and_real_libvirtd_are_the_same_at_every_step(
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     if reason := why_not():
         pytest.skip(reason)
-    image = platforms.disk_image(boot_sector_image(tmp_path_factory.mktemp("image") / "boot.qcow2"))
+    directory = tmp_path_factory.mktemp("image")
+    image = platforms.disk_image(boot_sector_image(directory / "boot.qcow2"))
+    kernel = platforms.kernel_image(directory)
     with laboratories() as factory:
         lab = factory(hosts=1)
         with enter_network(lab):
-            yield Theatre(RealHost(lab, lab.hosts[0], image), tmp_path_factory.mktemp("stores"))
+            yield Theatre(RealHost(lab, lab.hosts[0], image, kernel), tmp_path_factory.mktemp("stores"))
 
 
 def play(script: Script, platform: Platform, store: Path) -> Performance:
@@ -131,4 +136,4 @@ async def _scene(script: Script, stage: Stage) -> None:
 
 
 def test_differences_name_scripts_that_exist() -> None:
-    assert {name for _, name in DIFFERENCES} <= {script.__name__ for script in SCRIPTS}
+    assert {name for _, name in DIFFERENCES} <= {script.__name__ for script in SCRIPTS + FLESH}

@@ -13,12 +13,16 @@ pytest.importorskip("libvirt")
 
 from reconciler.errors import ActionFailed
 from reconciler.plan import Create, Impact, PutImage, Update
-from reconciler.specs.desired import Disk
+from reconciler.specs.desired import Disk, Image, ImageFormat, ImagePart, ImageUse
+from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import InstanceState
 
 from .boot_sector import boot_sector_image
+from .hosts import wait_until
 from .laboratory import Laboratory
-from .libvirt_bench import POOL, STEM, Bench, benches
+from .libvirt_bench import POOL, STEM, Bench, Supplies, benches
+
+_LARGE = 64 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +55,26 @@ def test_an_upload_cut_short_is_swept_by_the_next_and_another_fleets_is_not(benc
     assert len(files) == 2
 
 
-def test_two_uploads_at_once_leave_each_other_alone(bench: Bench) -> None:
+def test_an_upload_leaves_another_that_is_under_way_alone(bench: Bench, tmp_path: Path) -> None:
+    large = tmp_path / "large.raw"
+    large.write_bytes(bytes(_LARGE))
+    digest = sha256_hex(large.read_bytes())
+    image = Image(ImageUse("large", disk=digest, format=ImageFormat.RAW), (ImagePart(str(large), digest),))
+
     async def scene() -> None:
+        bench.supplies = Supplies(large)
         actuator = await bench.open()
         try:
-            puts = (actuator.perform(PutImage(bench.name, bench.image)) for _ in range(4))
-            await asyncio.gather(*puts)
+            first = asyncio.create_task(actuator.perform(PutImage(bench.name, image)))
+            await asyncio.to_thread(wait_until, lambda: bench.files() != set(), what="the upload", every=0.01)
+            assert not first.done()
+            again = PutImage(bench.name, image)
+            await asyncio.gather(first, actuator.perform(again))
         finally:
             await actuator.close()
 
     asyncio.run(scene())
-    assert len(bench.files()) == 1
+    assert bench.files() == {f"{POOL}/reconciler.image.{digest}.raw"}
 
 
 def test_a_disk_that_goes_is_owned_until_it_is_gone(bench: Bench) -> None:

@@ -12,10 +12,11 @@ import libvirt
 
 from reconciler.actuators.hostfiles import HostFiles
 from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.errors import translated
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.pool import MIB
 from reconciler.actuators.libvirt.volume_xml import volume_xml
-from reconciler.errors import ActionFailed, HostError
+from reconciler.errors import ActionFailed, AlreadyExists, HostError
 from reconciler.specs.desired import Image, ImagePart
 
 _REFRESH_TRIES = 40
@@ -74,7 +75,8 @@ def _held(hands: Hands, wanted: Iterable[str]) -> set[str]:
 
 
 def _only_name(name: str, hands: Hands) -> None:
-    hands.pool().handle.createXML(volume_xml(name, MIB, "raw"), 0)
+    with contextlib.suppress(AlreadyExists), translated(hands.desk.host):
+        hands.pool().handle.createXML(volume_xml(name, MIB, "raw"), 0)  # or another step just did
 
 
 async def _refresh(desk: Desk) -> None:

@@ -5,6 +5,7 @@ script  which effects an action is made of (pure)
 view    what one fleet sees of it (pure)
 clock   how long an effect takes, in virtual time
 store   where the truth is kept
+pulse   hear that the truth has changed
 host    the actuator
 interfere   a human's hand on a simulated host
 """

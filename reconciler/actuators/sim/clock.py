@@ -6,6 +6,7 @@ from typing import Protocol, assert_never
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Cut,
     Define,
     DropVolume,
     Effect,
@@ -48,7 +49,7 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence():
+        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
             return _CALL
         case _:
             assert_never(effect)

@@ -89,6 +89,11 @@ class Silence:
     silent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Every connection to the host breaks, and with each the lock that was taken over it."""
+
+
 DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = StoreImage | DomainEffect | VolumeEffect | Silence
+Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut

@@ -62,6 +62,7 @@ class SimHost:
         self._clock = world.clock
         self._lock = world.lock
         self._closed = False
+        self._cuts: int | None = None
 
     @property
     def host(self) -> HostName:
@@ -117,6 +118,9 @@ class SimHost:
         box = self._truth.look()
         if box.silent:
             raise HostUnreachable(self.host, "the simulated host does not answer")
+        if self._cuts not in (None, box.cuts):
+            self._lock.release()  # it was held over a connection that is no more
+        self._cuts = box.cuts
         return box
 
     def _reach(self) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Cut,
     Define,
     DropVolume,
     Effect,
@@ -100,6 +101,24 @@ def foreign(store: Store, name: str, memory_mib: str = "1024", *, uuid: str | No
     _do(store, Define(domain), PowerOn(domain.uuid), GuestUp(domain.uuid))
 
 
+def sweep(store: Store, name: str) -> None:
+    """Take a volume that is nobody's out of the pool. Raises NotFound."""
+    _do(store, DropVolume(VolumeId("", InstanceKey(name, "", 0), "")))
+
+
+def cut(store: Store) -> None:
+    """Break every connection to the host."""
+    _do(store, Cut())
+
+
+def reboot(store: Store) -> None:
+    """Take the host's power away and give it back: what starts with it runs again."""
+    box = store.look()
+    _do(store, Cut(), *(PowerOff(uuid, "") for uuid in box.domains))
+    started = [domain.uuid for domain in box.domains.values() if domain.autostart]
+    _do(store, *(PowerOn(uuid) for uuid in started), *(GuestUp(uuid) for uuid in started))
+
+
 def silence(store: Store) -> None:
     """Make the host answer nobody any more."""
     _do(store, Silence(True))
@@ -114,7 +133,7 @@ _HANDS: dict[str, Callable[..., None]] = {
     hand.__name__: hand
     for hand in (
         *(stop, crash, pause, undefine, edit, rename, disown, autostart),
-        *(foreign, unplug, litter, silence, wake),
+        *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
     )
 }
 _USAGE = f"usage: python -m {__spec__.name} STORE {'|'.join(_HANDS)} HOST [NAME [NUMBER]]\n"

@@ -6,7 +6,6 @@ of one would have to write beside the file, and a reader here writes nothing at 
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.pulse import pulse_of
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
@@ -25,7 +25,6 @@ FILE = "sim.sqlite"
 _VERSION = 1
 # Another process holds the file for a few milliseconds a change.
 _PATIENCE_S = 0.5
-_POLL_S = 0.1
 _SCHEMA = f"""
 CREATE TABLE thing (host TEXT, kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (host, kind, id))
     WITHOUT ROWID;
@@ -73,16 +72,7 @@ class Store:
 
     async def changed(self) -> None:
         """Return when some process has written the file since the call."""
-        before = self._version()
-        while self._version() == before:  # noqa: ASYNC110  another process sets no event of ours
-            await asyncio.sleep(_POLL_S)
-
-    def _version(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:  # not there yet: that changes too
-            return None
-        return found.st_mtime_ns, found.st_size
+        await pulse_of(self.path).beat()
 
     def now(self) -> float:
         """Virtual seconds since the world began; writes nothing."""
@@ -159,6 +149,7 @@ def _box(host: HostName, rows: _Rows) -> Box:
         volumes={_volume(id_): int(body) for id_, body in of("volume").items()},
         images=frozenset(Sha256(id_) for id_ in of("image")),
         silent=bool(of("silent")),
+        cuts=int(of("cuts").get("", 0)),
     )
 
 
@@ -167,7 +158,8 @@ def _facts(box: Box) -> dict[_Where, Domain | int]:
     facts: dict[_Where, Domain | int] = {("domain", uuid): domain for uuid, domain in box.domains.items()}
     facts |= {("volume", _volume_id(volume)): size for volume, size in box.volumes.items()}
     facts |= {("image", sha256): 1 for sha256 in box.images}
-    return facts | ({("silent", ""): 1} if box.silent else {})
+    facts |= {("silent", ""): 1} if box.silent else {}
+    return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 
 
 def _body(fact: Domain | int) -> str:

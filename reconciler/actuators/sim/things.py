@@ -54,13 +54,17 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests."""
+    """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests.
+
+    ``cuts`` is how often its connections were broken.
+    """
 
     host: HostName
     domains: Mapping[InstanceUuid, Domain] = field(default_factory=dict)
     volumes: Mapping[VolumeId, int] = field(default_factory=dict)
     images: frozenset[Sha256] = frozenset()
     silent: bool = False
+    cuts: int = 0
 
     def domain(self, uuid: InstanceUuid) -> Domain:
         """The machine with that UUID. Raises NotFound."""

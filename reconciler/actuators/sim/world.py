@@ -12,6 +12,7 @@ from typing import assert_never
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Cut,
     Define,
     DomainEffect,
     DropVolume,
@@ -43,6 +44,8 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
             return replace(box, images=box.images | {sha256})
         case Silence(silent):
             return replace(box, silent=silent)
+        case Cut():
+            return replace(box, cuts=box.cuts + 1)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
         case _:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tests.contract.scripts import changing, looking, making, sharing
+from tests.contract.scripts import (
+    breaking,
+    changing,
+    growing,
+    hearing,
+    locking,
+    looking,
+    making,
+    meddling,
+    sharing,
+)
 from tests.contract.stage import Script
 
 
@@ -14,4 +24,8 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-SCRIPTS = tuple(script for module in (looking, making, changing, sharing) for script in _of(module))
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
+SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
+
+FLESH = _of(breaking)
+"""For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""
