@@ -23,7 +23,6 @@ Shape = tuple[object, ...]
 """What a tree is made of, without what it says."""
 
 VERBS = (
-    ("plan", "-o", "markdown"),
     ("apply", "--yes"),
     ("snapshot",),
 )
