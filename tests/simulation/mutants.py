@@ -151,13 +151,13 @@ MUTANTS = (
     Mutant(
         "disks that are to be kept are deleted",
         _SCRIPT,
-        "goes = disk.name == _ROOT or disk.on_delete is OnDelete.DELETE",
-        "goes = True",
+        "        if (disk.name == _ROOT or disk.on_delete is OnDelete.DELETE)\n",
+        "        if True\n",
     ),
     Mutant(
         "a destroyed machine leaves its disks",
         _SCRIPT,
-        "    yield from _drop(box, mark, keep=())\n    yield Undefine",
+        "    yield from (DropVolume(volume) for volume in _going(box, mark, keep=()))\n    yield Undefine",
         "    yield Undefine",
     ),
     Mutant(
