@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+QUIET_S = 0.2
+"""How long nothing must follow a tick."""
+
 
 class Ticks:
     """Collects ticks and wakes one listener when they have settled.
@@ -17,7 +20,7 @@ class Ticks:
     off; both in seconds. An editor's rename, or a checkout of many files, is so one waking.
     """
 
-    def __init__(self, *, quiet: float = 0.2, most: float = 2.0) -> None:
+    def __init__(self, *, quiet: float = QUIET_S, most: float = 2.0) -> None:
         self._quiet = quiet
         self._most = most
         self._event = asyncio.Event()

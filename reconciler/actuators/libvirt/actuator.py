@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from reconciler.actuators.libvirt import create, destroy, images, power, update
@@ -40,9 +41,16 @@ class LibvirtActuator:
 
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
-        bridges = None if self.desk.files is None else await self.desk.files.bridges()
-        viewer = Viewer(self.host, self.desk.fleet, self.desk.is_test)
-        return await look(self.desk.session, viewer, bridges)
+        looking = look(self.desk.session, Viewer(self.host, self.desk.fleet, self.desk.is_test))
+        if self.desk.files is None:
+            return await looking
+        # Asked for at once: a command over SSH takes as long as all of libvirt's answers.
+        bridges = asyncio.create_task(self.desk.files.bridges())
+        try:
+            return replace(await looking, bridges=await bridges)
+        finally:
+            bridges.cancel()
+            await asyncio.gather(bridges, return_exceptions=True)
 
     async def lock(self, holder: str) -> None:
         """Become the only writer of this fleet on this host. Raises LockHeld, HostUnreachable."""

@@ -11,9 +11,6 @@ import libvirt
 
 from reconciler.actuators.libvirt.session import Session
 
-_KEEPALIVE_S = 5
-_KEEPALIVE_COUNT = 3
-
 
 class Ears:
     """Listens on a session's connection, and on the next one after it was cut."""
@@ -38,7 +35,6 @@ class Ears:
             connection.domainEventRegisterAny(None, kind, lambda *_: self._heard(), None)
         try:
             connection.registerCloseCallback(lambda *_: self._lost(), None)
-            connection.setKeepAlive(_KEEPALIVE_S, _KEEPALIVE_COUNT)
         except libvirt.libvirtError as error:
             # A connection inside this process has nothing to lose.
             if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:

@@ -72,8 +72,8 @@ class _Survey:
     domains: tuple[_Listed, ...]
 
 
-async def look(session: Session, viewer: Viewer, bridges: tuple[str, ...] | None) -> HostState:
-    """Everything libvirt says of a host. Raises HostUnreachable."""
+async def look(session: Session, viewer: Viewer) -> HostState:
+    """Everything libvirt says of a host; it cannot tell the bridges. Raises HostUnreachable."""
     survey = await session.call("looking at the host", lambda connection: _survey(connection, viewer))
     # Each thread takes every eighth domain: one connection serves them as well as eight would.
     shares = [survey.domains[start::THREADS] for start in range(min(THREADS, len(survey.domains)))]
@@ -87,7 +87,6 @@ async def look(session: Session, viewer: Viewer, bridges: tuple[str, ...] | None
         capacity=Resources(survey.cpus, survey.memory_mib, survey.storage.capacity_mib),
         foreign=Resources(read.foreign.cpus, read.foreign.memory_mib, disk_mib),
         arch=survey.arch,
-        bridges=bridges,
         networks=survey.networks,
         images=survey.storage.images,
         instances=tuple(read.instances),

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -28,6 +27,9 @@ CALL_SECONDS = 10.0
 """For what only asks."""
 CHANGE_SECONDS = 120.0
 """For what changes something: a first define probes QEMU, a destroy of a busy guest takes seconds."""
+_PING_SECONDS = 5
+_PINGS_MISSED = 3
+"""A daemon answers pings while it works, however long that takes; one that is stopped does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,8 @@ class Session:
             if link.relay is not None:
                 await link.relay.open()
                 uri = uri.format(socket=quote(str(link.relay.path)))
-            opener = partial(libvirt.openReadOnly if self._target.read_only else libvirt.open, uri)
             link.connection = await self._in_thread(
-                "opening libvirt", opener, link, deadline=self._deadlines.open
+                "opening libvirt", lambda: self._opened(uri), link, deadline=self._deadlines.open
             )
         except BaseException as error:
             link.cut()
@@ -166,6 +167,12 @@ class Session:
             raise
         if link.relay is not None:
             link.relay.hide()
+
+    def _opened(self, uri: str) -> libvirt.virConnect:
+        connection = (libvirt.openReadOnly if self._target.read_only else libvirt.open)(uri)
+        if self._target.dial is not None:
+            connection.setKeepAlive(_PING_SECONDS, _PINGS_MISSED)
+        return connection
 
     async def _in_thread(self, what: str, work: Callable[[], T], link: _Link, *, deadline: float) -> T:
         if self._closed and link.connection is None:
