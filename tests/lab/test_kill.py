@@ -46,7 +46,7 @@ def test_a_difference_at_the_end_would_be_told(rehearsed: Stage) -> None:
     host.virsh("destroy", "shop-keep-0")
     other.virsh("undefine", "somebody-elses")
     assert set(rehearsed.end().beside(end)) >= {
-        f"{host.name}: shop-keep-0 runs",
+        f"{host.name}: shop-keep-0 does not run",
         f"{host.name}: file .reconciler.image.0.qcow2.part.lab.1.2 of 4 bytes",
         f"{host.name}: somebody else's volume has changed",
         f"{other.name}: domain somebody-elses is missing",

@@ -24,7 +24,7 @@ from reconciler.specs.desired import HostName, InstanceKey, InstanceUuid, Resour
 FILE = "sim.sqlite"
 _VERSION = 1
 # Another process holds the file for a few milliseconds a change.
-_PATIENCE_S = 0.5
+_PATIENCE_S = 2.0
 _SCHEMA = f"""
 CREATE TABLE thing (host TEXT, kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (host, kind, id))
     WITHOUT ROWID;
