@@ -95,8 +95,8 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     if new.image.digests != mark.applied.image.digests:
         raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
     yield from _halt(domain)
-    if {disk.name for disk in new.disks} != {disk.name for disk in mark.applied.disks}:
-        yield Define(_between(domain, mark, new))
+    if (joined := _joined(mark, new)) != mark:
+        yield Define(replace(domain, mark=joined, power=Power.STOPPED, booted=False))
     yield from _fit_disks(box, mark, new)
     finished = _machine(instance, domain, complete=True)
     if going := _going(box, mark, keep=_names(new)):
@@ -114,22 +114,6 @@ def _joined(mark: Mark, new: Machine) -> Mark:
     there = {disk.name for disk in mark.applied.disks}
     coming = tuple(disk for disk in new.disks if disk.name not in there)
     return replace(mark, applied=replace(mark.applied, disks=(*mark.applied.disks, *coming)))
-
-
-def _between(domain: Domain, mark: Mark, new: Machine) -> Domain:
-    """A machine whose disks are about to change: it owns the old ones and the new, and has what stays.
-
-    So it is as applied neither to the old wish nor to the new one, and is changed again if it is cut short.
-    """
-    stays = {disk.name for disk in new.disks}
-    disks = tuple(disk for disk in domain.live.disks if disk.name in stays)
-    return replace(
-        domain,
-        mark=_joined(mark, new),
-        live=replace(domain.live, disks=disks),
-        power=Power.STOPPED,
-        booted=False,
-    )
 
 
 def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
