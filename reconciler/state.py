@@ -105,6 +105,8 @@ class HostState:
     images: tuple[Sha256, ...] = ()
     instances: tuple[InstanceState, ...] = ()
     volumes: tuple[VolumeState, ...] = ()
+    address: str = ""
+    """The IP address by which it was reached; empty where it is not reached over a network."""
 
     def instance(self, uuid: InstanceUuid) -> InstanceState | None:
         """Our machine with that UUID, or None."""

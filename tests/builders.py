@@ -186,7 +186,7 @@ def desired_of(fleet: Fleet, *instances: Instance) -> Desired:
 def live_of(machine: Machine) -> Live:
     """What a hypervisor answers for a machine that is as it was applied."""
     disks = tuple(LiveDisk(disk.name, disk.size_mib) for disk in machine.disks)
-    return Live(machine.cpus, machine.memory_mib, disks, machine.nics)
+    return Live(machine.cpus, machine.memory_mib, disks, machine.plugs)
 
 
 def running(of: Instance, *, on: str) -> InstanceState:

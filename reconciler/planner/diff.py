@@ -24,7 +24,7 @@ Leaf = str | int | bool | None
 Branch = Mapping[str, "Leaf | Branch"]
 Path = tuple[str, ...]
 
-_DIGESTS = frozenset({("image", "disk"), ("image", "kernel"), ("image", "initrd"), ("context",)})
+_DIGESTS = frozenset({("image", "disk"), ("image", "kernel"), ("image", "initrd"), ("context",), ("peers",)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _drift(desired: Machine, state: InstanceState) -> tuple[Difference, ...]:
 
 def _as_applied(applied: Machine, live: Live) -> bool:
     """Whether the hypervisor still has what was applied; a size it was not asked for counts as the same."""
-    if (live.cpus, live.memory_mib, live.nics) != (applied.cpus, applied.memory_mib, applied.nics):
+    if (live.cpus, live.memory_mib, live.nics) != (applied.cpus, applied.memory_mib, applied.plugs):
         return False
     if len(live.disks) != len(applied.disks):
         return False
@@ -101,6 +101,7 @@ def _document(of: Machine) -> Branch:
         },
         "nics": _cards(of.nics),
         "context": of.context,
+        "peers": of.peers,
         "protect": of.protect,
     }
 
@@ -112,8 +113,14 @@ def _living(applied: Machine, live: Live) -> Branch:
         "cpus": live.cpus,
         "memory_mib": live.memory_mib,
         "disks": {disk.name: _live_disk(applied, disk) for disk in live.disks},
-        "nics": _cards(live.nics),
+        "nics": _cards(_addressed(live.nics, applied.nics)),
     }
+
+
+def _addressed(live: tuple[Nic, ...], applied: tuple[Nic, ...]) -> tuple[Nic, ...]:
+    """Live cards with the addresses that were applied: a hypervisor does not know them."""
+    known = (*(nic.address for nic in applied), *[None] * len(live))
+    return tuple(replace(nic, address=address) for nic, address in zip(live, known, strict=False))
 
 
 def _live_disk(applied: Machine, disk: LiveDisk) -> Branch:
@@ -126,7 +133,10 @@ def _live_disk(applied: Machine, disk: LiveDisk) -> Branch:
 
 
 def _cards(nics: tuple[Nic, ...]) -> Branch:
-    return {str(number): {"kind": nic.kind.value, "source": nic.source} for number, nic in enumerate(nics)}
+    return {
+        str(number): {"kind": nic.kind.value, "source": nic.source, "address": nic.address}
+        for number, nic in enumerate(nics)
+    }
 
 
 def _compare(was: Branch, now: Branch) -> tuple[Difference, ...]:

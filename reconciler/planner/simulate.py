@@ -90,7 +90,7 @@ def _built(host: HostState, instance: Instance) -> HostState:
         uuid=instance.uuid,
         power=Power.RUNNING,
         applied=instance.machine,
-        live=Live(instance.machine.cpus, instance.machine.memory_mib, disks, instance.machine.nics),
+        live=Live(instance.machine.cpus, instance.machine.memory_mib, disks, instance.machine.plugs),
     )
     left = {**_detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)

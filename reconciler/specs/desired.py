@@ -87,10 +87,36 @@ class NicKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A network card: plugged into an existing bridge or libvirt network called ``source``."""
+    """A network card: plugged into a bridge or libvirt network called ``source``.
+
+    ``address`` is its own IP address, without a prefix, on a segment that we make; None on networks
+    that others run, and on a segment until the planner has found one.
+    """
 
     kind: NicKind
     source: str
+    address: str | None = None
+
+    @property
+    def plug(self) -> Nic:
+        """The card without its address: all that a hypervisor can tell of it."""
+        return self if self.address is None else Nic(self.kind, self.source)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Segment:
+    """A layer-2 network of a service that we make: a bridge on each host that needs it, joined by VXLAN.
+
+    ``cidr`` is its IPv4 or IPv6 network, ``vni`` (24 bits) and ``bridge`` are computed from its name,
+    ``mtu`` is what guests may send, in bytes.
+    """
+
+    service: str
+    network: str
+    cidr: str
+    vni: int
+    bridge: str
+    mtu: int
 
 
 class ImageFormat(StrEnum):
@@ -123,7 +149,8 @@ class Machine:
 
     ``disks`` are in device order: ``root`` first where there is one, the others by name. ``nics``
     are in the order of the YAML. ``context`` is a digest of what the guest is told (None where it
-    is told nothing): the text may hold secrets and never reaches the metadata.
+    is told nothing): the text may hold secrets and never reaches the metadata. ``peers`` is a digest of
+    what it is told of other instances (their addresses), which changes without its own doing.
     """
 
     image: ImageUse
@@ -132,7 +159,13 @@ class Machine:
     disks: tuple[Disk, ...] = ()
     nics: tuple[Nic, ...] = ()
     context: Sha256 | None = None
+    peers: Sha256 | None = None
     protect: bool = False
+
+    @property
+    def plugs(self) -> tuple[Nic, ...]:
+        """Its cards as a hypervisor can tell of them."""
+        return tuple(nic.plug for nic in self.nics)
 
     @property
     def resources(self) -> Resources:
@@ -141,14 +174,39 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """How a guest is to set up one of its cards: ``address`` with its prefix (``10.42.0.10/24``), or
+    None for DHCP; ``mtu`` in bytes, or None for the card's own.
+    """
+
+    mac: str
+    address: str | None = None
+    mtu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An instance of the same service, and the address by which a guest reaches it."""
+
+    address: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GuestContext:
-    """What a guest is told at boot. ``environment`` and ``cloud_init`` may hold secrets: no repr."""
+    """What a guest is told at boot. ``environment`` and ``cloud_init`` may hold secrets: no repr.
+
+    Once the planner has found the addresses, ``interfaces`` are the cards in their order, ``peers`` the
+    lines of ``/etc/hosts``, and no expression is left in ``environment`` and ``cloud_init``.
+    """
 
     hostname: str
     ssh_keys: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     cloud_init: str = field(default="", repr=False)
     """The user's own cloud-config document as text; empty where there is none."""
+    interfaces: tuple[Interface, ...] = ()
+    peers: tuple[Peer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +327,10 @@ class Overcommit:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A physical box. ``capacity`` is None where it is to be discovered from the host."""
+    """A physical box. ``capacity`` is None where it is to be discovered from the host.
+
+    ``address`` is the IP address by which the other hosts reach it; None: the one we reach it by.
+    """
 
     name: HostName
     connect: Connect
@@ -279,6 +340,7 @@ class Host:
     capacity: Resources | None = None
     overcommit: Overcommit = Overcommit()
     reserve: Resources = Resources()
+    address: str | None = None
     origin: Position = Position("", 0, 0)
 
     def label(self, name: str) -> str | None:
@@ -331,6 +393,8 @@ class Desired:
     images: tuple[Image, ...]
     directory: str = ""
     """Absolute path of the directory that holds the fleet file: what is kept lies beside it."""
+    segments: tuple[Segment, ...] = ()
+    """The networks that we make, sorted."""
 
     def image(self, name: str) -> Image:
         """Image of that name; the loader has checked that it exists."""

@@ -218,7 +218,7 @@ def _unprotected(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, M
 def _at_rest(machine: Machine) -> Machine:
     """A machine without what can change while it runs."""
     disks = tuple(replace(disk, on_delete=OnDelete.DELETE) for disk in machine.disks)
-    return replace(machine, image=replace(machine.image, name=""), disks=disks, protect=False)
+    return replace(machine, image=replace(machine.image, name=""), disks=disks, peers=None, protect=False)
 
 
 def _require_image(box: Box, image: ImageUse) -> None:

@@ -80,4 +80,4 @@ class Box:
 def live_of(machine: Machine) -> Live:
     """What a hypervisor shows of a machine that is just as it was applied."""
     disks = tuple(LiveDisk(disk.name) for disk in machine.disks)
-    return Live(machine.cpus, machine.memory_mib, disks, machine.nics)
+    return Live(machine.cpus, machine.memory_mib, disks, machine.plugs)
