@@ -58,6 +58,11 @@ if [ -e /seed/network-config ]; then
     done
 fi
 
+for word in $(cat /proc/cmdline); do
+    # Which image it was booted from, for whoever looks at the console or asks over HTTP.
+    case $word in lab.image=*) echo "IMAGE ${word#lab.image=}"; echo "${word#lab.image=}" > /www/image ;; esac
+done
+
 hostname > /www/index.html
 httpd -p 80 -h /www # something for a TCP or HTTP health check to find
 mkdir -p /etc/acpi/PWRF
