@@ -66,14 +66,14 @@ done
 hostname > /www/index.html
 httpd -p 80 -h /www # something for a TCP or HTTP health check to find
 # LAB_FETCH="http://… http://…" in the environment that the seed brings: fetch each, once a second, and say
-# what came. A peer's eyes on a service.
+# what came. A peer's eyes on a service. (This wget dies of its own -T.)
 fetch=$(cat /seed/user-data 2> /dev/null | tr -d '\\' | sed -n 's/.*LAB_FETCH="\([^"]*\)".*/\1/p' | head -n 1)
 if [ -n "$fetch" ]; then
     (
         while :; do
             said="" count=0
             for url in $fetch; do
-                page=$(wget -q -T 2 -O - "$url" 2> /dev/null) && count=$((count + 1)) && said="$said $page"
+                page=$(timeout 2 wget -q -O - "$url" 2> /dev/null) && count=$((count + 1)) && said="$said $page"
             done
             echo "FETCHED $count$said"
             sleep 1
