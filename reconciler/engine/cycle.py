@@ -6,7 +6,8 @@ makes them begin again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from reconciler.engine.guard import Allowance, guarded
@@ -38,6 +39,30 @@ def decide(desired: Desired, observed: Observed, allowance: Allowance | None = N
     return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
 
 
+class Answer:
+    """The last round that was decided: planning is pure, so an equal question has the same answer.
+
+    Most rounds of a watch see what the one before them saw.
+    """
+
+    def __init__(self) -> None:
+        self._allowance = Allowance()
+        self._round: Round | None = None
+
+    def to(self, desired: Desired, observed: Observed, allowance: Allowance) -> Round:
+        """As ``decide``; the plan is made anew only where anything is not as it was."""
+        last = self._round
+        if (
+            last is None
+            or allowance != self._allowance
+            or (desired is not last.desired and desired != last.desired)
+            or observed != last.observed
+        ):
+            last = decide(desired, observed, allowance)
+        self._round, self._allowance = Round(desired, observed, last.plan), allowance
+        return self._round
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is to become true: the files, and how many deletions are allowed beyond their budget.
@@ -58,17 +83,31 @@ class Cycle:
     journal: Journal
     author: Author
     now: Now
+    _answer: Answer = field(default_factory=Answer, compare=False)
 
     async def plan(self, wish: Wish) -> Round:
         """Look and decide; changes nothing. Raises StoreError."""
         observed = await self.hosts.observe()
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
-        current = decide(wish.desired, observed, Allowance(wish.allow_deletes, spent))
+        current = self._answer.to(wish.desired, observed, Allowance(wish.allow_deletes, spent))
         return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
 
+    async def unsettled(self, current: Round) -> Sequence[Entry]:
+        """Steps without an outcome, as far as this look shows what became of them. Raises StoreError.
+
+        Those on a silent host wait for a round in which it answers. Those on a host that is not
+        declared any more would wait for ever: they are among these.
+        """
+        silent = {unknown.host for unknown in current.observed.unknown}
+        return [entry for entry in await self.journal.unsettled() if entry.host not in silent]
+
     async def resolve(self, current: Round) -> None:
-        """Write down what a look shows of the steps whose controller died. Raises StoreError."""
-        for entry in await self.journal.unsettled():
+        """Write down what the look shows of the steps whose controller died. Raises StoreError.
+
+        To be called with a look that was taken under the locks: who is still at work on a host holds
+        its lock, and a host that could not be locked counts as silent.
+        """
+        for entry in await self.unsettled(current):
             await self.journal.resolve(entry, seen_of(entry, current), at=self.now())
 
     async def carry_out(self, plan: Plan, conditions: Conditions) -> Report:

@@ -1,8 +1,8 @@
 """The loop of cycles: ``apply``'s own round, for ever, whenever something may have changed.
 
 One round at a time. What fails rests for itself. Files that do not load leave the last good desired
-state in force. Between rounds no lock is held; a round that finds something to do takes the lock and
-then looks again, since the fleet may have changed before it was ours.
+state in force. Between rounds no lock is held; a round that finds something to do, or steps whose
+controller died, takes the lock and then looks again, since the fleet may have changed before it was ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.engine.cycle import Cycle, Round, Wish
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.run import Conditions, Listener
 from reconciler.engine.ticks import Ticks
-from reconciler.errors import InvalidInput, ReconcilerError
+from reconciler.errors import InvalidInput, LockHeld, ReconcilerError
 from reconciler.plan import StepId
 from reconciler.report import Done, Report
 from reconciler.specs.desired import Desired, Fleet
@@ -152,7 +152,7 @@ class Loop:
         current = await cycle.plan(wish)
         cycle.hosts.listen(self._pace.ticks.tick)
         self._backoff.keep(frozenset(step.id for step in current.plan.steps) | wish.resting | {_ROUND})
-        if not current.plan.steps:
+        if not current.plan.steps and not await cycle.unsettled(current):
             self._teller.planned(current)
             return
         try:
@@ -164,6 +164,11 @@ class Loop:
                 report = await cycle.carry_out(current.plan, Conditions(self._teller, interruption))
                 self._learn(report)
                 self._teller.carried_out(report)
+        except LockHeld:
+            if current.plan.steps:
+                raise
+            # There is nothing to do but to settle what another began, and it is still at it.
+            self._teller.planned(current)
         finally:
             await cycle.hosts.unlock()
 

@@ -33,6 +33,8 @@ _SCHEMA = (
     "CREATE INDEX by_time ON entry (action, begun)",
     f"PRAGMA user_version = {_VERSION}",
 )
+# Every round asks for them, and there are hardly ever any.
+_OPEN_ENTRIES = "CREATE INDEX IF NOT EXISTS open_entries ON entry (run) WHERE outcome = ''"
 _RUN_COLUMNS = "id, plan, verb, who, version, started, ended"
 _ENTRY_COLUMNS = "run, step, action, subject, host, because, begun, ended, outcome, detail"
 
@@ -160,6 +162,7 @@ class SqliteJournal:
                     for statement in _SCHEMA:
                         connection.execute(statement)
             _check_version(connection, self.path)
+            connection.execute(_OPEN_ENTRIES)
         except BaseException:
             connection.close()
             raise

@@ -116,7 +116,9 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.process = Process(self.name)
-        self.journal = MemoryJournal(self.scene.disk, lambda: self.scene.strike("journal", None), self.kill)
+        self.journal = MemoryJournal(
+            self.scene.disk, lambda: self.scene.strike("journal", None), self.kill, self._may_act
+        )
         self.interruption = Interruption()
 
     @property
@@ -125,6 +127,12 @@ class Controller:
 
     def now(self) -> datetime:
         return self.scene.now()
+
+    def _may_act(self, host: str) -> bool:
+        return self.alive and any(
+            wire.host == host and wire.place.owner is not None and wire.place.owner is wire.session
+            for wire in self.wires
+        )
 
     # What the world does to it
 

@@ -19,13 +19,27 @@ class Disk:
     def __init__(self) -> None:
         self.runs: dict[RunId, Run] = {}
         self.entries: dict[tuple[RunId, str], Entry] = {}
+        self.writers: dict[RunId, MemoryJournal] = {}
+        self.overruled: list[Entry] = []
+        """Entries that somebody settled while their own writer was still at them."""
         self.full = False
 
 
 class MemoryJournal:
-    """One controller's door to the disk. ``strike`` says what strikes a write, ``kill`` kills the writer."""
+    """One controller's door to the disk.
 
-    def __init__(self, disk: Disk, strike: Callable[[], str], kill: Callable[[], None]) -> None:
+    ``strike`` says what strikes a write, ``kill`` kills the writer, ``may_act`` says whether it can
+    still do anything to a host.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        strike: Callable[[], str],
+        kill: Callable[[], None],
+        may_act: Callable[[str], bool],
+    ) -> None:
+        self.may_act = may_act
         self._disk = disk
         self._strike = strike
         self._kill = kill
@@ -34,6 +48,7 @@ class MemoryJournal:
         """Intents of this writer that are written and not settled: what it may do."""
 
     async def begin(self, run: Run, plan: Plan) -> None:
+        self._disk.writers[run.id] = self
         self._write(lambda: self._disk.runs.__setitem__(run.id, run))
 
     async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
@@ -70,6 +85,10 @@ class MemoryJournal:
         return tuple(entry for entry in self._disk.entries.values() if not entry.outcome)
 
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
+        writer = self._disk.writers[entry.run]
+        if entry.step in writer.open and writer.may_act(entry.host):
+            self._disk.overruled.append(entry)
+
         def write() -> None:
             old = self._disk.entries[entry.run, entry.step]
             if not old.outcome:

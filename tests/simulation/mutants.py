@@ -19,6 +19,7 @@ class Mutant:
 
 
 _RUN = "engine.run"
+_CYCLE = "engine.cycle"
 _HOSTS = "engine.hosts"
 _GUARD = "engine.guard"
 _LOOP = "engine.loop"
@@ -70,9 +71,7 @@ MUTANTS = (
         "- self._tried[host.name] < 1e9",
     ),
     Mutant("a look is used for ever", "engine.look", "self._queued = None  # whoever", "pass  # whoever"),
-    Mutant(
-        "the window of deletions is a minute", "engine.cycle", "timedelta(hours=1)", "timedelta(minutes=1)"
-    ),
+    Mutant("the window of deletions is a minute", _CYCLE, "timedelta(hours=1)", "timedelta(minutes=1)"),
     Mutant(
         "what was deleted before does not count",
         _GUARD,
@@ -110,6 +109,23 @@ MUTANTS = (
     ),
     Mutant("a round that failed ends the loop", _LOOP, "self._teller.failed(error)", "raise"),
     Mutant("whose controller died is never resolved", _LOOP, "await cycle.resolve(current)", "pass"),
+    Mutant(
+        "a round without steps settles nothing",
+        _LOOP,
+        "if not current.plan.steps and not await cycle.unsettled(current):",
+        "if not current.plan.steps:",
+    ),
+    Mutant(
+        "what is under way on a silent host is settled", _CYCLE, " if entry.host not in silent]", " if True]"
+    ),
+    Mutant("a look that shows something new is not planned for", _CYCLE, "or observed != last.observed", ""),
+    Mutant(
+        "files that say something new are not planned for",
+        _CYCLE,
+        "or (desired is not last.desired and desired != last.desired)",
+        "",
+    ),
+    Mutant("the budget of an earlier round holds", _CYCLE, "or allowance != self._allowance", ""),
     Mutant(
         "a new fleet of files is not loaded",
         _LOOP,

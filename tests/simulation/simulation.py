@@ -221,10 +221,11 @@ class _Simulation:
         for place in self.places:
             if place.owner is not None:
                 self.laws.breach("lock", f"{place.owner.who} holds {place.name} and does nothing")
-        last = max((run.started for run in self.disk.runs.values()), default=EPOCH)
         for entry in self.disk.entries.values():
-            if not entry.outcome and entry.begun < last:
-                self.laws.breach("journal", f"{entry.step} of an earlier run has no outcome")
+            if not entry.outcome:
+                self.laws.breach("journal", f"{entry.step} has no outcome")
+        for entry in self.disk.overruled:
+            self.laws.breach("journal", f"{entry.step} was settled while its run was at it")
         excused = self.laws.retained | self.laws.abandoned
         for orphan in orphans(self.laws.fleet, self.places, excused):
             self.laws.breach("orphans", orphan)

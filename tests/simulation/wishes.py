@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from random import Random
 
 from reconciler.errors import Fault as InputFault
@@ -75,11 +75,14 @@ class Files:
     broken: bool = False
     empty: bool = False
 
-    @lru_cache(maxsize=64)  # noqa: B019  few files are kept
     def desired(self) -> Desired:
         """Load it. Raises InvalidInput."""
         if self.broken:
             raise InvalidInput([InputFault(Position("shop.yaml", 1, 1), "half written")])
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Desired:
         components = () if self.empty else self.components
         there = {component.name for component in components}
         made = [

@@ -39,6 +39,7 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
     # What was plugged in by hand is not ours.
     ours = {disk.name for disk in mark.applied.disks}
     disks = tuple(disk for disk in domain.live.disks if disk.name in ours)
+    live = domain.live if disks == domain.live.disks else replace(domain.live, disks=disks)
     return InstanceState(
         host=box.host,
         key=mark.key,
@@ -46,7 +47,7 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         uuid=domain.uuid,
         power=domain.power,
         applied=mark.applied,
-        live=replace(domain.live, disks=disks),
+        live=live,
         complete=mark.complete,
         detail=domain.why,
     )

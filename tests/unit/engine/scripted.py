@@ -155,10 +155,11 @@ def _step_id(service: str) -> StepId:
 
 
 class Memo:
-    """A journal in memory, as a list of what it was told."""
+    """A journal in memory, as a list of what it was told. ``open`` are entries that others left there."""
 
-    def __init__(self, *, full_at: str = "") -> None:
+    def __init__(self, *, full_at: str = "", open: Sequence[Entry] = ()) -> None:
         self.told: list[str] = []
+        self.open = list(open)
         self._full_at = full_at
 
     async def begin(self, run: Run, plan: Plan) -> None:
@@ -177,10 +178,11 @@ class Memo:
         return 0
 
     async def unsettled(self) -> Sequence[Entry]:
-        return ()
+        return tuple(self.open)
 
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
         self._write(f"resolve {entry.step}: {seen}")
+        self.open.remove(entry)
 
     async def spent(self, plan: str) -> bool:
         return False

@@ -14,11 +14,12 @@ from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
 from reconciler.engine.loop import Loop, Pace
 from reconciler.engine.ticks import Ticks
-from reconciler.errors import Fault, HostUnreachable, InvalidInput, Position, ReconcilerError
+from reconciler.errors import Fault, HostUnreachable, InvalidInput, LockHeld, Position, ReconcilerError
 from reconciler.plan import Action
 from reconciler.report import Report
 from reconciler.specs.desired import Desired
 from reconciler.state import HostState, InstanceState
+from reconciler.store.port import Entry, RunId
 from tests.builders import desired_of, fleet_of, host, host_state, instance, running
 from tests.builders import stopped as stopped_instance
 from tests.simulation.timing import run_virtually
@@ -36,12 +37,15 @@ class Fleet(ScriptedHost):
         super().__init__("hv1", {state: mood})
         self.deaf = False
         self.locks = 0
+        self.holder = ""
         self.happened = asyncio.Event()
 
     async def observe(self) -> HostState:
         return host_state("hv1", *self.states.values())
 
     async def lock(self, holder: str) -> None:
+        if self.holder:
+            raise LockHeld(self.host, self.holder)
         self.locks += 1
 
     async def perform(self, action: Action) -> None:
@@ -184,6 +188,36 @@ def test_files_that_do_not_load_are_said_once_and_the_last_good_state_stays() ->
     )
     assert scene.said.times("refused") == [10.2]
     assert scene.fleet.asked == ["shop-web-0"]
+
+
+def left_on(name: str) -> Memo:
+    """A journal in which a step on that host has no outcome."""
+    begun = datetime(2025, 12, 31, tzinfo=UTC)
+    return Memo(open=[Entry(RunId("r"), "start/web", "start", "shop-web-0", name, "", begun)])
+
+
+def test_what_became_of_a_dead_controllers_steps_is_written_down_though_nothing_is_left_to_do() -> None:
+    scene = play(lambda: Scene(Fleet(running(WEB, on="hv1")), left_on("hv1")), 600)
+    assert scene.journal.told == ["resolve start/web: running on hv1"]
+    assert scene.fleet.locks == 1
+
+
+def test_steps_whose_controller_is_still_at_work_are_left_to_it_and_no_failure() -> None:
+    def shared() -> Scene:
+        scene = Scene(Fleet(running(WEB, on="hv1")), left_on("hv1"))
+        scene.fleet.holder = "somebody else"
+        return scene
+
+    scene = play(shared, 600, (300.0, lambda scene: setattr(scene.fleet, "holder", "")))
+    assert scene.said.times("failed") == []
+    assert scene.journal.told == ["resolve start/web: running on hv1"]
+    assert len(scene.said.times("planned 0")) == 10
+
+
+def test_steps_on_a_host_that_is_not_declared_any_more_are_not_asked_about_for_ever() -> None:
+    scene = play(lambda: Scene(Fleet(running(WEB, on="hv1")), left_on("hv9")), 600)
+    assert scene.journal.told == ["resolve start/web: running on hv1"]
+    assert scene.fleet.locks == 1
 
 
 def test_an_interruption_ends_it_at_once_between_rounds() -> None:
