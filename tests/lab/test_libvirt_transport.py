@@ -41,6 +41,11 @@ def threads() -> set[threading.Thread]:
     return {each for each in threading.enumerate() if each.name.startswith("libvirt-")}
 
 
+def living() -> int:
+    gc.collect()
+    return sum(isinstance(each, libvirt.virConnect) for each in gc.get_objects())
+
+
 def test_a_stopped_daemon_is_given_up_and_found_again(bench: Bench) -> None:
     before = threads()
 
@@ -154,3 +159,30 @@ def test_an_unknown_key_of_ours_is_told_whom_to_let_in(bench: Bench, tmp_path: P
     host = replace(bench.host, connect=replace(bench.host.connect, keyfile=str(tmp_path / "stranger")))
     with pytest.raises(HostUnreachable, match="root may not log in.*authorized_keys"):
         asyncio.run(bench.open(host=host))
+
+
+def test_listening_across_restarts_of_the_daemon_keeps_no_old_connection(bench: Bench) -> None:
+    before = living()
+
+    async def scene() -> None:
+        actuator = await bench.open()
+        for _ in range(4):
+            listening = asyncio.create_task(actuator.changed())
+            await actuator.observe()
+            await asyncio.sleep(0.5)
+            bench.box.kill_daemon()
+            bench.box.start_daemon()
+            await asyncio.wait_for(asyncio.gather(listening, return_exceptions=True), 15)
+        await actuator.observe()
+        listening = asyncio.create_task(actuator.changed())
+        await asyncio.sleep(0.5)
+        assert living() <= before + 1
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await actuator.close()
+
+    asyncio.run(scene())
+    deadline = time.monotonic() + 5
+    while living() > before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert living() <= before

@@ -90,6 +90,7 @@ class LibvirtActuator:
 
     async def close(self) -> None:
         """Let go of the host. May be repeated."""
+        await self.ears.close()
         await self.desk.lock.release()
         await self.desk.session.close()
         if self.desk.files is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +11,34 @@ from functools import lru_cache
 import libvirt
 
 from reconciler.actuators.libvirt.session import Session
+from reconciler.errors import HostError
+
+
+_CLOSE_SECONDS = 2.0
+_KINDS = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE)
+
+
+class _Callbacks:
+    """What is registered on one connection: libvirt keeps it, and with it the connection, until it is told."""
+
+    def __init__(self, connection: libvirt.virConnect) -> None:
+        self._connection = connection
+        self._ids: list[int] = []
+
+    def on_events(self, heard: Callable[[], None]) -> None:
+        for kind in _KINDS:
+            self._ids.append(self._connection.domainEventRegisterAny(None, kind, lambda *_: heard(), None))
+
+    def on_end(self, lost: Callable[[], None]) -> None:
+        self._connection.registerCloseCallback(lambda *_: lost(), None)
+
+    def remove(self) -> None:
+        """Take them all away. On a connection that was cut the daemon cannot be told, and need not be."""
+        for number in self._ids:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._connection.domainEventDeregisterAny(number)
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.unregisterCloseCallback()
 
 
 class Ears:
@@ -20,6 +49,7 @@ class Ears:
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._deaf = True
+        self._callbacks: _Callbacks | None = None
 
     async def changed(self) -> None:
         """Return when something has happened since the last return. Raises HostUnreachable."""
@@ -30,15 +60,29 @@ class Ears:
         await self._event.wait()
         self._event.clear()
 
+    async def close(self) -> None:
+        """Leave nothing registered. Nobody may be inside ``changed`` any more. May be repeated."""
+        if self._callbacks is None:
+            return
+        if self._session.is_up:
+            with contextlib.suppress(HostError):  # it goes either way
+                await self._session.call("closing", lambda _: self._let_go(), deadline=_CLOSE_SECONDS)
+        else:
+            # Nothing is asked over a connection that was cut: it returns at once.
+            await asyncio.to_thread(self._let_go)
+
     def _register(self, connection: libvirt.virConnect) -> None:
-        for kind in (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE):
-            connection.domainEventRegisterAny(None, kind, lambda *_: self._heard(), None)
-        try:
-            connection.registerCloseCallback(lambda *_: self._lost(), None)
-        except libvirt.libvirtError as error:
-            # A connection inside this process has nothing to lose.
-            if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
-                raise
+        self._let_go()
+        self._callbacks = _Callbacks(connection)
+        self._callbacks.on_events(self._heard)
+        # A connection inside this process has no end, and libvirt would keep this callback for ever.
+        if self._session.can_be_cut:
+            self._callbacks.on_end(self._lost)
+
+    def _let_go(self) -> None:
+        callbacks, self._callbacks = self._callbacks, None
+        if callbacks is not None:
+            callbacks.remove()
 
     def _lost(self) -> None:
         self._deaf = True
@@ -46,7 +90,7 @@ class Ears:
 
     def _heard(self) -> None:
         # In libvirt's thread; the loop may have ended meanwhile, and then nobody wants to know.
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
 

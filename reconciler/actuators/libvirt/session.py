@@ -100,6 +100,11 @@ class Session:
         """Whether a connection is open, as far as is known here."""
         return self._link is not None and self._link.is_up
 
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether a relay is under it; the test driver is within this process, and has none."""
+        return self._target.dial is not None
+
     async def call(
         self,
         what: str,
