@@ -35,7 +35,9 @@ class Hosts:
         self._tried: dict[HostName, float] = {}
         self._looks: dict[HostName, FreshLook] = {}
         self._listening: dict[HostName, asyncio.Task[None]] = {}
-        self._unlocked: dict[HostName, str] = {}
+        self._locked = False
+        self._given_up: dict[HostName, str] = {}
+        """Hosts that failed in this round, and why: nobody waits for them again until the next."""
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -55,9 +57,11 @@ class Hosts:
     async def lock(self, holder: str) -> None:
         """Become the only writer on every host that answers. Raises LockHeld, and then holds none.
 
-        A host that does not answer is not locked. Until ``unlock`` it counts as unknown, even if it
-        answers later: another writer may be at work there, and what is not there yet may be soon.
+        A host that does not answer, or did not in the look that came before, is not locked. Until
+        ``unlock`` it counts as unknown, even if it answers later: another writer may be at work there,
+        and what is not there yet may be soon.
         """
+        self._locked = True
 
         async def one(host: Host) -> HostError | None:
             try:
@@ -71,16 +75,18 @@ class Hosts:
             return None
 
         outcomes = await self._of_all(one)
-        held = [error for error in outcomes.values() if isinstance(error, LockHeld)]
+        failed = {name: error for name, error in outcomes.items() if error is not None}
+        held = [error for error in failed.values() if isinstance(error, LockHeld)]
         if held:
             await self.unlock()
             raise min(held, key=lambda error: error.host)
-        silent = {host.name: HostError(host.name, _SLOW) for host in self._hosts}
-        self._unlocked = {name: error.message for name, error in {**silent, **outcomes}.items() if error}
+        for name, error in failed.items():
+            self._given_up[name] = f"it could not be locked: {error.message}"
 
     async def unlock(self) -> None:
-        """Let others write."""
-        self._unlocked = {}
+        """Let others write. The round is over: the next asks every host again."""
+        self._locked = False
+        self._given_up = {}
 
         async def one(actuator: Actuator) -> None:
             with contextlib.suppress(HostError, TimeoutError):
@@ -91,22 +97,28 @@ class Hosts:
         await asyncio.gather(*(one(actuator) for actuator in opened))
 
     async def observe(self) -> Observed:
-        """Look at every host; those that do not answer are listed as unknown, with the reason."""
+        """Look at every host; those that do not answer are listed as unknown, with the reason.
 
-        async def one(host: Host) -> HostState | HostUnknown:
-            if host.name in self._unlocked:
-                return HostUnknown(host.name, f"it could not be locked: {self._unlocked[host.name]}")
+        A look without the locks begins a round: every host is asked.
+        """
+        if not self._locked:
+            self._given_up = {}
+
+        async def one(host: Host) -> HostState | HostError:
             try:
                 return await observe(await self._opened(host), deadline=self._patience.observe)
             except HostError as error:
-                return HostUnknown(host.name, error.message)
+                return error
 
         found = await self._of_all(one)
-        answers = [found.get(host.name, HostUnknown(host.name, _SLOW)) for host in self._hosts]
+        for name, answer in found.items():
+            if isinstance(answer, HostError):
+                self._given_up[name] = answer.message
+        states = (answer for answer in found.values() if isinstance(answer, HostState))
         return Observed(
             fleet=self._access.fleet,
-            hosts=tuple(sorted((a for a in answers if isinstance(a, HostState)), key=lambda a: a.host)),
-            unknown=tuple(sorted((a for a in answers if isinstance(a, HostUnknown)), key=lambda a: a.host)),
+            hosts=tuple(sorted(states, key=lambda state: state.host)),
+            unknown=tuple(HostUnknown(name, why) for name, why in sorted(self._given_up.items())),
         )
 
     def actuator(self, host: HostName) -> Actuator:
@@ -147,12 +159,17 @@ class Hosts:
                 self._listening[name] = asyncio.create_task(ear(task.result()))
 
     async def _of_all(self, one: Callable[[Host], Awaitable[_T]]) -> Mapping[HostName, _T]:
+        """What came of all that were not given up yet; who is far slower is given up here."""
+
         async def gated(host: Host) -> _T:
             async with self._gate:
                 return await one(host)
 
-        tasks = {host.name: asyncio.create_task(gated(host)) for host in self._hosts}
-        return await gather_all_but_stragglers(tasks)
+        asked = [host for host in self._hosts if host.name not in self._given_up]
+        tasks = {host.name: asyncio.create_task(gated(host)) for host in asked}
+        answers = await gather_all_but_stragglers(tasks)
+        self._given_up |= {host.name: _SLOW for host in asked if host.name not in answers}
+        return answers
 
     async def _opened(self, host: Host) -> Actuator:
         task = self._opening.get(host.name)

@@ -56,8 +56,12 @@ MUTANTS = (
         "await asyncio.shield(self._tasks[need])).outcome, object)",
     ),
     Mutant(
-        "a host that could not be locked is believed", _HOSTS, "if host.name in self._unlocked:", "if False:"
+        "a host that could not be locked is believed",
+        _HOSTS,
+        "for host in self._hosts if host.name not in self._given_up]",
+        "for host in self._hosts]",
     ),
+    Mutant("a host that was given up once is never asked again", _HOSTS, "if not self._locked:", "if False:"),
     Mutant(
         "a host that cannot be heard ticks at once",
         _HOSTS,

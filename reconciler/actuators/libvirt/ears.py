@@ -13,13 +13,12 @@ import libvirt
 from reconciler.actuators.libvirt.session import Session
 from reconciler.errors import HostError
 
-
 _CLOSE_SECONDS = 2.0
 _KINDS = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE)
 
 
 class _Callbacks:
-    """What is registered on one connection: libvirt keeps it, and with it the connection, until it is told."""
+    """What is registered on one connection: libvirt keeps both until it is told."""
 
     def __init__(self, connection: libvirt.virConnect) -> None:
         self._connection = connection

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 from reconciler.actuators.port import Access, Actuator
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.patience import Patience
 from reconciler.errors import HostUnreachable
 from reconciler.specs.desired import Connect, Host, HostName, Scheme
-from reconciler.state import Observed
+from reconciler.state import HostState, Observed
+from tests.simulation.timing import run_virtually
 from tests.unit.engine.scripted import NoSupplies, ScriptedHost, hosts_of
 
+_T = TypeVar("_T")
 _NAMES = ("good", "hung", "refusing", "silent")
 
 
@@ -64,6 +68,51 @@ class Stubborn(ScriptedHost):
 
     async def lock(self, holder: str) -> None:
         raise HostUnreachable(self.host, "no answer")
+
+
+class Moody(ScriptedHost):
+    """Answers nothing while it is silent; counts what it is asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, {})
+        self.silent = False
+        self.looks = self.locks = 0
+
+    async def observe(self) -> HostState:
+        self.looks += 1
+        return await self._answer(super().observe())
+
+    async def lock(self, holder: str) -> None:
+        self.locks += 1
+        await self._answer(super().lock(holder))
+
+    async def _answer(self, answer: Awaitable[_T]) -> _T:
+        result = await answer
+        if self.silent:
+            await asyncio.Event().wait()
+        return result
+
+
+def test_a_host_that_was_given_up_costs_its_round_one_waiting_and_is_asked_again_in_the_next() -> None:
+    async def scene() -> None:
+        clock = asyncio.get_running_loop().time
+        moody = Moody("hv16")
+        others = [ScriptedHost(f"hv{number}", {}) for number in range(1, 16)]
+        async with hosts_of(*others, moody) as hosts:
+            moody.silent = True
+            assert [each.host for each in (await hosts.observe()).unknown] == ["hv16"]
+            moody.silent = False
+            waited = clock()
+            await hosts.lock("me")
+            # It answers again, and another writer may be at work there: nobody looks.
+            assert [each.host for each in (await hosts.observe()).unknown] == ["hv16"]
+            assert (moody.looks, moody.locks, clock()) == (1, 0, waited)
+            await hosts.unlock()
+            assert (await hosts.observe()).unknown == ()
+            await hosts.lock("me")
+            assert (moody.looks, moody.locks, clock()) == (2, 1, waited)
+
+    run_virtually(scene())
 
 
 def test_a_host_that_could_not_be_locked_is_unknown_until_the_locks_are_let_go() -> None:

@@ -38,8 +38,13 @@ def test_one_of_sixteen_that_hangs_is_left_out_after_a_second() -> None:
 
 
 def test_who_is_only_somewhat_slower_is_waited_for() -> None:
-    answers, took, _ = gathered(*[2.0] * 7, 9.0)
-    assert (len(answers), took) == (8, 9.0)
+    answers, took, _ = gathered(*[2.0] * 7, 3.9)
+    assert (len(answers), took) == (8, 3.9)
+
+
+def test_who_is_slow_shows_that_others_may_be_slow_as_well() -> None:
+    answers, took, _ = gathered(*[0.1] * 8, 1.0, 1.9, 3.7, 9.0)
+    assert (len(answers), took) == (11, 7.4)
 
 
 def test_in_a_small_fleet_everybody_is_waited_for() -> None:
