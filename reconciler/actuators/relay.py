@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
+
+from reconciler.actuators.private import SOCKET, PrivateDirectory, sweep_once
 
 
 class Wire(Protocol):
@@ -129,7 +129,7 @@ class Relay:
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
-        self._directory: str | None = None
+        self._directory: PrivateDirectory | None = None
         self._server: asyncio.Server | None = None
         self._ends: set[End] = set()
         self._dialling: set[asyncio.Task[None]] = set()
@@ -142,7 +142,7 @@ class Relay:
     def path(self) -> Path:
         """Where the client connects."""
         assert self._directory is not None, "the relay is not open"
-        return Path(self._directory) / "socket"
+        return self._directory.path / SOCKET
 
     @property
     def carries(self) -> bool:
@@ -152,7 +152,8 @@ class Relay:
     async def open(self) -> None:
         """Begin to accept; when the event loop ends, the relay is cut."""
         self._keeper = asyncio.create_task(self._keep())
-        self._directory = tempfile.mkdtemp(prefix="reconciler-")  # mode 0700
+        await asyncio.to_thread(sweep_once)
+        self._directory = PrivateDirectory.made()
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_unix_server(self._accept, self.path)
@@ -176,7 +177,7 @@ class Relay:
             self._server.close()
             self._server = None
         if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory.remove()
             self._directory = None
 
     def cut(self) -> None:

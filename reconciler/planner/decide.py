@@ -12,7 +12,7 @@ from reconciler.planner.placement.board import Board, Neighbours
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, demand, growth
-from reconciler.planner.placement.rules import shortage
+from reconciler.planner.placement.rules import overdrawn, shortage
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
 from reconciler.specs.desired import Desired, Instance
@@ -97,7 +97,7 @@ def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep |
         return verdict
     need = growth(case.found, case.wanted.machine, board.ledger)
     site = board.ledger.site(case.found.host)
-    short = shortage(need, site, board)
+    short = shortage(need, site, board) or overdrawn(case.found, case.wanted.machine, site, board)
     if short is not None:
         return Hold(BlockKind.NO_PLACE, (Refusal(site.name, f"no room to grow: {short}"),))
     board.ledger.take(site.name, need)

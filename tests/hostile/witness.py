@@ -22,7 +22,8 @@ _PROCESSES = (
 )
 _CHANGES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.chmod", "os.truncate")
 # The relay to a real host has its socket in a folder that only we can enter.
-_RELAY = re.compile(re.escape(os.path.realpath(tempfile.gettempdir())) + r"/reconciler-[a-z0-9_]{8}(/|$)")
+_TEMPORARY = re.escape(os.path.realpath(tempfile.gettempdir()))
+_RELAY = re.compile(_TEMPORARY + r"/reconciler-relay-[a-z0-9_]{8}(/|$)")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Undefine
+from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Rename, Undefine
 from reconciler.actuators.sim.things import Domain
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceName, InstanceUuid
@@ -139,9 +139,7 @@ def _undefine(place: Place, domain: Domain) -> None:
 def _rename(place: Place, domain: Domain) -> None:
     """virsh domrename: the same UUID under another name."""
     if domain.power is Power.STOPPED:
-        by_hand(
-            place, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(f"{domain.name}-old")))
-        )
+        by_hand(place, Rename(domain.uuid, InstanceName(f"{domain.name}-old")))
 
 
 def _edit(place: Place, domain: Domain) -> None:

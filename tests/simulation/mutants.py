@@ -160,6 +160,18 @@ MUTANTS = (
         'Rule("incomplete", lambda case: not case.found.complete, _resume),',
     ),
     Mutant("room is not looked at", "planner.placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, "),
+    Mutant(
+        "what a human gave a machine is taken for consent",
+        "planner.decide",
+        " or overdrawn(case.found, case.wanted.machine, site, board)",
+        "",
+    ),
+    Mutant(
+        "a machine that was renamed is defined under another name",
+        _SCRIPT,
+        "if domain.name != instance.name:",
+        "if False:",
+    ),
     Mutant("stopped machines stay stopped", _VERDICTS, 'Rule("stopped", _is_stopped, _start),'),
     Mutant(
         "a paused machine is changed",

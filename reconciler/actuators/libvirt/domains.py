@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.parse import Ours, read_domain
 from reconciler.errors import ActionFailed, AlreadyExists, NotFound
-from reconciler.specs.desired import InstanceUuid
+from reconciler.specs.desired import InstanceName, InstanceUuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,24 @@ class Domains:
         if not isinstance(read, Ours):
             raise AlreadyExists(self.host, f"domain {handle.name()} has UUID {uuid} and is not ours")
         return Domain(handle, read.mark)
+
+    def call(self, uuid: InstanceUuid, name: InstanceName) -> None:
+        """Give our domain of that UUID, if there is one, its name back: somebody may have renamed it.
+
+        It must not run; libvirt defines none anew under another name than it has.
+        """
+        with contextlib.suppress(libvirt.libvirtError):  # not there
+            if self.connection.lookupByUUIDString(uuid).name() == name:
+                return
+        found = self.find(uuid)
+        if found is None:
+            return
+        try:
+            found.handle.rename(name)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+                raise
+            found.undefine()  # the test driver cannot rename, and is about to define it
 
     def get(self, uuid: InstanceUuid) -> Domain:
         """Our domain of that UUID. Raises NotFound, or ActionFailed where it is somebody else's."""

@@ -20,6 +20,7 @@ from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
 from reconciler.actuators.port import Supplies
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
+from reconciler.specs.identity import instance_uuid
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class Hands:
             text = domain_xml(mark, site, seeded=seeded, unplugged=unplugged)
         except ValueError as error:
             raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
+        self.domains.call(instance_uuid(mark.fleet, mark.key), mark.key.name)
         return Domain(self.connection.defineXML(text), mark)
 
     def write_seed(self, mark: Mark, pool: Pool, seed: bytes | None) -> None:

@@ -15,6 +15,7 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    Rename,
     Silence,
     StoreImage,
     Undefine,
@@ -49,7 +50,17 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
+        case (
+            Define()
+            | Undefine()
+            | Rename()
+            | PowerOn()
+            | Pause()
+            | GrowVolume()
+            | DropVolume()
+            | Silence()
+            | Cut()
+        ):
             return _CALL
         case _:
             assert_never(effect)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.actuators.sim.things import Domain, VolumeId
-from reconciler.specs.desired import InstanceUuid, Sha256
+from reconciler.specs.desired import InstanceName, InstanceUuid, Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,14 @@ class Undefine:
     """A stopped machine is forgotten; its volumes stay."""
 
     uuid: InstanceUuid
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A stopped machine is called something else."""
+
+    uuid: InstanceUuid
+    name: InstanceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +104,4 @@ class Cut:
 
 DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut
+Effect = StoreImage | Rename | DomainEffect | VolumeEffect | Silence | Cut

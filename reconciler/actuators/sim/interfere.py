@@ -22,6 +22,7 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    Rename,
     Silence,
     Undefine,
 )
@@ -68,7 +69,7 @@ def edit(store: Store, name: str, cpus: str) -> None:
 def rename(store: Store, name: str, new: str) -> None:
     """Give a stopped machine another name. Raises NotFound, ActionFailed."""
     domain = _named(store.look(), name)
-    _do(store, Undefine(domain.uuid), Define(replace(domain, name=InstanceName(new))))
+    _do(store, Rename(domain.uuid, InstanceName(new)))
 
 
 def disown(store: Store, name: str) -> None:

@@ -19,6 +19,7 @@ from reconciler.actuators.sim.effects import (
     GuestUp,
     PowerOff,
     PowerOn,
+    Rename,
     StoreImage,
     Undefine,
 )
@@ -95,6 +96,8 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     if new.image.digests != mark.applied.image.digests:
         raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
     yield from _halt(domain)
+    yield from _called(domain, instance)
+    domain = replace(domain, name=instance.name)
     if (joined := _joined(mark, new)) != mark:
         yield Define(replace(domain, mark=joined, power=Power.STOPPED, booted=False))
     yield from _fit_disks(box, mark, new)
@@ -128,6 +131,7 @@ def _rebuild(box: Box, left: Domain | None, instance: Instance) -> Iterator[Effe
     assert half.mark is not None, "what we make bears our mark"
     gone: tuple[VolumeId, ...] = ()
     if left is not None and left.mark is not None:
+        yield from _called(left, instance)
         gone = _going(box, left.mark, keep=tuple(name for name in _names(new) if name != _ROOT))
         yield from (DropVolume(volume) for volume in gone)
     yield Define(half)
@@ -173,6 +177,12 @@ def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
     if apart != domain.mark:
         yield Define(replace(domain, mark=apart))
     yield from _halt(domain)
+
+
+def _called(domain: Domain, instance: Instance) -> Iterator[Effect]:
+    """Give a machine its name back: no hypervisor defines one anew under another than it has."""
+    if domain.name != instance.name:
+        yield Rename(domain.uuid, instance.name)
 
 
 def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:

@@ -22,6 +22,7 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    Rename,
     Silence,
     StoreImage,
     Undefine,
@@ -29,7 +30,7 @@ from reconciler.actuators.sim.effects import (
 )
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
-from reconciler.specs.desired import Resources
+from reconciler.specs.desired import InstanceName, Resources
 from reconciler.state import Power
 
 
@@ -46,6 +47,8 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
             return replace(box, silent=silent)
         case Cut():
             return replace(box, cuts=box.cuts + 1)
+        case Rename(uuid, name):
+            return _renamed(box, box.domain(uuid), name)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
         case _:
@@ -99,6 +102,13 @@ def _defined(box: Box, domain: Domain) -> Box:
     if old is not None and old.name != domain.name:
         raise AlreadyExists(box.host, f"UUID {domain.uuid} belongs to {old.name}")
     return _with(box, domain)
+
+
+def _renamed(box: Box, domain: Domain, name: InstanceName) -> Box:
+    _require(domain.power is Power.STOPPED, box, f"{domain.name} is {domain.power} and cannot be renamed")
+    if (namesake := box.named(name)) is not None:
+        raise AlreadyExists(box.host, f"another machine is called {name} (UUID {namesake.uuid})")
+    return _with(box, replace(domain, name=name))
 
 
 def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:

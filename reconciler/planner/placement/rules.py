@@ -13,9 +13,9 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
-from reconciler.specs.desired import Affinity, HostName, Instance, Nic, NicKind, Resources, Spread
+from reconciler.specs.desired import Affinity, HostName, Instance, Machine, Nic, NicKind, Resources, Spread
 from reconciler.specs.expressions import MissingLabel, Unanswered
-from reconciler.state import HostState
+from reconciler.state import HostState, InstanceState
 
 Check = Callable[[Site], str | None]
 """Why an instance may not be on a host, or None where it may."""
@@ -111,6 +111,19 @@ def shortage(need: Resources, site: Site, board: Board) -> str | None:
     if short and not _short(need, free + board.ledger.freed(site.name)):
         return short + _LATER
     return short
+
+
+def overdrawn(before: InstanceState, machine: Machine, site: Site, board: Board) -> str | None:
+    """What a host has given out too much of and this machine is now to have more of; None where nothing.
+
+    Somebody may have given it more by hand than there is: that it has it already is no consent.
+    """
+    free, applied = board.ledger.free(site.name), before.applied
+    if free.memory_mib < 0 and machine.memory_mib > applied.memory_mib:
+        return f"{mib(-free.memory_mib)} of memory are given out that it does not have"
+    if free.cpus < 0 and machine.cpus > applied.cpus:
+        return f"{-free.cpus} CPUs are given out that it does not have"
+    return None
 
 
 def _short(need: Resources, free: Resources) -> str | None:

@@ -84,6 +84,28 @@ async def a_renamed_machine_is_not_made_a_second_time(stage: Stage) -> None:
     await stage.refuses(Create(stage.host, db), AlreadyExists)
 
 
+async def a_renamed_machine_that_is_changed_gets_its_name_back(stage: Stage) -> None:
+    db = stage.instance()
+    await stage.created(db)
+    stage.platform.stop(DB)
+    stage.platform.rename(DB, "pet")
+    larger = changed(db, memory_mib=db.machine.memory_mib + 8)
+    assert_as_asked(await stage.updated(larger, Impact.RESTART), larger)
+    stage.platform.stop(DB)
+    await stage.perform(Start(stage.host, await stage.seen(larger)))
+
+
+async def a_renamed_half_made_machine_is_finished_under_its_own_name(stage: Stage) -> None:
+    db = stage.instance()
+    await stage.created(db)
+    stage.platform.stop(DB)
+    stage.platform.leave_half_made(DB)
+    stage.platform.rename(DB, "pet")
+    assert not (await stage.seen(db)).complete
+    assert_as_asked(await stage.created(db), db)
+    stage.platform.stop(DB)
+
+
 async def a_renamed_machine_is_destroyed(stage: Stage) -> None:
     db = stage.instance()
     await stage.created(db)

@@ -18,6 +18,7 @@ from tests.builders import (
     host_state,
     instance,
     kept,
+    live_of,
     machine,
     observed_of,
     running,
@@ -111,3 +112,15 @@ def test_a_resource_of_which_no_more_is_needed_may_be_over_full() -> None:
     fleet = fleet_of(host("hv1", size(cpus=2)))
     small, more = instance("shop-db-0", machine(8)), instance("shop-db-0", machine(8, 2 * GIB))
     assert [step.id for step in made(fleet, [more], running(small, on="hv1")).steps] == ["update/shop-db-0"]
+
+
+def test_what_somebody_gave_a_machine_by_hand_is_no_consent_to_more_than_the_host_has() -> None:
+    fleet = fleet_of(host("hv1", size(cpus=2)))
+    db, app, more = instance("shop-db-0"), instance("shop-app-0"), instance("shop-app-0", machine(2))
+    by_hand = replace(running(app, on="hv1"), live=live_of(machine(2)))
+    plan = made(fleet, [db, more], running(db, on="hv1"), by_hand)
+    assert plan.steps == ()
+    assert refusals(plan) == {"hv1": "no room to grow: 1 CPUs are given out that it does not have"}
+    roomy = fleet_of(host("hv1", size(cpus=3)))
+    plan = made(roomy, [db, more], running(db, on="hv1"), by_hand)
+    assert [step.id for step in plan.steps] == ["update/shop-app-0"]
