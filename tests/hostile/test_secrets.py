@@ -31,6 +31,8 @@ VERBS = (
     ("status", "-o", "json"),
     ("status", "-o", "markdown"),
     ("snapshot",),
+    ("history",),
+    ("history", "-o", "json"),
 )
 
 
@@ -63,7 +65,7 @@ def test_a_secret_is_in_no_output_and_in_no_file_of_the_store(secretive: Path, t
     written_by_the_user = frozenset(secretive.rglob("*"))
     printed = all_that_is_typed(secretive, typed)
     assert "Applied" in printed
-    assert (secretive / ".reconciler" / "sim.sqlite").exists()
+    assert {"sim.sqlite", "history.sqlite"} <= {path.name for path in (secretive / ".reconciler").iterdir()}
     assert CANARY not in printed
     assert files_with_the_canary(secretive.parent, but=written_by_the_user) == []
 

@@ -72,7 +72,7 @@ def is_in_source(mutant: Mutant) -> bool:
 def _killed(job: tuple[Mutant, int]) -> Fate:
     mutant, seeds = job
     since = time.monotonic()
-    sys.meta_path.insert(0, _Finder(mutant))
+    break_here(mutant)
     from tests.simulation.simulation import simulate
 
     for where, scenario in _runs(seeds):
@@ -80,6 +80,11 @@ def _killed(job: tuple[Mutant, int]) -> Fate:
         if result.broken:
             return Fate(mutant, result.law, where, time.monotonic() - since)
     return Fate(mutant, "", f"{seeds} seeds", time.monotonic() - since)
+
+
+def break_here(mutant: Mutant) -> None:
+    """From now on this process, which has not imported it yet, gets the module with its line changed."""
+    sys.meta_path.insert(0, _Finder(mutant))
 
 
 def _runs(seeds: int) -> Iterator[tuple[str, Scenario]]:
