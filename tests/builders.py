@@ -207,7 +207,7 @@ def stopped(of: Instance, *, on: str, detail: str = "shut off (crashed)") -> Ins
     return replace(running(of, on=on), power=Power.STOPPED, detail=detail)
 
 
-def paused(of: Instance, *, on: str, detail: str = "paused (user)") -> InstanceState:
+def paused(of: Instance, *, on: str, detail: str = "user") -> InstanceState:
     """The instance, found suspended."""
     return replace(running(of, on=on), power=Power.PAUSED, detail=detail)
 

@@ -128,8 +128,12 @@ def _in_doubt(case: Case) -> Verdict:
     twice = f"; it is on {len(seen)} hosts at once" if len(seen) > 1 else ""
     return Hold(
         BlockKind.IN_DOUBT,
-        tuple(Refusal(state.host, f"seen here: {state.detail or state.power}{twice}") for state in seen),
+        tuple(Refusal(state.host, f"seen here: {_as_seen(state)}{twice}") for state in seen),
     )
+
+
+def _as_seen(state: InstanceState) -> str:
+    return f"{state.power} ({state.detail})" if state.detail else str(state.power)
 
 
 def _unknown(case: Case) -> Verdict:

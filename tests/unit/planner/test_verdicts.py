@@ -166,7 +166,7 @@ def test_an_instance_seen_twice_is_not_touched(wanted: tuple[Instance, ...]) -> 
 
 @pytest.mark.parametrize("wanted", [(DB,), ()])
 def test_a_paused_instance_is_not_touched(wanted: tuple[Instance, ...]) -> None:
-    blocked = only_block(plan(*wanted, seen=(paused(DB, on="hv1", detail="paused (migrating)"),)))
+    blocked = only_block(plan(*wanted, seen=(paused(DB, on="hv1", detail="migrating"),)))
     assert blocked.kind is BlockKind.IN_DOUBT
     assert blocked.refusals == (Refusal("hv1", "seen here: paused (migrating)"),)
 
