@@ -37,10 +37,14 @@ class Power(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveDisk:
-    """A disk as the hypervisor has it; ``size_mib`` is None where asking would cost a call a disk."""
+    """A disk as the hypervisor has it; ``size_mib`` is None where asking would cost a call a disk.
+
+    ``source`` is what it is read from where that is not its own volume (a snapshot's file, say), else empty.
+    """
 
     name: str
     size_mib: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Live:
     memory_mib: int
     disks: tuple[LiveDisk, ...] = ()
     nics: tuple[Nic, ...] = ()
+
+    @property
+    def astray(self) -> tuple[LiveDisk, ...]:
+        """The disks that are not read from their own volumes."""
+        return tuple(disk for disk in self.disks if disk.source)
 
 
 @dataclass(frozen=True, slots=True)

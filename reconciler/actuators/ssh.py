@@ -26,6 +26,7 @@ _KEEPALIVE_COUNT = 3
 _SSH_PORT = 22
 # sshd allows ten by default, and the relayed libvirt connection is not one of them.
 _SESSIONS = 6
+_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class Ssh:
@@ -62,8 +63,29 @@ class Ssh:
                 async with connection.start_sftp_client() as sftp:
                     await sftp.put(str(local), remote)
             except asyncssh.SFTPError as error:
-                message = f"cannot write {remote} as {self.user}: {error.reason}"
-                raise ActionFailed(self._host.name, message) from error
+                raise ActionFailed(self._host.name, self._cannot("write", remote, error)) from error
+
+    async def write(self, chunks: AsyncIterator[bytes], remote: str) -> None:
+        """Make a file of what comes. Raises ActionFailed if it may not be written."""
+        async with self._session() as connection:
+            try:
+                async with connection.start_sftp_client() as sftp, sftp.open(remote, "wb") as file:
+                    await _written(file, chunks)
+            except asyncssh.SFTPError as error:
+                raise ActionFailed(self._host.name, self._cannot("write", remote, error)) from error
+
+    @contextlib.asynccontextmanager
+    async def reading(self, remote: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A file's bytes, in order. Raises ActionFailed if it may not be read."""
+        async with self._session() as connection:
+            try:
+                async with connection.start_sftp_client() as sftp, sftp.open(remote, "rb") as file:
+                    yield _chunks(file)
+            except asyncssh.SFTPError as error:
+                raise ActionFailed(self._host.name, self._cannot("read", remote, error)) from error
+
+    def _cannot(self, do: str, path: str, error: asyncssh.SFTPError) -> str:
+        return f"cannot {do} {path} as {self.user}: {error.reason}"
 
     async def hold(self, argv: Sequence[str]) -> Held:
         """Begin a command that stays, once it has said its first line. It dies with the connection."""
@@ -170,6 +192,17 @@ def _users_known_hosts() -> str:
 
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
+
+
+async def _chunks(file: asyncssh.SFTPClientFile) -> AsyncIterator[bytes]:
+    """In large pieces: each is asked for in many requests at once."""
+    while chunk := await file.read(_PIECE_BYTES):
+        yield chunk if isinstance(chunk, bytes) else chunk.encode()
+
+
+async def _written(file: asyncssh.SFTPClientFile, chunks: AsyncIterator[bytes]) -> None:
+    async for chunk in chunks:
+        await file.write(chunk)
 
 
 class Held:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
-from reconciler.state import HostState, InstanceState, Power
+from reconciler.plan import Create, Destroy, Impact, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
 def broken_precondition(step: Step, host_state: HostState) -> str | None:
@@ -18,10 +18,21 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
             return "it is there already" if found is not None and found.complete else None
         case Start(before=before):
             return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
-        case Stop(before=before) | Update(before=before) | Replace(before=before) | Destroy(before=before):
+        case Stop(before=before) | Update(before=before, impact=Impact.LIVE):
             return _changed(before, host_state) or _paused(before, host_state)
+        case Update(before=before) | Replace(before=before) | Destroy(before=before):
+            blocked = _changed(before, host_state) or _paused(before, host_state)
+            return blocked or _astray(before, host_state)
         case _:
             assert_never(step.action)
+
+
+def astray_reason(disk: LiveDisk) -> str:
+    """Why a machine with that disk is neither redefined nor taken apart."""
+    return (
+        f"disk {disk.name} is not read from its own volume but from {disk.source} (a snapshot?): "
+        "it is left alone until that is merged back (virsh blockcommit)"
+    )
 
 
 def _changed(before: InstanceState, host: HostState) -> str | None:
@@ -37,6 +48,11 @@ def _changed(before: InstanceState, host: HostState) -> str | None:
 def _power_is_not(power: Power, before: InstanceState, host: HostState) -> str | None:
     found = host.instance(before.uuid)
     return f"it is {found.power}" if found is not None and found.power is not power else None
+
+
+def _astray(before: InstanceState, host: HostState) -> str | None:
+    found = host.instance(before.uuid)
+    return next((astray_reason(disk) for disk in found.live.astray), None) if found is not None else None
 
 
 def _paused(before: InstanceState, host: HostState) -> str | None:

@@ -80,8 +80,10 @@ def _built(host: HostState, instance: Instance) -> HostState:
     # Disks of a machine that was never finished may be made anew, and smaller.
     finished = before if before and before.complete else None
     sizes = {**_detached(host, instance.key), **_sizes(finished)}
+    sources = {disk.name: disk.source for disk in finished.live.disks} if finished else {}
     disks = tuple(
-        LiveDisk(disk.name, max(disk.size_mib, sizes.get(disk.name, 0))) for disk in instance.machine.disks
+        LiveDisk(disk.name, max(disk.size_mib, sizes.get(disk.name, 0)), sources.get(disk.name, ""))
+        for disk in instance.machine.disks
     )
     state = InstanceState(
         host=host.host,

@@ -125,7 +125,10 @@ def comparable(state: HostState) -> HostState:
 
 
 def _comparable(state: InstanceState) -> InstanceState:
-    return replace(state, detail="" if state.detail in _OFF else state.detail)
+    # Where a disk has strayed to is a name that a human gave.
+    disks = tuple(replace(disk, source="astray" if disk.source else "") for disk in state.live.disks)
+    detail = "" if state.detail in _OFF else state.detail
+    return replace(state, detail=detail, live=replace(state.live, disks=disks))
 
 
 _QUESTIONS = frozenset({"definition", "litters"})

@@ -92,11 +92,14 @@ class Hands:
         """The pool of the host. Raises ActionFailed where there is none."""
         return pools.open_pool(self.connection, self.desk.host, is_test=self.desk.is_test)
 
+    def site(self, pool: Pool) -> Site:
+        """What a domain's XML takes from the host."""
+        return Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
+
     def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
         """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""
-        site = Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
         try:
-            text = domain_xml(mark, site, seeded=seeded, unplugged=unplugged)
+            text = domain_xml(mark, self.site(pool), seeded=seeded, unplugged=unplugged)
         except ValueError as error:
             raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
         return Domain(self.connection.defineXML(text), mark)

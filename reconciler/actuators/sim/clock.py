@@ -18,6 +18,7 @@ from reconciler.actuators.sim.effects import (
     Silence,
     StoreImage,
     Undefine,
+    Unplug,
 )
 
 IMAGE_MIB = 512
@@ -49,7 +50,9 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
+        case Define() | Undefine() | PowerOn() | Pause() | Unplug() | GrowVolume() | DropVolume():
+            return _CALL
+        case Silence() | Cut():
             return _CALL
         case _:
             assert_never(effect)

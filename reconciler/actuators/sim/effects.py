@@ -60,6 +60,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplug:
+    """A running machine's guest lets go of a disk; a deaf one does not."""
+
+    uuid: InstanceUuid
+    disk: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddVolume:
     """A volume is there that was not."""
 
@@ -94,6 +102,6 @@ class Cut:
     """Every connection to the host breaks, and with each the lock that was taken over it."""
 
 
-DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
+DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause | Unplug
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut

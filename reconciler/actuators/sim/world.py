@@ -25,6 +25,7 @@ from reconciler.actuators.sim.effects import (
     Silence,
     StoreImage,
     Undefine,
+    Unplug,
     VolumeEffect,
 )
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
@@ -67,10 +68,8 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             return _with(box, replace(domain, booted=True))
         case PowerOff(uuid, why):
             return _with(box, _powered_off(box.domain(uuid), why))
-        case Pause(uuid, why):
-            domain = box.domain(uuid)
-            _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
-            return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case Pause(uuid) | Unplug(uuid):
+            return _with(box, _interrupted(box, box.domain(uuid), effect))
         case _:
             assert_never(effect)
 
@@ -112,6 +111,20 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
         wanted = f"{domain.name} needs {domain.live.memory_mib} MiB of memory"
         raise NoRoom(box.host, f"{wanted} and {free} MiB are free")
     return _with(box, replace(domain, power=Power.RUNNING, booted=False, why=""))
+
+
+def _interrupted(box: Box, domain: Domain, effect: Pause | Unplug) -> Domain:
+    if isinstance(effect, Unplug):
+        return _unplugged(box, domain, effect.disk)
+    _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
+    return replace(domain, power=Power.PAUSED, why=effect.why)
+
+
+def _unplugged(box: Box, domain: Domain, disk: str) -> Domain:
+    hears = domain.power is Power.RUNNING and domain.booted and not domain.deaf
+    _require(hears, box, f"the guest of {domain.name} does not let go of disk {disk}")
+    left = tuple(each for each in domain.live.disks if each.name != disk)
+    return replace(domain, live=replace(domain.live, disks=left))
 
 
 def _powered_off(domain: Domain, why: str) -> Domain:

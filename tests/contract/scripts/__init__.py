@@ -13,6 +13,7 @@ from tests.contract.scripts import (
     looking,
     making,
     meddling,
+    plugging,
     sharing,
 )
 from tests.contract.stage import Script
@@ -27,5 +28,5 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
 _EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH = _of(breaking)
+FLESH = (*_of(breaking), *_of(plugging))
 """For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""
