@@ -81,8 +81,8 @@ async def _measure(lab: Laboratory, image: Path, arguments: argparse.Namespace) 
 
 
 async def _relay(source: Ssh, target: Ssh) -> None:
-    async with source.reading(f"{IMAGES}/bench") as chunks:
-        await target.write(chunks, f"{IMAGES}/bench")
+    async with source.reading(f"{IMAGES}/bench") as stream:
+        await target.write(stream.chunks, f"{IMAGES}/bench")
 
 
 async def _upload(session: Session, path: Path) -> None:

@@ -88,6 +88,19 @@ class InstanceState:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A file of a base image on a host. ``users`` names the machines and volumes that need it, sorted.
+
+    ``whole`` is False for what is left of an upload that was cut short.
+    """
+
+    sha256: Sha256
+    size_bytes: int
+    users: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class VolumeState:
     """A data or root disk of ours in a host's pool. ``size_mib`` is None while a machine has it."""
 

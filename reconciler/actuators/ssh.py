@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
 from reconciler.actuators.relay import End
-from reconciler.errors import ActionFailed, DeadlineExceeded, HostUnreachable
+from reconciler.errors import ActionFailed, DeadlineExceeded, HostUnreachable, NotFound
 from reconciler.specs.desired import Host
 
 CONNECT_SECONDS = 10.0
@@ -75,12 +76,14 @@ class Ssh:
                 raise ActionFailed(self._host.name, self._cannot("write", remote, error)) from error
 
     @contextlib.asynccontextmanager
-    async def reading(self, remote: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A file's bytes, in order. Raises ActionFailed if it may not be read."""
+    async def reading(self, remote: str) -> AsyncIterator[Stream]:
+        """A file's bytes. Raises ActionFailed if it may not be read, NotFound where there is none."""
         async with self._session() as connection:
             try:
                 async with connection.start_sftp_client() as sftp, sftp.open(remote, "rb") as file:
-                    yield _chunks(file)
+                    yield Stream((await file.stat()).size or 0, _chunks(file))
+            except asyncssh.SFTPNoSuchFile as error:
+                raise NotFound(self._host.name, self._cannot("read", remote, error)) from error
             except asyncssh.SFTPError as error:
                 raise ActionFailed(self._host.name, self._cannot("read", remote, error)) from error
 
@@ -194,10 +197,24 @@ def _is_file(path: str) -> bool:
     return Path(path).is_file()
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file that is being read: its size, and its bytes in order."""
+
+    size_bytes: int
+    chunks: AsyncIterator[bytes]
+
+
 async def _chunks(file: asyncssh.SFTPClientFile) -> AsyncIterator[bytes]:
-    """In large pieces: each is asked for in many requests at once."""
-    while chunk := await file.read(_PIECE_BYTES):
-        yield chunk if isinstance(chunk, bytes) else chunk.encode()
+    """In large pieces, each asked for in many requests at once, the next while the last is being used."""
+    ahead = asyncio.create_task(file.read(_PIECE_BYTES))
+    try:
+        while chunk := await ahead:
+            ahead = asyncio.create_task(file.read(_PIECE_BYTES))
+            yield chunk if isinstance(chunk, bytes) else chunk.encode()
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
 
 
 async def _written(file: asyncssh.SFTPClientFile, chunks: AsyncIterator[bytes]) -> None:

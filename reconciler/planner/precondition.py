@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, Impact, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.specs.desired import Sha256
 from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
@@ -13,18 +14,24 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
     match step.action:
         case PutImage():
             return None
+        case DropImage(sha256=sha256, whole=whole):
+            return _needed(sha256, host_state) if whole else None
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
             return "it is there already" if found is not None and found.complete else None
         case Start(before=before):
             return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
         case Stop(before=before) | Update(before=before, impact=Impact.LIVE):
-            return _changed(before, host_state) or _paused(before, host_state)
+            return _meddled_with(before, host_state)
         case Update(before=before) | Replace(before=before) | Destroy(before=before):
-            blocked = _changed(before, host_state) or _paused(before, host_state)
-            return blocked or _astray(before, host_state)
+            return _meddled_with(before, host_state) or _astray(before, host_state)
         case _:
             assert_never(step.action)
+
+
+def _needed(sha256: Sha256, host: HostState) -> str | None:
+    users = (state.name for state in host.instances if sha256 in state.applied.image.digests)
+    return next((f"{name} needs it" for name in users), None)
 
 
 def astray_reason(disk: LiveDisk) -> str:
@@ -43,6 +50,10 @@ def _changed(before: InstanceState, host: HostState) -> str | None:
     if found.applied != before.applied:
         return "something else was applied to it"
     return None
+
+
+def _meddled_with(before: InstanceState, host_state: HostState) -> str | None:
+    return _changed(before, host_state) or _paused(before, host_state)
 
 
 def _power_is_not(power: Power, before: InstanceState, host: HostState) -> str | None:

@@ -8,9 +8,9 @@ from typing import TypeVar, cast
 
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
-from reconciler.plan import Action, PutImage, Update, subject
+from reconciler.plan import Action, DropImage, PutImage, Update, subject
 from reconciler.specs.desired import HostName, Resources
-from reconciler.state import HostState, InstanceState
+from reconciler.state import HostState, InstanceState, StoredImage
 from tests.contract.platforms import Platform
 
 T = TypeVar("T")
@@ -82,6 +82,10 @@ class Recorded:
         await self.trace.catch_up()
         return await self.actuator.observe()
 
+    async def images(self) -> tuple[StoredImage, ...]:
+        await self.trace.catch_up()
+        return await self.actuator.images()
+
     async def lock(self, holder: str) -> None:
         await self.trace.did(f"{self.title}: lock", self.actuator.lock(holder))
 
@@ -107,7 +111,7 @@ class Recorded:
 
 def told(action: Action) -> str:
     """An action in a few words."""
-    what = "image" if isinstance(action, PutImage) else subject(action)
+    what = "image" if isinstance(action, PutImage | DropImage) else subject(action)
     how = f" ({action.impact.name})" if isinstance(action, Update) else ""
     return f"{type(action).__name__} {what}{how}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
 from reconciler.actuators.port import Supplies
 from reconciler.errors import ActionFailed
-from reconciler.specs.desired import Instance
+from reconciler.specs.desired import HostName, Instance
 
 T = TypeVar("T")
 
@@ -40,6 +41,10 @@ class Platform:
     arch: str
 
 
+Neighbour = Callable[[HostName], AbstractAsyncContextManager["Desk"]]
+"""Another host of the fleet, opened to read from it. Raises HostUnreachable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a verb works with. ``files`` is None for the test driver."""
@@ -51,6 +56,7 @@ class Desk:
     supplies: Supplies
     lock: HostLock
     pace: Pace
+    neighbour: Neighbour
 
     @property
     def host(self) -> str:

@@ -12,6 +12,7 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GrowVolume,
     GuestUp,
+    LoseImage,
     Pause,
     PowerOff,
     PowerOn,
@@ -52,7 +53,7 @@ def duration(effect: Effect) -> float:
             return _SHUTDOWN
         case Define() | Undefine() | PowerOn() | Pause() | Unplug() | GrowVolume() | DropVolume():
             return _CALL
-        case Silence() | Cut():
+        case LoseImage() | Silence() | Cut():
             return _CALL
         case _:
             assert_never(effect)

@@ -16,6 +16,13 @@ class StoreImage:
 
 
 @dataclass(frozen=True, slots=True)
+class LoseImage:
+    """A base image is there no more."""
+
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
 class Define:
     """A machine is defined; one of the same UUID becomes this, running or not."""
 
@@ -104,4 +111,4 @@ class Cut:
 
 DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause | Unplug
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut
+Effect = StoreImage | LoseImage | DomainEffect | VolumeEffect | Silence | Cut

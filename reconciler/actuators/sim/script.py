@@ -15,6 +15,7 @@ from reconciler.actuators.sim.effects import (
     DropVolume,
     Effect,
     GuestUp,
+    LoseImage,
     PowerOff,
     PowerOn,
     StoreImage,
@@ -31,9 +32,10 @@ from reconciler.actuators.sim.plugging import (
     touches_disks,
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
+from reconciler.actuators.sim.view import users_of
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
-from reconciler.specs.desired import Disk, ImageUse, Instance, Machine
+from reconciler.plan import Action, Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
 from reconciler.state import InstanceState, Power
 
 
@@ -46,6 +48,8 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage(image=image):
             yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
+        case DropImage(sha256=sha256, whole=whole):
+            yield from _drop(box, sha256) if whole else ()
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):
@@ -60,6 +64,13 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from _destroy(box, *_unprotected(box, before, fleet))
         case _:
             assert_never(action)
+
+
+def _drop(box: Box, sha256: Sha256) -> Iterator[Effect]:
+    if users := users_of(box, sha256):
+        raise ActionFailed(box.host, f"image {sha256[:12]} is needed by {', '.join(users)}")
+    if sha256 in box.images:
+        yield LoseImage(sha256)
 
 
 def _create(box: Box, instance: Instance) -> Iterator[Effect]:

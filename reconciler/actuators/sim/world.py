@@ -19,6 +19,7 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GrowVolume,
     GuestUp,
+    LoseImage,
     Pause,
     PowerOff,
     PowerOn,
@@ -42,7 +43,12 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     """
     match effect:
         case StoreImage(sha256):
+            free = room.disk_mib - sum(box.volumes.values())
+            if free <= 0 and sha256 not in box.images:
+                raise NoRoom(box.host, f"image {sha256[:12]} finds no room: {free} MiB of disk are free")
             return replace(box, images=box.images | {sha256})
+        case LoseImage(sha256):
+            return replace(box, images=box.images - {sha256})
         case Silence(silent):
             return replace(box, silent=silent)
         case Cut():

@@ -15,6 +15,7 @@ from tests.contract.scripts import (
     meddling,
     plugging,
     sharing,
+    storing,
 )
 from tests.contract.stage import Script
 
@@ -25,7 +26,7 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
 FLESH = (*_of(breaking), *_of(plugging))
