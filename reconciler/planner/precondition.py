@@ -38,7 +38,8 @@ def astray_reason(disk: LiveDisk) -> str:
     """Why a machine with that disk is neither redefined nor taken apart."""
     return (
         f"disk {disk.name} is not read from its own volume but from {disk.source} (a snapshot?): "
-        "it is left alone until that is merged back (virsh blockcommit)"
+        # Without --shallow it would be merged into the base image, which others read too.
+        "it is left alone until that is merged back (virsh blockcommit --shallow --active --pivot)"
     )
 
 

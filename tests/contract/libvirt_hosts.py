@@ -246,7 +246,9 @@ class RealHost:
         self.box.virsh("snapshot-create-as", name, "before", *words, *specs)
 
     def merge(self, name: str, disk: str) -> None:
-        self.box.virsh("blockcommit", name, self._device(name, disk), "--active", "--pivot", "--wait")
+        self.box.virsh(
+            "blockcommit", name, self._device(name, disk), "--shallow", "--active", "--pivot", "--wait"
+        )
 
     def deafen(self, name: str) -> None:
         """A boot sector hears nothing of that anyway."""

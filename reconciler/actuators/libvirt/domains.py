@@ -42,7 +42,7 @@ class Domain:
             for disk in read.live.astray if isinstance(read, Ours) else ():
                 message = (
                     f"{self.mark.key.name}: disk {disk.name} is read from {disk.source}, not from its own "
-                    "volume (a snapshot?): merge that back first (virsh blockcommit)"
+                    "volume (a snapshot?): merge that back first (virsh blockcommit --shallow --active --pivot)"
                 )
                 raise ActionFailed(pool.host, message)
 

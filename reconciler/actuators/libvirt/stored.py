@@ -70,7 +70,7 @@ async def take_inventory(desk: Desk) -> Inventory:
 
 
 def users_of(sha256: Sha256, inventory: Inventory) -> tuple[str, ...]:
-    """Names of the machines that need it, and paths of the volumes that no machine has; sorted."""
+    """Names of the machines that need it, and paths of the volumes that nothing else uses; sorted."""
     words, volumes = [str(sha256)], [thing for thing in inventory.things if thing.path]
     needing: list[Thing] = []
     while fresh := [each for each in volumes if each not in needing and _says(each.text, words)]:
@@ -78,7 +78,8 @@ def users_of(sha256: Sha256, inventory: Inventory) -> tuple[str, ...]:
         words += [each.path for each in fresh]
     machines = [each for each in inventory.things if not each.path]
     users = {each.name for each in machines if _says(each.text, words)}
-    users |= {each.path for each in needing if not any(each.path in machine.text for machine in machines)}
+    above = (*machines, *needing)
+    users |= {each.path for each in needing if not any(each.path in other.text for other in above)}
     return tuple(sorted(users))
 
 
@@ -90,11 +91,20 @@ def _inventory(hands: Hands) -> Inventory:
     images: dict[Sha256, int] = {}
     for volume in hands.pool().handle.listAllVolumes():
         if (sha256 := names.read_image(volume.name())) is not None:
-            images[sha256] = images.get(sha256, 0) + volume.info()[2]
+            images[sha256] = images.get(sha256, 0) + _size(volume)
     machines = (_machine(domain) for domain in hands.connection.listAllDomains())
     pools = hands.connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)
     volumes = (thing for pool in pools for volume in pool.listAllVolumes() if (thing := _volume(volume)))
     return Inventory(images, (), (*(each for each in machines if each is not None), *volumes))
+
+
+def _size(volume: libvirt.virStorageVol) -> int:
+    try:
+        return int(volume.info()[2])
+    except libvirt.libvirtError as error:
+        if is_gone(error):
+            return 0  # put aside: the pool learns of it when it is refreshed
+        raise
 
 
 def _machine(domain: libvirt.virDomain) -> Thing | None:
