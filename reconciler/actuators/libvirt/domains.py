@@ -41,8 +41,8 @@ class Domain:
             read = read_domain(text, Reader(self.mark.fleet, pool.path))
             for disk in read.live.astray if isinstance(read, Ours) else ():
                 message = (
-                    f"{self.mark.key.name}: disk {disk.name} is read from {disk.source}, not from its own "
-                    "volume (a snapshot?): merge that back first (virsh blockcommit --shallow --active --pivot)"
+                    f"{self.mark.key.name}: disk {disk.name} is read from {disk.source}, not its own volume"
+                    " (a snapshot?): merge that back first (virsh blockcommit --shallow --active --pivot)"
                 )
                 raise ActionFailed(pool.host, message)
 

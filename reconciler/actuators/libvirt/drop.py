@@ -25,13 +25,14 @@ async def drop_image(desk: Desk, sha256: Sha256, *, whole: bool) -> None:
     Raises ActionFailed where something needs it, and then it is as it was.
     """
     desk.lock.check()
+    if whole:
+        await _refuse_if_needed(desk, sha256)
     directory = await desk.change("opening the pool", lambda hands: hands.pool().path)
     if desk.files is not None:
         await sweep(desk, desk.files, directory)
         await refresh(desk)
     if not whole:
         return
-    await _refuse_if_needed(desk, sha256)
     volumes = await desk.change("reading the pool", lambda hands: _files_of(hands, sha256))
     if desk.files is None:
         await desk.change("removing", lambda hands: _delete(hands, volumes))

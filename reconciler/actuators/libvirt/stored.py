@@ -79,7 +79,9 @@ def users_of(sha256: Sha256, inventory: Inventory) -> tuple[str, ...]:
     machines = [each for each in inventory.things if not each.path]
     users = {each.name for each in machines if _says(each.text, words)}
     above = (*machines, *needing)
-    users |= {each.path for each in needing if not any(each.path in other.text for other in above)}
+    users |= {
+        each.path for each in needing if not any(each.path in other.text for other in above if other != each)
+    }
     return tuple(sorted(users))
 
 
