@@ -11,7 +11,7 @@ from pathlib import Path
 from fuzz.inputs import Input, write
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
-from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
+from reconciler.actuators.libvirt.parse import Foreign, Ours, Reader, read_domain
 from reconciler.context.cloud_config import user_data
 from reconciler.errors import Fault, InvalidInput
 from reconciler.render.faults import fault_text
@@ -52,7 +52,7 @@ def feed_loader(files: Input) -> None:
 def feed_domain(files: Input) -> None:
     """What a host says of a domain is ours or foreign, and never an error."""
     text = files[DOMAIN].decode("utf-8", "surrogateescape" if len(files[DOMAIN]) % 2 else "replace")
-    found = read_domain(text, fleet=FLEET)
+    found = read_domain(text, Reader(FLEET, "/pool"))
     if isinstance(found, Ours):
         assert found.mark.fleet == FLEET
         assert _NAME.fullmatch(found.mark.key.service)
@@ -78,7 +78,7 @@ def _can_be_carried_out(desired: Desired) -> None:
         mark = Mark(instance.fleet, instance.key, instance.machine, complete=True)
         if len(instance.machine.disks) <= 25:
             text = domain_xml(mark, Site("kvm", "x86_64", "/pool"), seeded=True)
-            found = read_domain(text, fleet=instance.fleet)
+            found = read_domain(text, Reader(instance.fleet, "/pool"))
             assert isinstance(found, Ours), "what is written is not read back"
             assert found.mark == mark
         user_data(instance)

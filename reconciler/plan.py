@@ -35,10 +35,29 @@ class Impact(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PutImage:
-    """Bring a base image to a host, verified by digest."""
+    """Bring a base image to a host, verified by digest.
+
+    ``source`` is another host that has it; None: from where it is declared. ``root_mib`` is the largest
+    root disk that is about to be cloned from it; None: none is.
+    """
 
     host: HostName
     image: Image
+    source: HostName | None = None
+    root_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropImage:
+    """Remove a file of a base image that nothing on the host needs, or what is left of one (not ``whole``).
+
+    ``name`` is the image's where it is known. Looked at again, with all that could need it, before it goes.
+    """
+
+    host: HostName
+    sha256: Sha256
+    name: str
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +114,7 @@ class Destroy:
     before: InstanceState
 
 
-Action = PutImage | Create | Start | Stop | Update | Replace | Destroy
+Action = PutImage | DropImage | Create | Start | Stop | Update | Replace | Destroy
 
 
 class Origin(StrEnum):
@@ -239,6 +258,7 @@ SUMMARY_KEYS = (
 
 _VERBS: Mapping[type[Action], str] = {
     PutImage: "image",
+    DropImage: "image",
     Create: "create",
     Start: "start",
     Stop: "stop",
@@ -248,10 +268,15 @@ _VERBS: Mapping[type[Action], str] = {
 
 
 def summary_key(action: Action) -> str:
-    """The key of ``Plan.summary`` that counts this action, which is also its name in JSON."""
+    """The key of ``Plan.summary`` that counts this action."""
     if isinstance(action, Update):
         return "update_live" if action.impact is Impact.LIVE else "update_restart"
     return _VERBS[type(action)]
+
+
+def action_key(action: Action) -> str:
+    """Its name in JSON and in the journal: what counts it, but for what takes away."""
+    return "drop_image" if isinstance(action, DropImage) else summary_key(action)
 
 
 def subject(action: Action) -> str:
@@ -259,6 +284,8 @@ def subject(action: Action) -> str:
     match action:
         case PutImage(image=image):
             return image.use.name
+        case DropImage(name=name):
+            return name
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return instance.name
         case Start(before=before) | Stop(before=before) | Destroy(before=before):

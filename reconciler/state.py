@@ -37,10 +37,14 @@ class Power(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveDisk:
-    """A disk as the hypervisor has it; ``size_mib`` is None where asking would cost a call a disk."""
+    """A disk as the hypervisor has it; ``size_mib`` is None where asking would cost a call a disk.
+
+    ``source`` is what it is read from where that is not its own volume (a snapshot's file, say), else empty.
+    """
 
     name: str
     size_mib: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Live:
     memory_mib: int
     disks: tuple[LiveDisk, ...] = ()
     nics: tuple[Nic, ...] = ()
+
+    @property
+    def astray(self) -> tuple[LiveDisk, ...]:
+        """The disks that are not read from their own volumes."""
+        return tuple(disk for disk in self.disks if disk.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,19 @@ class InstanceState:
     def name(self) -> InstanceName:
         """The libvirt domain's name."""
         return self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A file of a base image on a host. ``users`` names the machines and volumes that need it, sorted.
+
+    ``whole`` is False for what is left of an upload that was cut short.
+    """
+
+    sha256: Sha256
+    size_bytes: int
+    users: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from pydantic import TypeAdapter
 
-from reconciler.actuators.ssh import Ssh
-from reconciler.errors import ActionFailed
+from reconciler.actuators.ssh import Ssh, Stream
+from reconciler.errors import ActionFailed, NoRoom, NotFound
 
 HASH_SECONDS = 900.0
 """For the digest of a large image on a slow disk."""
 _READABLE = 0o644
+_PIECE_BYTES = 4 * 1024 * 1024
+_KINDS: Mapping[int, type[ActionFailed]] = {
+    errno.ENOSPC: NoRoom,
+    errno.EDQUOT: NoRoom,
+    errno.ENOENT: NotFound,
+}
 
 
 class HostFiles(Protocol):
@@ -26,11 +35,23 @@ class HostFiles(Protocol):
     async def put(self, local: Path, path: str) -> None:
         """Copy a local file to ``path``, readable by all."""
 
+    def reading(self, path: str) -> AbstractAsyncContextManager[Stream]:
+        """A file's bytes. Raises NotFound where there is none."""
+
+    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
+        """Make a file of what comes, readable by all."""
+
     async def sha256(self, path: str) -> str:
         """Digest of a file as the host reads it, in hexadecimal."""
 
     async def move(self, old: str, new: str) -> None:
         """Rename within a directory, in one step, over what was there."""
+
+    async def move_if_there(self, old: str, new: str) -> None:
+        """Rename like that, or do nothing where there is no such file."""
+
+    async def listing(self, directory: str, pattern: str) -> tuple[tuple[str, int], ...]:
+        """Names and sizes in bytes of a directory's files that match ``pattern`` (a shell wildcard)."""
 
     async def remove(self, path: str) -> None:
         """Delete a file; it may be gone already."""
@@ -56,6 +77,15 @@ class RemoteFiles:
         await self._ssh.put(local, path)
         await self._ssh.run(["chmod", f"{_READABLE:o}", "--", path])
 
+    def reading(self, path: str) -> AbstractAsyncContextManager[Stream]:
+        """By SFTP."""
+        return self._ssh.reading(path)
+
+    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
+        """By SFTP."""
+        await self._ssh.write(chunks, path)
+        await self._ssh.run(["chmod", f"{_READABLE:o}", "--", path])
+
     async def sha256(self, path: str) -> str:
         """By sha256sum on the host: what counts is what arrived on its disk."""
         said = await self._ssh.run(["sha256sum", "--", path], deadline=HASH_SECONDS)
@@ -64,6 +94,17 @@ class RemoteFiles:
     async def move(self, old: str, new: str) -> None:
         """By mv, which renames."""
         await self._ssh.run(["mv", "-fT", "--", old, new])
+
+    async def move_if_there(self, old: str, new: str) -> None:
+        """By mv, if the shell finds it."""
+        await self._ssh.run(["sh", "-c", '[ ! -e "$1" ] || mv -fT -- "$1" "$2"', "sh", old, new])
+
+    async def listing(self, directory: str, pattern: str) -> tuple[tuple[str, int], ...]:
+        """By find."""
+        which = ["-maxdepth", "1", "-type", "f", "-name", pattern]
+        said = await self._ssh.run(["find", directory, *which, "-printf", "%s %f\\n"])
+        rows = (line.partition(" ") for line in said.splitlines())
+        return tuple(sorted((name, int(size)) for size, _, name in rows))
 
     async def remove(self, path: str) -> None:
         """By rm."""
@@ -98,6 +139,28 @@ class LocalFiles:
 
         await self._do(copy)
 
+    @asynccontextmanager
+    async def reading(self, path: str) -> AsyncIterator[Stream]:
+        """Piece by piece."""
+        with self._translated():
+            file = await asyncio.to_thread(Path(path).open, "rb")
+        with file:
+            size = await asyncio.to_thread(lambda: os.fstat(file.fileno()).st_size)
+            yield Stream(size, self._pieces(file))
+
+    async def _pieces(self, file: BinaryIO) -> AsyncIterator[bytes]:
+        with self._translated():
+            while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+                yield piece
+
+    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
+        """Piece by piece."""
+        with self._translated():
+            with await asyncio.to_thread(Path(path).open, "wb") as file:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(Path(path).chmod, _READABLE)
+
     async def sha256(self, path: str) -> str:
         """Read the copy again."""
         digest = ""
@@ -113,6 +176,26 @@ class LocalFiles:
     async def move(self, old: str, new: str) -> None:
         """Rename."""
         await self._do(lambda: Path(old).replace(new))
+
+    async def move_if_there(self, old: str, new: str) -> None:
+        """Rename, if it is there."""
+
+        def move() -> None:
+            with suppress(FileNotFoundError):
+                Path(old).replace(new)
+
+        await self._do(move)
+
+    async def listing(self, directory: str, pattern: str) -> tuple[tuple[str, int], ...]:
+        """Look."""
+        found: list[tuple[str, int]] = []
+
+        def look() -> None:
+            matching = (path for path in Path(directory).glob(pattern) if path.is_file())
+            found.extend((path.name, path.stat().st_size) for path in matching)
+
+        await self._do(look)
+        return tuple(sorted(found))
 
     async def remove(self, path: str) -> None:
         """Unlink."""
@@ -137,10 +220,27 @@ class LocalFiles:
         """Nothing is held."""
 
     async def _do(self, deed: Callable[[], object]) -> None:
-        try:
+        with self._translated():
             await asyncio.to_thread(deed)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise ActionFailed(self._host, f"{error.filename}: {error.strerror}") from error
+            kind = _KINDS.get(error.errno or 0, ActionFailed)
+            raise kind(self._host, f"{error.filename}: {error.strerror}") from error
+
+
+async def head(files: HostFiles, path: str, size_bytes: int) -> bytes:
+    """The beginning of a file. Raises NotFound where there is none, ActionFailed where it cannot be read."""
+    data = b""
+    async with files.reading(path) as stream:
+        async for piece in stream.chunks:
+            data += piece
+            if len(data) >= size_bytes:
+                break
+    return data[:size_bytes]
 
 
 def read_bridges(text: str) -> tuple[str, ...]:

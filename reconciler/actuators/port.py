@@ -15,7 +15,7 @@ from typing import Protocol
 
 from reconciler.plan import Action
 from reconciler.specs.desired import Host, HostName, ImagePart, Instance
-from reconciler.state import HostState
+from reconciler.state import HostState, StoredImage
 
 
 class Supplies(Protocol):
@@ -40,6 +40,13 @@ class Actuator(Protocol):
 
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
+        ...
+
+    async def images(self) -> tuple[StoredImage, ...]:
+        """Every base image it holds, and what needs it, whosever it is: a thorough look, a slow one.
+
+        Raises HostUnreachable, or ActionFailed where it cannot be told.
+        """
         ...
 
     async def lock(self, holder: str) -> None:
@@ -79,13 +86,15 @@ class Access:
     """On whose behalf a host is opened: the owner mark, what it may do, and where it may write.
 
     ``store`` is the controller's own directory (``.reconciler/``): it may not exist yet, and with
-    ``read_only`` nothing is written there or anywhere.
+    ``read_only`` nothing is written there or anywhere. ``hosts`` are those of the fleet, from which an
+    image may be copied.
     """
 
     fleet: str
     read_only: bool
     store: Path
     supplies: Supplies
+    hosts: tuple[Host, ...] = ()
 
 
 Open = Callable[[Host, Access], Awaitable[Actuator]]

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
 from reconciler.actuators.relay import End
-from reconciler.errors import ActionFailed, DeadlineExceeded, HostUnreachable
+from reconciler.errors import ActionFailed, DeadlineExceeded, HostUnreachable, NotFound
 from reconciler.specs.desired import Host
 
 CONNECT_SECONDS = 10.0
@@ -26,6 +27,7 @@ _KEEPALIVE_COUNT = 3
 _SSH_PORT = 22
 # sshd allows ten by default, and the relayed libvirt connection is not one of them.
 _SESSIONS = 6
+_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class Ssh:
@@ -62,8 +64,31 @@ class Ssh:
                 async with connection.start_sftp_client() as sftp:
                     await sftp.put(str(local), remote)
             except asyncssh.SFTPError as error:
-                message = f"cannot write {remote} as {self.user}: {error.reason}"
-                raise ActionFailed(self._host.name, message) from error
+                raise ActionFailed(self._host.name, self._cannot("write", remote, error)) from error
+
+    async def write(self, chunks: AsyncIterator[bytes], remote: str) -> None:
+        """Make a file of what comes. Raises ActionFailed if it may not be written."""
+        async with self._session() as connection:
+            try:
+                async with connection.start_sftp_client() as sftp, sftp.open(remote, "wb") as file:
+                    await _written(file, chunks)
+            except asyncssh.SFTPError as error:
+                raise ActionFailed(self._host.name, self._cannot("write", remote, error)) from error
+
+    @contextlib.asynccontextmanager
+    async def reading(self, remote: str) -> AsyncIterator[Stream]:
+        """A file's bytes. Raises ActionFailed if it may not be read, NotFound where there is none."""
+        async with self._session() as connection:
+            try:
+                async with connection.start_sftp_client() as sftp, sftp.open(remote, "rb") as file:
+                    yield Stream((await file.stat()).size or 0, _chunks(file))
+            except asyncssh.SFTPNoSuchFile as error:
+                raise NotFound(self._host.name, self._cannot("read", remote, error)) from error
+            except asyncssh.SFTPError as error:
+                raise ActionFailed(self._host.name, self._cannot("read", remote, error)) from error
+
+    def _cannot(self, do: str, path: str, error: asyncssh.SFTPError) -> str:
+        return f"cannot {do} {path} as {self.user}: {error.reason}"
 
     async def hold(self, argv: Sequence[str]) -> Held:
         """Begin a command that stays, once it has said its first line. It dies with the connection."""
@@ -170,6 +195,31 @@ def _users_known_hosts() -> str:
 
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file that is being read: its size, and its bytes in order."""
+
+    size_bytes: int
+    chunks: AsyncIterator[bytes]
+
+
+async def _chunks(file: asyncssh.SFTPClientFile) -> AsyncIterator[bytes]:
+    """In large pieces, each asked for in many requests at once, the next while the last is being used."""
+    ahead = asyncio.create_task(file.read(_PIECE_BYTES))
+    try:
+        while chunk := await ahead:
+            ahead = asyncio.create_task(file.read(_PIECE_BYTES))
+            yield chunk if isinstance(chunk, bytes) else chunk.encode()
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
+
+
+async def _written(file: asyncssh.SFTPClientFile, chunks: AsyncIterator[bytes]) -> None:
+    async for chunk in chunks:
+        await file.write(chunk)
 
 
 class Held:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.options import AllowDeletes, Directory, FleetFile, Output, OutputFormat, Store
+from reconciler.cli.options import AllowDeletes, Directory, FleetFile, Output, OutputFormat, Store, Yes
 
 app = typer.Typer(
     name="reconcile",
@@ -92,7 +92,7 @@ def apply(
     fleet: FleetFile = None,
     store: Store = None,
     output: OutputFormat = Output.HUMAN,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     allow_deletes: AllowDeletes = None,
 ) -> int:
     """Plan, ask, and make the fleet what the files say."""
@@ -138,6 +138,24 @@ def explain(
     from reconciler.cli.session import Request
 
     return verb.run(Request(directory, fleet, store), name, output)
+
+
+@app.command()
+def images(
+    directory: Directory,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove those that nothing on their host needs.")
+    ] = False,
+    yes: Yes = False,
+) -> int:
+    """Show the base images of the hosts, and what needs them."""
+    from reconciler.cli import images as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), output, verb.Options(prune, yes))
 
 
 @app.command()

@@ -65,11 +65,10 @@ async def _apply(request: Request, wish: Wish, options: Options) -> int:
             show_plan(plan, options.output)
         if not plan.steps:
             return _nothing_to_do(plan, options.output)
-        question = f"Carry out these {len(plan.steps)} steps?"
-        if not options.yes and not await asyncio.to_thread(typer.confirm, question, err=True):
+        if not options.yes and not await may_go_on(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
-        report = await _carried_out(plan, cycle)
+        report = await carried_out(plan, cycle)
         show_report(report, options.output)
         return exits.of_report(report)
 
@@ -81,7 +80,14 @@ def _nothing_to_do(plan: Plan, output: Output) -> int:
     return exits.of_report(report)
 
 
-async def _carried_out(plan: Plan, cycle: Cycle) -> Report:
+async def may_go_on(plan: Plan) -> bool:
+    """Ask on the terminal."""
+    question = f"Carry out these {len(plan.steps)} steps?"
+    return await asyncio.to_thread(typer.confirm, question, err=True)
+
+
+async def carried_out(plan: Plan, cycle: Cycle) -> Report:
+    """Carry a plan out under the locks that are held, telling of it; a signal ends it in order."""
     from reconciler.render.progress import progress_of
 
     interruption = Interruption()

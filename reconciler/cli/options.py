@@ -27,6 +27,7 @@ Store = Annotated[
     typer.Option("--store", metavar="DIR", help="Where to keep what is kept [.reconciler beside the fleet]."),
 ]
 OutputFormat = Annotated[Output, typer.Option("-o", "--output", help="How to print the result.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDeletes = Annotated[
     int | None,
     typer.Option(

@@ -48,7 +48,7 @@ async def engine(request: Request, desired: Desired, *, verb: str, read_only: bo
     """The engine over the fleet's hosts; everything is closed at the end."""
     store = request.kept_in(desired)
     supplies = LocalSupplies(ImageCache(store / "images"))
-    access = Access(desired.fleet.name, read_only, store, supplies)
+    access = Access(desired.fleet.name, read_only, store, supplies, desired.fleet.hosts)
     journal = SqliteJournal(store)
     try:
         async with Hosts(desired.fleet.hosts, access, opener=open_host, patience=Patience()) as hosts:

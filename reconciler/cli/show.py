@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from reconciler.cli.options import Output
 from reconciler.engine.status import Status
+from reconciler.engine.stock import HeldImage
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
 from reconciler.report import Report
+from reconciler.state import HostUnknown
 from reconciler.store.port import Entry, Run
 
 
@@ -62,6 +64,21 @@ def show_status(status: Status, output: Output) -> None:
             from reconciler.render.human import console_on, status_view
 
             console_on(sys.stdout).print(status_view(status))
+
+
+def show_images(images: Sequence[HeldImage], unknown: Sequence[HostUnknown], output: Output) -> None:
+    """The base images of the hosts."""
+    from reconciler.render.images import images_json, images_markdown, images_text
+
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps
+
+            _write(dumps(images_json(images, unknown)))
+        case Output.MARKDOWN:
+            _write(images_markdown(images, unknown))
+        case Output.HUMAN:
+            _write(images_text(images, unknown))
 
 
 def show_explanation(explanation: Explanation, output: Output) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import Action, Create, Destroy, DropImage, PutImage, Replace, Start, Stop, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Patience:
         match action:
             case PutImage():
                 return self.image
-            case Create() | Start() | Stop() | Update() | Replace() | Destroy():
+            case DropImage() | Create() | Start() | Stop() | Update() | Replace() | Destroy():
                 return self.work
             case _:
                 assert_never(action)

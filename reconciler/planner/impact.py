@@ -43,6 +43,11 @@ def shrinks(difference: Difference) -> bool:
     return isinstance(was, int) and isinstance(now, int) and now < was
 
 
+def is_root(difference: Difference) -> bool:
+    """Whether it is about the disk that a machine boots from."""
+    return difference.path[1] == "root"
+
+
 def _no_shrinking(difference: Difference) -> Refused:
     was, now = difference.was, difference.now
     amounts = f" from {mib(was)} to {mib(now)}" if isinstance(was, int) and isinstance(now, int) else ""
@@ -62,9 +67,10 @@ ROWS = (
     Row("nics.*.kind", Impact.RESTART),
     Row("nics.*.source", Impact.RESTART),
     Row("nics.*.address", Impact.RESTART),
-    Row("disks.*", Impact.RESTART),
+    Row("disks.*", Impact.RESTART, only=is_root),
+    Row("disks.*", Impact.LIVE),
     Row("disks.*.size_mib", _no_shrinking, only=shrinks),
-    Row("disks.*.size_mib", Impact.RESTART),
+    Row("disks.*.size_mib", Impact.LIVE),
     Row("image.disk", Impact.REPLACE),
     Row("image.format", Impact.REPLACE),
     Row("image.kernel", Impact.REPLACE),

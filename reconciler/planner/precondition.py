@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
-from reconciler.state import HostState, InstanceState, Power
+from reconciler.plan import Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.specs.desired import Sha256
+from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
 def broken_precondition(step: Step, host_state: HostState) -> str | None:
@@ -13,15 +14,33 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
     match step.action:
         case PutImage():
             return None
+        case DropImage(sha256=sha256, whole=whole):
+            return _needed(sha256, host_state) if whole else None
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
             return "it is there already" if found is not None and found.complete else None
         case Start(before=before):
             return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
-        case Stop(before=before) | Update(before=before) | Replace(before=before) | Destroy(before=before):
-            return _changed(before, host_state) or _paused(before, host_state)
+        case Stop(before=before) | Update(before=before, impact=Impact.LIVE):
+            return _meddled_with(before, host_state)
+        case Update(before=before) | Replace(before=before) | Destroy(before=before):
+            return _meddled_with(before, host_state) or _astray(before, host_state)
         case _:
             assert_never(step.action)
+
+
+def _needed(sha256: Sha256, host: HostState) -> str | None:
+    users = (state.name for state in host.instances if sha256 in state.applied.image.digests)
+    return next((f"{name} needs it" for name in users), None)
+
+
+def astray_reason(disk: LiveDisk) -> str:
+    """Why a machine with that disk is neither redefined nor taken apart."""
+    return (
+        f"disk {disk.name} is not read from its own volume but from {disk.source} (a snapshot?): "
+        # Without --shallow it would be merged into the base image, which others read too.
+        "it is left alone until that is merged back (virsh blockcommit --shallow --active --pivot)"
+    )
 
 
 def _changed(before: InstanceState, host: HostState) -> str | None:
@@ -34,9 +53,18 @@ def _changed(before: InstanceState, host: HostState) -> str | None:
     return None
 
 
+def _meddled_with(before: InstanceState, host_state: HostState) -> str | None:
+    return _changed(before, host_state) or _paused(before, host_state)
+
+
 def _power_is_not(power: Power, before: InstanceState, host: HostState) -> str | None:
     found = host.instance(before.uuid)
     return f"it is {found.power}" if found is not None and found.power is not power else None
+
+
+def _astray(before: InstanceState, host: HostState) -> str | None:
+    found = host.instance(before.uuid)
+    return next((astray_reason(disk) for disk in found.live.astray), None) if found is not None else None
 
 
 def _paused(before: InstanceState, host: HostState) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import Action, Create, Destroy, DropImage, PutImage, Replace, Start, Step, Stop, Update
 from reconciler.planner.diff import differences
 from reconciler.specs.desired import Instance, InstanceKey, OnDelete
 from reconciler.state import (
@@ -33,6 +33,8 @@ def confirmed(step: Step, host_state: HostState) -> bool:
     match step.action:
         case PutImage(image=image):
             return set(image.use.digests) <= set(host_state.images)
+        case DropImage(sha256=sha256, whole=whole):
+            return not whole or sha256 not in host_state.images
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and _runs(found) and not differences(instance.machine, found)
@@ -61,6 +63,8 @@ def _changed(action: Action, host: HostState) -> HostState:
     match action:
         case PutImage(image=image):
             return replace(host, images=tuple(sorted({*host.images, *image.use.digests})))
+        case DropImage(sha256=sha256, whole=whole):
+            return replace(host, images=tuple(each for each in host.images if each != sha256 or not whole))
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):
@@ -80,8 +84,10 @@ def _built(host: HostState, instance: Instance) -> HostState:
     # Disks of a machine that was never finished may be made anew, and smaller.
     finished = before if before and before.complete else None
     sizes = {**_detached(host, instance.key), **_sizes(finished)}
+    sources = {disk.name: disk.source for disk in finished.live.disks} if finished else {}
     disks = tuple(
-        LiveDisk(disk.name, max(disk.size_mib, sizes.get(disk.name, 0))) for disk in instance.machine.disks
+        LiveDisk(disk.name, max(disk.size_mib, sizes.get(disk.name, 0)), sources.get(disk.name, ""))
+        for disk in instance.machine.disks
     )
     state = InstanceState(
         host=host.host,

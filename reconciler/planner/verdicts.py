@@ -23,6 +23,7 @@ from reconciler.plan import (
 )
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
+from reconciler.planner.precondition import astray_reason
 from reconciler.specs.desired import Disk, Instance, InstanceName, OnDelete
 from reconciler.state import (
     HostUnknown,
@@ -162,6 +163,27 @@ def _destroy(case: Case) -> Verdict:
     return Act(Destroy(case.found.host, case.found), (Cause("no longer declared"),))
 
 
+def _is_astray(case: Case) -> bool:
+    """Whether it would be redefined or taken apart while a disk of it is read from somewhere else."""
+    if not case.found.live.astray:
+        return False
+    if _is_removed(case) or not case.found.complete:
+        return True
+    costly = _is_stopped(case) or worst(case.differences) is not Impact.LIVE
+    return bool(case.differences) and (costly or any(_is_about_a_disk(each) for each in case.differences))
+
+
+def _is_about_a_disk(difference: Difference) -> bool:
+    return difference.path[0] == "disks" and difference.path[-1] != "on_delete"
+
+
+def _astray(case: Case) -> Verdict:
+    return Hold(
+        BlockKind.IN_DOUBT,
+        tuple(Refusal(case.found.host, astray_reason(disk)) for disk in case.found.live.astray),
+    )
+
+
 def _cannot(case: Case) -> Verdict:
     reasons = refusals_of(case.differences)
     return Hold(BlockKind.INVALID, tuple(Refusal(case.found.host, each.reason) for each in reasons))
@@ -221,6 +243,7 @@ VERDICTS = (
         lambda case: _is_removed(case) and case.found.applied.protect,
         lambda _: _guard("protected: declare it with protect: false and apply that before removing it"),
     ),
+    Rule("read from somewhere else", _is_astray, _astray),
     Rule("no longer declared", _is_removed, _destroy),
     Rule("incomplete", lambda case: not case.found.complete, _resume),
     Rule("impossible", lambda case: bool(refusals_of(case.differences)), _cannot),

@@ -7,7 +7,18 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Refusal, Step, subject, summary_key
+from reconciler.plan import (
+    Blocked,
+    Change,
+    DropImage,
+    Plan,
+    PutImage,
+    Reason,
+    Refusal,
+    Step,
+    action_key,
+    subject,
+)
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
@@ -83,7 +94,7 @@ def status_json(status: Status) -> Json:
                 "state": entry.state,
                 "host": entry.host or None,
                 "drift": entry.drift,
-                "pending": summary_key(entry.pending.action) if entry.pending else None,
+                "pending": action_key(entry.pending.action) if entry.pending else None,
                 "notes": list(entry.notes),
             }
             for entry in status.instances
@@ -159,13 +170,13 @@ def reason_json(reason: Reason) -> Json:
 
 
 def _step(step: Step) -> dict[str, Json]:
-    about = "object" if isinstance(step.action, PutImage) else "instance"
+    about = "object" if isinstance(step.action, PutImage | DropImage) else "instance"
     return {
         "id": step.id,
-        "action": summary_key(step.action),
+        "action": action_key(step.action),
         about: subject(step.action),
         "host": step.host,
-        "from_host": None,
+        "from_host": step.action.source if isinstance(step.action, PutImage) else None,
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
     }

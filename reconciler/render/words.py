@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import assert_never
 
-from reconciler.plan import Action, Cause, Change, Impact, Origin, Plan, Reason, Update, summary_key
+from reconciler.plan import Action, Cause, Change, Impact, Origin, Plan, Reason, Update, action_key
 from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, Unresolved
 
 
@@ -38,7 +38,7 @@ def verb(action: Action) -> str:
     """What an action does, in a word or three."""
     if isinstance(action, Update):
         return "update live" if action.impact is Impact.LIVE else "update with restart"
-    return summary_key(action)
+    return action_key(action).replace("drop_", "remove ")
 
 
 def reason_text(reason: Reason) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reconciler.errors import StoreError
-from reconciler.plan import Change, Plan, Reason, Step, subject, summary_key
+from reconciler.plan import Change, Plan, Reason, Step, action_key, subject
 from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, StepReport, Unresolved
 from reconciler.store.port import Entry, Run, RunId
 
@@ -59,7 +59,7 @@ class SqliteJournal:
     async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
         """Write a step down before its effect begins."""
         because = json.dumps([_reason(reason) for reason in step.because])
-        about = (summary_key(step.action), subject(step.action), step.host, because)
+        about = (action_key(step.action), subject(step.action), step.host, because)
         row = (run, step.id, *about, _text(at), None, "", "")
         await self._write("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 

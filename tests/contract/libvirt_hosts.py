@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ def _damaged(xml: str) -> str:
 
 def _named(xml: str, name: str) -> str:
     return re.sub(r"<name>[^<]*<", f"<name>{name}<", xml, count=1)
+
+
+def _attribute(parent: ET.Element, tag: str, name: str) -> str:
+    child = parent.find(tag)
+    return "" if child is None else child.get(name, "")
 
 
 _PET = re.compile(r"[^.]*\.qcow2")
@@ -207,7 +213,7 @@ class RealHost:
     def undefine(self, name: str) -> None:
         if name in self.box.virsh("list", "--name").splitlines():
             self.stop(name)
-        self.box.virsh("undefine", name)
+        self.box.virsh("undefine", name, "--snapshots-metadata")
 
     def edit_cpus(self, name: str, cpus: int) -> None:
         self.box.define(_with_cpus(self.box.virsh("dumpxml", "--inactive", name), cpus))
@@ -231,6 +237,28 @@ class RealHost:
     def unplug(self, name: str, disk: str) -> None:
         stem = name.replace("-", ".")
         self.box.virsh("vol-delete", f"{FLEET}.{stem}.{disk}.qcow2", "default")
+
+    def snapshot(self, name: str, disk: str) -> None:
+        over = f"{self._device(name, disk)},file={IMAGES}/{name}.{disk}.snapshot"
+        words = ("--disk-only", "--no-metadata", "--diskspec", over)
+        others = [each for each in self._devices(name).values() if each != self._device(name, disk)]
+        specs = [word for each in others for word in ("--diskspec", f"{each},snapshot=no")]
+        self.box.virsh("snapshot-create-as", name, "before", *words, *specs)
+
+    def merge(self, name: str, disk: str) -> None:
+        self.box.virsh(
+            "blockcommit", name, self._device(name, disk), "--shallow", "--active", "--pivot", "--wait"
+        )
+
+    def deafen(self, name: str) -> None:
+        """A boot sector hears nothing of that anyway."""
+
+    def _device(self, name: str, disk: str) -> str:
+        return self._devices(name)[disk]
+
+    def _devices(self, name: str) -> dict[str, str]:
+        disks = ET.fromstring(self.box.virsh("dumpxml", name)).iterfind("devices/disk")
+        return {disk.findtext("serial", ""): _attribute(disk, "target", "dev") for disk in disks}
 
     def fill(self) -> None:
         # Another file system over the pool's directory, with all that lies there, filled to the brim.

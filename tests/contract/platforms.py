@@ -132,6 +132,18 @@ class Flesh(Platform, Protocol):
         """Delete the volume of one of the disks of our machine."""
         ...
 
+    def snapshot(self, name: str, disk: str) -> None:
+        """Have a disk of a machine that runs written to another file from now on."""
+        ...
+
+    def merge(self, name: str, disk: str) -> None:
+        """Undo that."""
+        ...
+
+    def deafen(self, name: str) -> None:
+        """Have a machine's guest hear nothing of what is plugged in and taken away."""
+        ...
+
     def fill(self) -> None:
         """Leave no room in the pool."""
         ...
@@ -254,6 +266,15 @@ class Simulated:
 
     def unplug(self, name: str, disk: str) -> None:
         interfere.unplug(self.store, name, disk)
+
+    def snapshot(self, name: str, disk: str) -> None:
+        interfere.snapshot(self.store, name, disk)
+
+    def merge(self, name: str, disk: str) -> None:
+        interfere.merge(self.store, name, disk)
+
+    def deafen(self, name: str) -> None:
+        interfere.deafen(self.store, name)
 
     def fill(self) -> None:
         left = PHYSICAL.disk_mib - sum(self.store.look().volumes.values())

@@ -8,9 +8,9 @@ from typing import TypeVar, cast
 
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
-from reconciler.plan import Action, PutImage, Update, subject
+from reconciler.plan import Action, DropImage, PutImage, Update, subject
 from reconciler.specs.desired import HostName, Resources
-from reconciler.state import HostState, InstanceState
+from reconciler.state import HostState, InstanceState, StoredImage
 from tests.contract.platforms import Platform
 
 T = TypeVar("T")
@@ -82,6 +82,10 @@ class Recorded:
         await self.trace.catch_up()
         return await self.actuator.observe()
 
+    async def images(self) -> tuple[StoredImage, ...]:
+        await self.trace.catch_up()
+        return await self.actuator.images()
+
     async def lock(self, holder: str) -> None:
         await self.trace.did(f"{self.title}: lock", self.actuator.lock(holder))
 
@@ -107,7 +111,7 @@ class Recorded:
 
 def told(action: Action) -> str:
     """An action in a few words."""
-    what = "image" if isinstance(action, PutImage) else subject(action)
+    what = "image" if isinstance(action, PutImage | DropImage) else subject(action)
     how = f" ({action.impact.name})" if isinstance(action, Update) else ""
     return f"{type(action).__name__} {what}{how}"
 
@@ -125,7 +129,10 @@ def comparable(state: HostState) -> HostState:
 
 
 def _comparable(state: InstanceState) -> InstanceState:
-    return replace(state, detail="" if state.detail in _OFF else state.detail)
+    # Where a disk has strayed to is a name that a human gave.
+    disks = tuple(replace(disk, source="astray" if disk.source else "") for disk in state.live.disks)
+    detail = "" if state.detail in _OFF else state.detail
+    return replace(state, detail=detail, live=replace(state.live, disks=disks))
 
 
 _QUESTIONS = frozenset({"definition", "litters"})

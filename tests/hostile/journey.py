@@ -12,7 +12,7 @@ import yaml
 
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
-from reconciler.actuators.libvirt.parse import Ours, read_domain
+from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain
 from reconciler.context.cloud_config import meta_data, user_data
 from reconciler.errors import Fault, InvalidInput
 from reconciler.render.faults import faults_text
@@ -59,7 +59,7 @@ def _made(desired: Desired) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
 def _domain(instance: Instance) -> Shape:
     mark = Mark(instance.fleet, instance.key, instance.machine, complete=True)
     text = domain_xml(mark, Site("kvm", "x86_64", "/pool"), seeded=instance.context is not None)
-    found = read_domain(text, fleet=instance.fleet)
+    found = read_domain(text, Reader(instance.fleet, "/pool"))
     assert isinstance(found, Ours), "what was written is not read back as ours"
     assert found.mark == mark
     return _element(ET.fromstring(text))

@@ -12,7 +12,7 @@ import pytest
 from reconciler import state
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
-from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
+from reconciler.actuators.libvirt.parse import Foreign, Ours, Reader, read_domain
 from reconciler.planner import explain, make_plan
 from reconciler.render.explanation import explanation_text
 from reconciler.render.human import console_on, plan_view
@@ -54,7 +54,7 @@ def test_a_domain_that_says_anything_anywhere_is_read_or_foreign(value: str) -> 
             else:
                 for name in list(same.attrib):
                     same.set(name, possible(value))
-            found = read_domain(ET.tostring(domain, encoding="unicode"), fleet=FLEET)
+            found = read_domain(ET.tostring(domain, encoding="unicode"), Reader(FLEET, "/pool"))
             assert isinstance(found, Ours | Foreign)
             if isinstance(found, Ours):
                 assert found.mark.key == MARK.key
@@ -64,7 +64,9 @@ def test_a_domain_that_says_anything_anywhere_is_read_or_foreign(value: str) -> 
 def test_a_value_pasted_into_the_text_of_a_domain_is_read_or_foreign(value: str) -> None:
     text = ET.tostring(written(), encoding="unicode")
     for cut in range(0, len(text), 40):
-        assert isinstance(read_domain(text[:cut] + value + text[cut:], fleet=FLEET), Ours | Foreign)
+        assert isinstance(
+            read_domain(text[:cut] + value + text[cut:], Reader(FLEET, "/pool")), Ours | Foreign
+        )
 
 
 @each_value

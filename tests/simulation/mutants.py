@@ -25,6 +25,7 @@ _GUARD = "engine.guard"
 _LOOP = "engine.loop"
 _VERDICTS = "planner.verdicts"
 _SCRIPT = "actuators.sim.script"
+_PLUGGING = "actuators.sim.plugging"
 
 MUTANTS = (
     Mutant(
@@ -182,19 +183,19 @@ MUTANTS = (
     Mutant("a host acts without the lock", "actuators.sim.host", "if not self._lock.held:", "if False:"),
     Mutant(
         "disks that are to be kept are deleted",
-        _SCRIPT,
-        "        if (disk.name == _ROOT or disk.on_delete is OnDelete.DELETE)\n",
+        _PLUGGING,
+        "        if (disk.name == ROOT or disk.on_delete is OnDelete.DELETE)\n",
         "        if True\n",
     ),
     Mutant(
         "a destroyed machine leaves its disks",
         _SCRIPT,
-        "    yield from (DropVolume(volume) for volume in _going(box, mark, keep=()))\n    yield Undefine",
-        "    yield Undefine",
+        "    yield from (DropVolume(volume) for volume in gone_for_good(box, mark, keep=()))",
+        "    yield from ()",
     ),
     Mutant(
         "disks that are about to come are not written down",
-        _SCRIPT,
+        _PLUGGING,
         "disks=(*mark.applied.disks, *coming)",
         "disks=mark.applied.disks",
     ),

@@ -18,7 +18,7 @@ from reconciler.actuators.sim.view import view
 from reconciler.errors import HostUnreachable
 from reconciler.plan import Action
 from reconciler.specs.desired import HostName
-from reconciler.state import HostState
+from reconciler.state import HostState, StoredImage
 from tests.simulation.calls import Call, CallClock, CallLock, CallTruth, Fates
 from tests.simulation.places import STALEST, Place, Session
 from tests.simulation.timing import forever
@@ -64,6 +64,12 @@ class Wire:
             return state
 
         return await self._call(look)
+
+    async def images(self) -> tuple[StoredImage, ...]:
+        async def take_stock(session: Session) -> tuple[StoredImage, ...]:
+            return await self._sim(Call(self, session)).images()
+
+        return await self._call(take_stock)
 
     async def lock(self, holder: str) -> None:
         async def take(session: Session) -> None:

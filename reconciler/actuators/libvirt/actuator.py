@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import create, destroy, images, power, update
+from reconciler.actuators.libvirt import create, destroy, drop, images, power, stored, update
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
@@ -15,6 +15,7 @@ from reconciler.plan import (
     Action,
     Create,
     Destroy,
+    DropImage,
     Impact,
     PutImage,
     Replace,
@@ -23,7 +24,7 @@ from reconciler.plan import (
     Update,
 )
 from reconciler.specs.desired import HostName
-from reconciler.state import HostState
+from reconciler.state import HostState, StoredImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class LibvirtActuator:
             bridges.cancel()
             await asyncio.gather(bridges, return_exceptions=True)
 
+    async def images(self) -> tuple[StoredImage, ...]:
+        """Every base image and its users. Raises HostUnreachable, ActionFailed."""
+        return await stored.survey(self.desk)
+
     async def lock(self, holder: str) -> None:
         """Become the only writer of this fleet on this host. Raises LockHeld, HostUnreachable."""
         self._writable()
@@ -65,8 +70,10 @@ class LibvirtActuator:
         """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
         self._writable()
         match action:
-            case PutImage(image=image):
-                await images.put_image(self.desk, image)
+            case PutImage():
+                await images.put_image(self.desk, action)
+            case DropImage(sha256=sha256, whole=whole):
+                await drop.drop_image(self.desk, sha256, whole=whole)
             case Create(instance=instance):
                 await create.create(self.desk, instance)
             case Start(before=before):

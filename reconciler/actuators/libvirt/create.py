@@ -23,6 +23,8 @@ async def create(desk: Desk, instance: Instance) -> None:
             hands.domains.check_name_is_free(instance.name)
         elif found.mark.complete:
             raise AlreadyExists(desk.host, f"{instance.name} is there already, and complete")
+        else:
+            found.check_at_home(hands.pool())
         _check(hands.pool(), desk.fleet, instance)
         return found is not None
 
@@ -36,6 +38,7 @@ async def rebuild(desk: Desk, instance: Instance) -> None:
 
     def begin(hands: Hands) -> None:
         domain = hands.domains.get_unprotected(instance.uuid)
+        domain.check_at_home(hands.pool())
         _check(hands.pool(), desk.fleet, instance)
         domain.begin_taking_apart()
 
@@ -78,6 +81,7 @@ def _make(hands: Hands, instance: Instance) -> None:
     pool, mark = hands.pool(), Mark(fleet, key, machine, complete=False)
     left = hands.domains.find(instance.uuid)
     if left is not None:
+        left.check_at_home(pool)
         _clear(left, machine, pool)
     seed = hands.desk.seed(instance)
     domain = hands.define(mark, pool, seeded=seed is not None)

@@ -13,6 +13,7 @@ async def destroy(desk: Desk, uuid: InstanceUuid) -> None:
 
     def begin(hands: Hands) -> bool:
         domain = hands.domains.get_unprotected(uuid)
+        domain.check_at_home(hands.pool())
         domain.begin_taking_apart()
         if any(not _goes(disk) for disk in domain.mark.applied.disks):
             return domain.is_active()
@@ -28,6 +29,7 @@ async def destroy(desk: Desk, uuid: InstanceUuid) -> None:
 def _remove(hands: Hands, uuid: InstanceUuid) -> None:
     domain, pool = hands.domains.get_unprotected(uuid), hands.pool()
     mark = domain.mark
+    domain.check_at_home(pool)
     for disk in mark.applied.disks:
         if _goes(disk):
             pool.delete(names.disk_volume(mark.fleet, mark.key, disk.name))

@@ -15,6 +15,10 @@ from reconciler.specs.identity import mac_address
 MAX_DISKS = 25
 """vda … vdy; the last letter is the seed's."""
 
+SEED_LETTER = "z"
+SPARE_PORTS = 4
+"""Disks that can be plugged into a machine while it runs, before it has to be started again."""
+
 CONSOLE_LOGS = "/var/log/libvirt/qemu"
 
 Attributes = Mapping[str, str]
@@ -39,6 +43,9 @@ PLATFORMS: Mapping[str, Platform] = {
     "test": Platform(),
     "xen": Platform(disk_bus="xen", disk_prefix="xvd", nic_model=None, has_virtio=False),
 }
+
+_VIRTIO_DEVICES = 3
+"""Agent channel, random numbers and memory balloon take a port each."""
 
 _MACHINES = {"x86_64": "q35", "aarch64": "virt"}
 
@@ -105,20 +112,36 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     plugged = (disk for disk in mark.applied.disks if disk.name not in unplugged)
     for disk, letter in zip(plugged, ascii_lowercase, strict=False):
         path = site.path(names.disk_volume(mark.fleet, mark.key, disk.name))
-        driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
-        devices.append(_disk(path, driver, letter=letter, serial=disk.name, platform=platform))
+        devices.append(disk_xml(path, disk.name, letter, platform))
     if seeded:
         # A disk, not a CD-ROM: cloud kernels know virtio and leave SATA out.
         path = site.path(names.seed_volume(mark.fleet, mark.key))
         driver = {"name": "qemu", "type": "raw"}
-        seed = _disk(path, driver, letter="z", serial=names.SEED_SERIAL, platform=platform)
+        seed = _disk(path, driver, letter=SEED_LETTER, serial=names.SEED_SERIAL, platform=platform)
         _put(seed, "readonly")
         devices.append(seed)
+    devices.extend(_ports(mark, site, plugged=len(devices)))
     # No USB: three controllers and a tablet that a server has no use for.
     _put(devices, "controller", {"type": "usb", "model": "none"})
     devices.extend(_nics(mark, platform))
     devices.extend(_consoles(mark, platform))
     return devices
+
+
+def disk_xml(path: str, name: str, letter: str, platform: Platform) -> ET.Element:
+    """One disk of a machine, whose volume lies at ``path``."""
+    driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
+    return _disk(path, driver, letter=letter, serial=name, platform=platform)
+
+
+def _ports(mark: Mark, site: Site, *, plugged: int) -> Iterable[ET.Element]:
+    """Slots on the PCI Express bus: a machine has no more than it was started with."""
+    if site.kind not in ("kvm", "qemu") or site.arch not in _MACHINES:
+        return
+    yield ET.Element("controller", type="pci", index="0", model="pcie-root")
+    own = plugged + len(mark.applied.nics) + _VIRTIO_DEVICES
+    for _ in range(own + SPARE_PORTS):
+        yield ET.Element("controller", type="pci", model="pcie-root-port")
 
 
 def _disk(path: str, driver: Attributes, *, letter: str, serial: str, platform: Platform) -> ET.Element:

@@ -11,7 +11,8 @@ import libvirt
 from reconciler.actuators.libvirt import mark as marks
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.mark import Mark
-from reconciler.actuators.libvirt.parse import Ours, read_domain
+from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain
+from reconciler.actuators.libvirt.pool import Pool
 from reconciler.errors import ActionFailed, AlreadyExists, NotFound
 from reconciler.specs.desired import InstanceName, InstanceUuid
 
@@ -26,6 +27,25 @@ class Domain:
     def is_active(self) -> bool:
         """Whether it runs, paused included."""
         return bool(self.handle.isActive())
+
+    def texts(self) -> tuple[str, ...]:
+        """Its XML as it is configured and, while it is active, as it runs."""
+        configured = str(self.handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return (configured, str(self.handle.XMLDesc(0))) if self.is_active() else (configured,)
+
+    def check_at_home(self, pool: Pool) -> None:
+        """Raise ActionFailed where a disk of it is read from anything but its own volume.
+
+        Whoever defined it over would lose sight of what was written there: a snapshot's file, a copy's.
+        """
+        for text in self.texts():
+            read = read_domain(text, Reader(self.mark.fleet, pool.path))
+            for disk in read.live.astray if isinstance(read, Ours) else ():
+                message = (
+                    f"{self.mark.key.name}: disk {disk.name} is read from {disk.source}, not its own volume"
+                    " (a snapshot?): merge that back first (virsh blockcommit --shallow --active --pivot)"
+                )
+                raise ActionFailed(pool.host, message)
 
     def write_mark(self, mark: Mark) -> None:
         """Put another mark on it, configured and running alike."""
@@ -86,7 +106,7 @@ class Domains:
                 return None
             raise
         text = handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-        read = read_domain(text, fleet=self.fleet)
+        read = read_domain(text, Reader(self.fleet, ""))
         if not isinstance(read, Ours):
             raise AlreadyExists(self.host, f"domain {handle.name()} has UUID {uuid} and is not ours")
         return Domain(handle, read.mark)

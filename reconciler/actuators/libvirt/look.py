@@ -14,7 +14,7 @@ import libvirt
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.names import DiskName
-from reconciler.actuators.libvirt.parse import Ours, read_domain
+from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain, read_pool_path
 from reconciler.actuators.libvirt.pool import MIB, POOL, TEST_POOL, find_pool
 from reconciler.actuators.libvirt.sense import Sense, sense
 from reconciler.actuators.libvirt.session import THREADS, Session, together
@@ -52,10 +52,11 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
-    """A pool: MiB in all, MiB still free, and what lies in it."""
+    """A pool: MiB in all, MiB still free, its directory, and what lies in it."""
 
     capacity_mib: int = 0
     available_mib: int = 0
+    path: str = ""
     images: tuple[Sha256, ...] = ()
     disks: tuple[DiskName, ...] = ()
 
@@ -79,7 +80,9 @@ async def look(session: Session, viewer: Viewer) -> HostState:
     shares = [survey.domains[start::THREADS] for start in range(min(THREADS, len(survey.domains)))]
     texts = await together(*(_fetch_in_thread(session, share) for share in shares))
     # All fetched before any is parsed: threads that parse get in the way of those that wait.
-    read = await session.call("parsing", lambda _: _read([text for share in texts for text in share], viewer))
+    reader = Reader(viewer.fleet, survey.storage.path)
+    fetched = [text for share in texts for text in share]
+    read = await session.call("parsing", lambda _: _read(fetched, viewer, reader))
     volumes = await _volumes(session, viewer, survey.storage, read.instances)
     disk_mib = _foreign_disk_mib(survey.storage, read.instances, volumes)
     return HostState(
@@ -132,6 +135,7 @@ def _storage(connection: libvirt.virConnect, viewer: Viewer) -> _Storage:
     return _Storage(
         capacity_mib=capacity // MIB,
         available_mib=available // MIB,
+        path=read_pool_path(pool.XMLDesc(0)),
         images=tuple(sorted({image for volume in volumes if (image := names.read_image(volume))})),
         disks=tuple(disk for disk in found if disk is not None and disk.fleet == viewer.fleet),
     )
@@ -145,11 +149,11 @@ def _fetch(share: Sequence[_Listed]) -> list[_Fetched]:
     return [_Fetched(listed, text) for listed in share if (text := _xml(listed)) is not None]
 
 
-def _read(fetched: Sequence[_Fetched], viewer: Viewer) -> _Read:
+def _read(fetched: Sequence[_Fetched], viewer: Viewer, reader: Reader) -> _Read:
     instances: list[InstanceState] = []
     foreign = Resources()
     for each in fetched:
-        read = read_domain(each.text, fleet=viewer.fleet)
+        read = read_domain(each.text, reader)
         if isinstance(read, Ours):
             instances.append(_state(read, each.listed.sense, viewer))
         elif each.listed.is_active:

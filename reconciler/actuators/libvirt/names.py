@@ -21,6 +21,8 @@ SEED_SERIAL = "seed.iso"
 _DISK = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.([a-z0-9-]+)\.([0-9]{1,9})\.([a-z0-9-]+)\.qcow2")
 _IMAGE = re.compile(r"reconciler\.image\.([0-9a-f]{64})\.(?:qcow2|raw|kernel|initrd)")
 
+_LEFTOVER = re.compile(r"\.reconciler\.image\.([0-9a-f]{64})\.(?:qcow2|raw|kernel|initrd)\.part\.")
+
 
 class PartKind(StrEnum):
     """What a file of an image is to the machine that boots it."""
@@ -82,6 +84,17 @@ def read_image(volume: str) -> Sha256 | None:
     """Digest of the base image file that a volume is, or None."""
     match = _IMAGE.fullmatch(volume)
     return Sha256(match.group(1)) if match else None
+
+
+def read_leftover(file: str) -> Sha256 | None:
+    """Digest of the image that a hidden file is a part of, or None where it is none."""
+    match = _LEFTOVER.match(file)
+    return Sha256(match.group(1)) if match else None
+
+
+def is_of_an_image(volume: str) -> bool:
+    """Whether a volume is a base image's file, or a part of one."""
+    return read_image(volume) is not None or read_leftover(volume) is not None
 
 
 def _stem(fleet: str, key: InstanceKey) -> str:

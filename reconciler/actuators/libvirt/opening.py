@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from reconciler.actuators.libvirt.ears import Ears, run_events
 from reconciler.actuators.libvirt.locking import HostLock, LocalLock, SshLock
 from reconciler.actuators.libvirt.order import Desk, Pace, Platform
 from reconciler.actuators.libvirt.session import Session, Target
-from reconciler.actuators.port import Access, Actuator
+from reconciler.actuators.port import Access
 from reconciler.actuators.relay import Dial, dial_local
 from reconciler.actuators.ssh import Ssh
-from reconciler.specs.desired import Host, Scheme
+from reconciler.errors import HostUnreachable
+from reconciler.specs.desired import Host, HostName, Scheme
 
 SOCKET = "/run/libvirt/libvirt-sock"
 _RELAYED = "qemu+unix:///system?socket={socket}"
@@ -32,7 +35,7 @@ class _Reach:
     lock: HostLock
 
 
-async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
+async def open_host(host: Host, access: Access, pace: Pace) -> LibvirtActuator:
     """Open one host and make sure that it answers. Raises HostUnreachable."""
     _be_quiet()
     run_events()
@@ -47,8 +50,22 @@ async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
             await reach.files.close()
         raise
     platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
-    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace)
+    neighbour = partial(_neighbour, access)
+    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace, neighbour)
     return LibvirtActuator(desk, Ears(session), access.read_only)
+
+
+@asynccontextmanager
+async def _neighbour(access: Access, name: HostName) -> AsyncIterator[Desk]:
+    """Another host of the fleet, for as long as something is read from it."""
+    host = next((each for each in access.hosts if each.name == name), None)
+    if host is None or host.connect.scheme not in (Scheme.SSH, Scheme.QEMU):
+        raise HostUnreachable(name, "it is no host of this fleet that could be read from")
+    actuator = await open_host(host, replace(access, read_only=True), Pace())
+    try:
+        yield actuator.desk
+    finally:
+        await actuator.close()
 
 
 def _reach(host: Host, access: Access) -> _Reach:

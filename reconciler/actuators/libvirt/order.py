@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
 from reconciler.actuators.port import Supplies
 from reconciler.errors import ActionFailed
-from reconciler.specs.desired import Instance
+from reconciler.specs.desired import HostName, Instance
 from reconciler.specs.identity import instance_uuid
 
 T = TypeVar("T")
@@ -41,6 +42,10 @@ class Platform:
     arch: str
 
 
+Neighbour = Callable[[HostName], AbstractAsyncContextManager["Desk"]]
+"""Another host of the fleet, opened to read from it. Raises HostUnreachable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a verb works with. ``files`` is None for the test driver."""
@@ -52,6 +57,7 @@ class Desk:
     supplies: Supplies
     lock: HostLock
     pace: Pace
+    neighbour: Neighbour
 
     @property
     def host(self) -> str:
@@ -93,11 +99,14 @@ class Hands:
         """The pool of the host. Raises ActionFailed where there is none."""
         return pools.open_pool(self.connection, self.desk.host, is_test=self.desk.is_test)
 
+    def site(self, pool: Pool) -> Site:
+        """What a domain's XML takes from the host."""
+        return Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
+
     def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
         """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""
-        site = Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
         try:
-            text = domain_xml(mark, site, seeded=seeded, unplugged=unplugged)
+            text = domain_xml(mark, self.site(pool), seeded=seeded, unplugged=unplugged)
         except ValueError as error:
             raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
         self.domains.call(instance_uuid(mark.fleet, mark.key), mark.key.name)

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.actuators.libvirt import mark as marks
+from reconciler.actuators.libvirt import names
 from reconciler.specs.desired import Nic, NicKind, Resources
 from reconciler.state import Live, LiveDisk
 
 _KIB_PER_MIB = 1024
 # Begin and end of each disk and interface, and what of it we read; most of a domain is controllers.
 _WANTED = re.compile(
-    r"\n    </?(?:disk|interface)[ >].*|\n      <serial>.*|\n      <source (?:network|bridge)=.*"
+    r"\n    </?(?:disk|interface)[ >].*|\n      <serial>.*|\n      <source (?:file|network|bridge)=.*"
 )
 
 
@@ -33,16 +34,24 @@ class Foreign:
     takes: Resources
 
 
-def read_domain(text: str, *, fleet: str) -> Ours | Foreign:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """With whose eyes a domain is read: a fleet's, whose volumes lie in the directory ``pool``."""
+
+    fleet: str
+    pool: str
+
+
+def read_domain(text: str, reader: Reader) -> Ours | Foreign:
     """What a domain's XML says. Text that cannot be understood is a foreign domain of no size."""
     # libvirt never writes a document type; whoever does has no good reason.
     if "<!DOCTYPE" in text:
         return Foreign(Resources())
     try:
         try:
-            return _read(ET.fromstring(_excerpt(text)), fleet)
+            return _read(ET.fromstring(_excerpt(text)), reader)
         except ET.ParseError:
-            return _read(ET.fromstring(text), fleet)
+            return _read(ET.fromstring(text), reader)
     except (ET.ParseError, ValueError, OverflowError):
         return Foreign(Resources())
 
@@ -66,16 +75,17 @@ def _excerpt(text: str) -> str:
     return f"{text[:head]}<devices>{''.join(_WANTED.findall(text, head))}</devices></domain>"
 
 
-def _read(domain: ET.Element, fleet: str) -> Ours | Foreign:
+def _read(domain: ET.Element, reader: Reader) -> Ours | Foreign:
     # One walk instead of a search a field: this is what a look spends its time on.
     parts = {part.tag: part for part in domain}
     cpus, memory_mib = _cpus(parts), _memory_mib(parts)
     metadata, uuid = parts.get("metadata"), _text(parts, "uuid")
-    mark = None if metadata is None else marks.read_mark(metadata.find(marks.TAG), fleet=fleet, uuid=uuid)
+    element = None if metadata is None else metadata.find(marks.TAG)
+    mark = marks.read_mark(element, fleet=reader.fleet, uuid=uuid)
     if mark is None:
         return Foreign(Resources(cpus, memory_mib))
     devices = parts.get("devices", ())
-    disks = _disks((device for device in devices if device.tag == "disk"), mark)
+    disks = _disks((device for device in devices if device.tag == "disk"), mark, reader.pool)
     nics = _nics(device for device in devices if device.tag == "interface")
     return Ours(mark, Live(cpus, memory_mib, disks, nics))
 
@@ -97,11 +107,18 @@ def _memory_mib(parts: Mapping[str, ET.Element]) -> int:
     return int(_text(parts, "currentMemory") or _text(parts, "memory") or 0) // _KIB_PER_MIB
 
 
-def _disks(disks: Iterable[ET.Element], mark: marks.Mark) -> tuple[LiveDisk, ...]:
+def _disks(disks: Iterable[ET.Element], mark: marks.Mark, pool: str) -> tuple[LiveDisk, ...]:
     # By serial, not by file: a snapshot changes the file. What was plugged in by hand is not ours.
     ours = {disk.name for disk in mark.applied.disks}
-    serials = (disk.findtext("serial", "") for disk in disks)
-    return tuple(LiveDisk(serial) for serial in serials if serial in ours)
+    found = []
+    for disk in disks:
+        serial = disk.findtext("serial", "")
+        if serial in ours:
+            source = disk.find("source")
+            file = "what is no file" if source is None else source.get("file", "what is no file")
+            is_own = file == f"{pool}/{names.disk_volume(mark.fleet, mark.key, serial)}"
+            found.append(LiveDisk(serial, source="" if is_own else file))
+    return tuple(found)
 
 
 def _nics(interfaces: Iterable[ET.Element]) -> tuple[Nic, ...]:

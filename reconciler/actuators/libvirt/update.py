@@ -1,11 +1,11 @@
-"""Update: what costs nothing is written into the mark, the rest takes a restart."""
+"""Update: what costs the guest nothing is done while it runs, the rest takes a restart."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
 
-from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt import names, plugging
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
@@ -15,16 +15,51 @@ from reconciler.specs.desired import Disk, Instance, InstanceUuid, Machine, OnDe
 
 
 async def update_live(desk: Desk, instance: Instance) -> None:
-    """Write down what the machine is told to be. Raises ActionFailed where that takes a restart."""
+    """Write down what the machine is told to be, and make its disks so while it runs.
 
-    def work(hands: Hands) -> None:
+    Raises ActionFailed where the rest takes a restart, and where the guest does not let go of a disk.
+    """
+
+    def begin(hands: Hands) -> bool:
         domain = _whole(hands, instance.uuid)
         if _hardware(domain.mark.applied) != _hardware(instance.machine):
             raise ActionFailed(desk.host, f"{instance.name}: these changes take a restart")
-        domain.write_mark(replace(domain.mark, applied=instance.machine))
-        domain.start()
+        if not _touches_disks(domain, instance.machine):
+            _write_down(domain, instance)
+            return False
+        _check_disks(hands, domain, instance)
+        if not domain.is_active():
+            _make_over(hands, instance)
+            return False
+        _own(domain, instance.machine)
+        plugging.plug(hands, domain, instance.machine)
+        return True
 
-    await desk.change("updating", work)
+    if await desk.change("updating", begin):
+        await plugging.unplug(desk, instance.uuid, instance.machine)
+        await desk.change("updating", lambda hands: _finish(hands, instance))
+
+
+def _touches_disks(domain: Domain, machine: Machine) -> bool:
+    """Whether disks differ from what was applied, or what is there differs from that."""
+    if _sizes(domain.mark.applied) != _sizes(machine):
+        return True
+    there = plugging.Sockets.of(domain)
+    found = (there.configured, there.running) if domain.is_active() else (there.configured,)
+    return any(disk.name not in sockets for disk in machine.disks for sockets in found)
+
+
+def _finish(hands: Hands, instance: Instance) -> None:
+    """Delete what nothing has plugged in any more, and then give it up."""
+    domain, pool = _whole(hands, instance.uuid), hands.pool()
+    for disk in _going(domain.mark.applied, instance.machine):
+        pool.delete(_volume(domain.mark, disk))
+    _write_down(domain, instance)
+
+
+def _write_down(domain: Domain, instance: Instance) -> None:
+    domain.write_mark(replace(domain.mark, applied=instance.machine))
+    domain.start()
 
 
 async def update_with_restart(desk: Desk, instance: Instance) -> None:
@@ -32,9 +67,7 @@ async def update_with_restart(desk: Desk, instance: Instance) -> None:
 
     def check(hands: Hands) -> None:
         domain = _whole(hands, instance.uuid)
-        pool = hands.pool()
-        for disk in instance.machine.disks:
-            pool.check_not_shrinking(_volume(domain.mark, disk), disk.size_mib)
+        _check_disks(hands, domain, instance)
         _check_image_stays(desk, domain.mark.applied, instance.machine)
 
     await desk.change("checking", check)
@@ -42,14 +75,27 @@ async def update_with_restart(desk: Desk, instance: Instance) -> None:
     await desk.change("updating", lambda hands: _make_over(hands, instance))
 
 
-def _make_over(hands: Hands, instance: Instance) -> None:
-    domain, pool = _whole(hands, instance.uuid), hands.pool()
-    before, machine = domain.mark, instance.machine
+def _check_disks(hands: Hands, domain: Domain, instance: Instance) -> None:
+    pool = hands.pool()
+    domain.check_at_home(pool)
+    for disk in instance.machine.disks:
+        pool.check_not_shrinking(_volume(domain.mark, disk), disk.size_mib)
+
+
+def _own(domain: Domain, machine: Machine) -> Mark:
+    """Write down the disks that are about to come: whoever finds the change cut short finds them too."""
+    before = domain.mark
     if coming := _coming(before.applied, machine):
-        # Owned before they are made: whoever finds the change cut short finds the disks too.
         domain.write_mark(
             replace(before, applied=replace(before.applied, disks=before.applied.disks + coming))
         )
+    return before
+
+
+def _make_over(hands: Hands, instance: Instance) -> None:
+    domain, pool = _whole(hands, instance.uuid), hands.pool()
+    domain.check_at_home(pool)
+    before, machine = _own(domain, instance.machine), instance.machine
     for disk in machine.disks:
         pool.adopt_or_make(_volume(before, disk), disk.size_mib)
     seed = hands.desk.seed(instance)
@@ -97,6 +143,9 @@ def _volume(mark: Mark, disk: Disk) -> str:
 
 def _hardware(machine: Machine) -> Hashable:
     """What a running guest would have to be restarted for."""
-    disks = tuple((disk.name, disk.size_mib) for disk in machine.disks)
-    image = replace(machine.image, name="")
-    return (image, machine.cpus, machine.memory_mib, disks, machine.nics, machine.context)
+    image, has_root = replace(machine.image, name=""), any(disk.name == names.ROOT for disk in machine.disks)
+    return (image, machine.cpus, machine.memory_mib, has_root, machine.nics, machine.context)
+
+
+def _sizes(machine: Machine) -> Hashable:
+    return frozenset((disk.name, disk.size_mib) for disk in machine.disks)

@@ -16,6 +16,13 @@ class StoreImage:
 
 
 @dataclass(frozen=True, slots=True)
+class LoseImage:
+    """A base image is there no more."""
+
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
 class Define:
     """A machine is defined; one of the same UUID becomes this, running or not."""
 
@@ -68,6 +75,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplug:
+    """A running machine's guest lets go of a disk; a deaf one does not."""
+
+    uuid: InstanceUuid
+    disk: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddVolume:
     """A volume is there that was not."""
 
@@ -102,6 +117,8 @@ class Cut:
     """Every connection to the host breaks, and with each the lock that was taken over it."""
 
 
-DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
+ImageEffect = StoreImage | LoseImage
+DefinitionEffect = Define | Undefine | Rename
+DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Pause | Unplug
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = StoreImage | Rename | DomainEffect | VolumeEffect | Silence | Cut
+Effect = ImageEffect | DomainEffect | VolumeEffect | Silence | Cut

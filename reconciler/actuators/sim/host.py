@@ -8,16 +8,16 @@ from typing import Protocol
 
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access
-from reconciler.actuators.sim.clock import Clock, duration
+from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
 from reconciler.actuators.sim.effects import Effect
 from reconciler.actuators.sim.script import script
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
-from reconciler.actuators.sim.view import view
+from reconciler.actuators.sim.view import images, view
 from reconciler.errors import ActionFailed, HostUnreachable
 from reconciler.plan import Action
 from reconciler.specs.desired import Host, HostName, Resources
-from reconciler.state import HostState
+from reconciler.state import HostState, StoredImage
 
 PHYSICAL = Resources(cpus=16, memory_mib=64 * 1024, disk_mib=1024 * 1024)
 """What a simulated host has unless its ``capacity`` says otherwise."""
@@ -72,6 +72,10 @@ class SimHost:
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
         return view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+
+    async def images(self) -> tuple[StoredImage, ...]:
+        """Every base image and its users. Raises HostUnreachable."""
+        return images(self._look(), IMAGE_MIB)
 
     async def lock(self, holder: str) -> None:
         """Become the only writer. Raises LockHeld, HostUnreachable."""

@@ -66,6 +66,32 @@ def edit(store: Store, name: str, cpus: str) -> None:
     _do(store, Define(replace(domain, live=edited) if is_off else replace(domain, configured=edited)))
 
 
+def snapshot(store: Store, name: str, disk: str) -> None:
+    """Have a disk of a machine written to another file from now on. Raises NotFound."""
+    domain = _named(store.look(), name)
+
+    def over(live: Live) -> Live:
+        moved = (
+            replace(each, source=f"{disk}.snapshot") if each.name == disk else each for each in live.disks
+        )
+        return replace(live, disks=tuple(moved))
+
+    configured = None if domain.configured is None else over(domain.configured)
+    _do(store, Define(replace(domain, live=over(domain.live), configured=configured)))
+
+
+def merge(store: Store, name: str, disk: str) -> None:
+    """Undo that. Raises NotFound."""
+    domain = _named(store.look(), name)
+    home = tuple(replace(each, source="") if each.name == disk else each for each in domain.live.disks)
+    _do(store, Define(replace(domain, live=replace(domain.live, disks=home))))
+
+
+def deafen(store: Store, name: str) -> None:
+    """Have a machine's guest hear nothing of disks that are taken from it. Raises NotFound."""
+    _do(store, Define(replace(_named(store.look(), name), deaf=True)))
+
+
 def rename(store: Store, name: str, new: str) -> None:
     """Give a stopped machine another name. Raises NotFound, ActionFailed."""
     domain = _named(store.look(), name)
@@ -134,6 +160,7 @@ _HANDS: dict[str, Callable[..., None]] = {
     hand.__name__: hand
     for hand in (
         *(stop, crash, pause, undefine, edit, rename, disown, autostart),
+        *(snapshot, merge, deafen),
         *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
     )
 }

@@ -11,25 +11,33 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.actuators.sim.effects import (
-    AddVolume,
     Define,
     DropVolume,
     Effect,
-    GrowVolume,
     GuestUp,
+    LoseImage,
     PowerOff,
     PowerOn,
     Rename,
     StoreImage,
     Undefine,
 )
+from reconciler.actuators.sim.plugging import (
+    ROOT,
+    check_at_home,
+    fit_disks,
+    gone_for_good,
+    joined,
+    names,
+    replug,
+    touches_disks,
+)
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
+from reconciler.actuators.sim.view import users_of
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
-from reconciler.specs.desired import ImageUse, Instance, Machine, OnDelete
+from reconciler.plan import Action, Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
 from reconciler.state import InstanceState, Power
-
-_ROOT = "root"
 
 
 def script(action: Action, box: Box, fleet: str) -> tuple[Effect, ...]:
@@ -41,6 +49,8 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage(image=image):
             yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
+        case DropImage(sha256=sha256, whole=whole):
+            yield from _drop(box, sha256) if whole else ()
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):
@@ -57,6 +67,13 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             assert_never(action)
 
 
+def _drop(box: Box, sha256: Sha256) -> Iterator[Effect]:
+    if users := users_of(box, sha256):
+        raise ActionFailed(box.host, f"image {sha256[:12]} is needed by {', '.join(users)}")
+    if sha256 in box.images:
+        yield LoseImage(sha256)
+
+
 def _create(box: Box, instance: Instance) -> Iterator[Effect]:
     mark = Mark(instance.fleet, instance.key, instance.machine, complete=False)
     left = box.domains.get(instance.uuid)
@@ -66,15 +83,17 @@ def _create(box: Box, instance: Instance) -> Iterator[Effect]:
     elif left.mark is None or left.mark.fleet != instance.fleet or left.mark.complete:
         raise AlreadyExists(box.host, f"{left.name} (UUID {left.uuid}) already exists")
     _require_image(box, instance.machine.image)
-    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
+    _refuse_shrinking(box, mark, instance.machine, but=ROOT)
     if left is not None:
+        check_at_home(box, left)
         yield from _halt(left)
     yield from _rebuild(box, left, instance)
 
 
 def _replace(box: Box, domain: Domain, mark: Mark, instance: Instance) -> Iterator[Effect]:
+    check_at_home(box, domain)
     _require_image(box, instance.machine.image)
-    _refuse_shrinking(box, mark, instance.machine, but=_ROOT)
+    _refuse_shrinking(box, mark, instance.machine, but=ROOT)
     yield from _taken_apart(domain, mark)
     yield from _rebuild(box, domain, instance)
 
@@ -86,42 +105,42 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
             raise ActionFailed(
                 box.host, f"{domain.name} cannot change this while it runs; it needs a restart"
             )
-        updated = replace(domain, mark=replace(mark, applied=new))
-        if updated != domain:
-            yield Define(updated)
-        if domain.power is not Power.PAUSED:
-            yield from _run(updated)
-        return
+        if not touches_disks(domain, mark, new):
+            updated = replace(domain, mark=replace(mark, applied=new))
+            if updated != domain:
+                yield Define(updated)
+            if domain.power is not Power.PAUSED:
+                yield from _run(updated)
+            return
+    check_at_home(box, domain)
     _refuse_shrinking(box, mark, new)
+    if live and domain.power is not Power.STOPPED:
+        yield from _run(domain)
+        yield from replug(box, replace(domain, booted=True), mark, new)
+        return
     if new.image.digests != mark.applied.image.digests:
         raise ActionFailed(box.host, f"{domain.name}: another image takes a replacement, not a restart")
     yield from _halt(domain)
     yield from _called(domain, instance)
     domain = replace(domain, name=instance.name)
-    if (joined := _joined(mark, new)) != mark:
-        yield Define(replace(domain, mark=joined, power=Power.STOPPED, booted=False))
-    yield from _fit_disks(box, mark, new)
+    if (owned := joined(mark, new)) != mark:
+        yield Define(replace(domain, mark=owned, power=Power.STOPPED, booted=False))
+    yield from fit_disks(box, mark, new)
     finished = _machine(instance, domain, complete=True)
-    if going := _going(box, mark, keep=_names(new)):
+    if going := gone_for_good(box, mark, keep=names(new)):
         # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
-        owned = tuple(disk for disk in mark.applied.disks if mark.volume(disk.name) in going)
-        owning = replace(mark, applied=replace(new, disks=new.disks + owned))
+        left = tuple(disk for disk in mark.applied.disks if mark.volume(disk.name) in going)
+        owning = replace(mark, applied=replace(new, disks=new.disks + left))
         yield Define(replace(finished, mark=owning))
         yield from (DropVolume(volume) for volume in going)
     yield Define(finished)
     yield from _run(finished)
 
 
-def _joined(mark: Mark, new: Machine) -> Mark:
-    """The mark with the disks that are about to come: whoever finds the machine half done finds them too."""
-    there = {disk.name for disk in mark.applied.disks}
-    coming = tuple(disk for disk in new.disks if disk.name not in there)
-    return replace(mark, applied=replace(mark.applied, disks=(*mark.applied.disks, *coming)))
-
-
 def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
+    check_at_home(box, domain)
     yield from _taken_apart(domain, mark)
-    yield from (DropVolume(volume) for volume in _going(box, mark, keep=()))
+    yield from (DropVolume(volume) for volume in gone_for_good(box, mark, keep=()))
     yield Undefine(domain.uuid)
 
 
@@ -132,44 +151,19 @@ def _rebuild(box: Box, left: Domain | None, instance: Instance) -> Iterator[Effe
     gone: tuple[VolumeId, ...] = ()
     if left is not None and left.mark is not None:
         yield from _called(left, instance)
-        gone = _going(box, left.mark, keep=tuple(name for name in _names(new) if name != _ROOT))
+        gone = gone_for_good(box, left.mark, keep=tuple(name for name in names(new) if name != ROOT))
         yield from (DropVolume(volume) for volume in gone)
     yield Define(half)
     # A root that nobody owns is made anew as well: only data is adopted.
-    root = half.mark.volume(_ROOT)
-    if root in box.volumes and root not in gone and _ROOT in _names(new):
+    root = half.mark.volume(ROOT)
+    if root in box.volumes and root not in gone and ROOT in names(new):
         yield DropVolume(root)
         gone = (*gone, root)
     kept = {volume: size for volume, size in box.volumes.items() if volume not in gone}
-    yield from _fit_disks(replace(box, volumes=kept), half.mark, new)
+    yield from fit_disks(replace(box, volumes=kept), half.mark, new)
     finished = _machine(instance, left, complete=True)
     yield Define(finished)
     yield from _run(finished)
-
-
-def _fit_disks(box: Box, old: Mark, new: Machine) -> Iterator[Effect]:
-    """Volumes as ``new`` wants them; one that is there already is adopted, and grown if need be."""
-    for disk in new.disks:
-        volume = old.volume(disk.name)
-        if volume not in box.volumes:
-            yield AddVolume(volume, disk.size_mib)
-        elif box.volumes[volume] < disk.size_mib:
-            yield GrowVolume(volume, disk.size_mib)
-
-
-def _going(box: Box, old: Mark, *, keep: tuple[str, ...]) -> tuple[VolumeId, ...]:
-    """Volumes that nothing wants and that were not to be retained when they were last applied."""
-    return tuple(
-        old.volume(disk.name)
-        for disk in old.applied.disks
-        if (disk.name == _ROOT or disk.on_delete is OnDelete.DELETE)
-        and disk.name not in keep
-        and old.volume(disk.name) in box.volumes
-    )
-
-
-def _names(machine: Machine) -> tuple[str, ...]:
-    return tuple(disk.name for disk in machine.disks)
 
 
 def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
@@ -189,7 +183,7 @@ def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domai
     """The machine that is asked for, switched off, where ``old`` was."""
     mark = Mark(instance.fleet, instance.key, instance.machine, complete)
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
-    return made if old is None else replace(made, why=old.why, autostart=old.autostart)
+    return made if old is None else replace(made, why=old.why, autostart=old.autostart, deaf=old.deaf)
 
 
 def _run(domain: Domain) -> Iterator[Effect]:
@@ -227,7 +221,7 @@ def _unprotected(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, M
 
 def _at_rest(machine: Machine) -> Machine:
     """A machine without what can change while it runs."""
-    disks = tuple(replace(disk, on_delete=OnDelete.DELETE) for disk in machine.disks)
+    disks = tuple(Disk(ROOT, 0) for disk in machine.disks if disk.name == ROOT)
     return replace(machine, image=replace(machine.image, name=""), disks=disks, peers=None, protect=False)
 
 

@@ -39,6 +39,7 @@ class Domain:
 
     ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
     ``configured`` is what somebody defined over a running machine: it shows from the next start on.
+    The guest of a ``deaf`` one does not let go of a disk that is taken from it while it runs.
     """
 
     uuid: InstanceUuid
@@ -50,6 +51,7 @@ class Domain:
     why: str = ""
     configured: Live | None = None
     autostart: bool = False
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

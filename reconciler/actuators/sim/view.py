@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
-from reconciler.specs.desired import Resources
-from reconciler.state import HostState, InstanceState, Power, VolumeState
+from reconciler.specs.desired import Resources, Sha256
+from reconciler.state import HostState, InstanceState, Power, StoredImage, VolumeState
 
 
 def view(box: Box, fleet: str, capacity: Resources) -> HostState:
@@ -33,6 +33,21 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         instances=tuple(sorted(states, key=lambda state: state.key)),
         volumes=tuple(volumes),
     )
+
+
+def images(box: Box, image_mib: int) -> tuple[StoredImage, ...]:
+    """Every base image, each of that size, and what needs it, whosever it is."""
+    size = image_mib * 1024 * 1024
+    return tuple(StoredImage(sha256, size, users_of(box, sha256)) for sha256 in sorted(box.images))
+
+
+def users_of(box: Box, sha256: Sha256) -> tuple[str, ...]:
+    """Names of the machines that need an image; a root whose machine is gone may be a clone of any."""
+    marks = [(domain.name, domain.mark) for domain in box.domains.values() if domain.mark is not None]
+    users = {str(name) for name, mark in marks if sha256 in mark.applied.image.digests}
+    owned = {mark.volume(disk.name) for _, mark in marks for disk in mark.applied.disks}
+    roots = (volume for volume in box.volumes if volume.disk == "root" and volume not in owned)
+    return tuple(sorted({*users, *(f"{volume.key.name}/root" for volume in roots)}))
 
 
 def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:

@@ -14,11 +14,14 @@ from reconciler.actuators.sim.effects import (
     AddVolume,
     Cut,
     Define,
+    DefinitionEffect,
     DomainEffect,
     DropVolume,
     Effect,
     GrowVolume,
     GuestUp,
+    ImageEffect,
+    LoseImage,
     Pause,
     PowerOff,
     PowerOn,
@@ -26,6 +29,7 @@ from reconciler.actuators.sim.effects import (
     Silence,
     StoreImage,
     Undefine,
+    Unplug,
     VolumeEffect,
 )
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
@@ -41,27 +45,48 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     Raises AlreadyExists, NotFound, NoRoom or ActionFailed, and then nothing has happened.
     """
     match effect:
-        case StoreImage(sha256):
-            return replace(box, images=box.images | {sha256})
+        case StoreImage() | LoseImage():
+            return _with_image(box, effect, room)
         case Silence(silent):
             return replace(box, silent=silent)
         case Cut():
             return replace(box, cuts=box.cuts + 1)
-        case Rename(uuid, name):
-            return _renamed(box, box.domain(uuid), name)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
         case _:
             return _with_domain(box, effect, room)
 
 
-def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
+def _with_image(box: Box, effect: ImageEffect, room: Resources) -> Box:
+    match effect:
+        case StoreImage(sha256):
+            free = room.disk_mib - sum(box.volumes.values())
+            if free <= 0 and sha256 not in box.images:
+                raise NoRoom(box.host, f"image {sha256[:12]} finds no room: {free} MiB of disk are free")
+            return replace(box, images=box.images | {sha256})
+        case LoseImage(sha256):
+            return replace(box, images=box.images - {sha256})
+        case _:
+            assert_never(effect)
+
+
+def _with_definition(box: Box, effect: DefinitionEffect) -> Box:
     match effect:
         case Define(domain):
             return _defined(box, domain)
         case Undefine(uuid):
             _require(box.domain(uuid).power is Power.STOPPED, box, "a running machine cannot be undefined")
             return replace(box, domains={key: each for key, each in box.domains.items() if key != uuid})
+        case Rename(uuid, name):
+            return _renamed(box, box.domain(uuid), name)
+        case _:
+            assert_never(effect)
+
+
+def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
+    match effect:
+        case Define() | Undefine() | Rename():
+            return _with_definition(box, effect)
         case PowerOn(uuid):
             return _powered_on(box, box.domain(uuid), room)
         case GuestUp(uuid):
@@ -70,10 +95,8 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             return _with(box, replace(domain, booted=True))
         case PowerOff(uuid, why):
             return _with(box, _powered_off(box.domain(uuid), why))
-        case Pause(uuid, why):
-            domain = box.domain(uuid)
-            _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
-            return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case Pause(uuid) | Unplug(uuid):
+            return _with(box, _interrupted(box, box.domain(uuid), effect))
         case _:
             assert_never(effect)
 
@@ -122,6 +145,20 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
         wanted = f"{domain.name} needs {domain.live.memory_mib} MiB of memory"
         raise NoRoom(box.host, f"{wanted} and {free} MiB are free")
     return _with(box, replace(domain, power=Power.RUNNING, booted=False, why=""))
+
+
+def _interrupted(box: Box, domain: Domain, effect: Pause | Unplug) -> Domain:
+    if isinstance(effect, Unplug):
+        return _unplugged(box, domain, effect.disk)
+    _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
+    return replace(domain, power=Power.PAUSED, why=effect.why)
+
+
+def _unplugged(box: Box, domain: Domain, disk: str) -> Domain:
+    hears = domain.power is Power.RUNNING and domain.booted and not domain.deaf
+    _require(hears, box, f"the guest of {domain.name} does not let go of disk {disk}")
+    left = tuple(each for each in domain.live.disks if each.name != disk)
+    return replace(domain, live=replace(domain.live, disks=left))
 
 
 def _powered_off(domain: Domain, why: str) -> Domain:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.plan import Action, Cause, Create, PutImage, Replace, Step, StepId
-from reconciler.specs.desired import Desired, HostName, ImageUse
+from reconciler.specs.desired import Desired, Fleet, HostName, ImageUse, Scheme, Sha256
 from reconciler.state import Observed
 
 
@@ -13,16 +13,47 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
     """One step for each image that a host lacks and is about to need, by identifier."""
     known = {image.use.name: image for image in desired.images}
     held = {state.host: frozenset(state.images) for state in observed.hosts}
-    missing = {
-        (action.host, use.name)
-        for action in actions
-        if (use := _booted(action)) and not held[action.host].issuperset(use.digests)
-    }
-    because = (Cause("not on the host yet"),)
-    steps = (
-        Step(_identifier(host, name), PutImage(host, known[name]), because) for host, name in sorted(missing)
-    )
+    missing: dict[tuple[HostName, str], list[int]] = {}
+    for action in actions:
+        if (use := _booted(action)) and not held[action.host].issuperset(use.digests):
+            missing.setdefault((action.host, use.name), []).extend(_roots(action))
+    steps = []
+    for (host, name), roots in sorted(missing.items()):
+        source = _source(host, known[name].use, desired.fleet, held)
+        put = PutImage(host, known[name], source, max(roots, default=None))
+        where = () if source is None else (Cause(f"{source} has it: copied from there"),)
+        steps.append(Step(_identifier(host, name), put, (Cause("not on the host yet"), *where)))
     return {step.id: step for step in steps}
+
+
+def _roots(action: Action) -> Iterable[int]:
+    """Size of the root disk that an action clones from an image."""
+    machine = action.instance.machine if isinstance(action, Create | Replace) else None
+    return [] if machine is None else [disk.size_mib for disk in machine.disks if disk.name == "root"]
+
+
+def _source(
+    host: HostName, use: ImageUse, fleet: Fleet, held: Mapping[HostName, frozenset[Sha256]]
+) -> HostName | None:
+    """A host of the same kind that has all of it; none has to look far, so they are asked in turn."""
+    schemes = {each.name: each.connect.scheme for each in fleet.hosts}
+    kinds = _COPIES.get(schemes[host], ())
+    having = sorted(
+        other
+        for other, digests in held.items()
+        if other != host and schemes.get(other) in kinds and digests.issuperset(use.digests)
+    )
+    number = sorted(schemes).index(host)
+    return having[number % len(having)] if having else None
+
+
+_REAL = (Scheme.SSH, Scheme.QEMU)
+_COPIES: Mapping[Scheme, tuple[Scheme, ...]] = {
+    Scheme.SSH: _REAL,
+    Scheme.QEMU: _REAL,
+    Scheme.SIM: (Scheme.SIM,),
+}
+"""From which kinds of hosts a host can be given a copy; the test driver's images are only names."""
 
 
 def image_step(action: Action) -> StepId | None:

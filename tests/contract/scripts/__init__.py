@@ -13,7 +13,9 @@ from tests.contract.scripts import (
     looking,
     making,
     meddling,
+    plugging,
     sharing,
+    storing,
 )
 from tests.contract.stage import Script
 
@@ -24,8 +26,8 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH = _of(breaking)
+FLESH = (*_of(breaking), *_of(plugging))
 """For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""

@@ -33,7 +33,7 @@ from reconciler.specs.desired import (
     Sha256,
 )
 from reconciler.specs.identity import instance_uuid
-from reconciler.state import HostState, InstanceState, Live, Power
+from reconciler.state import HostState, InstanceState, Live, Power, StoredImage
 from reconciler.store.port import Entry, Run, RunId
 
 
@@ -98,6 +98,9 @@ class ScriptedHost:
             self.states[before.uuid] = replace(before, power=Power.RUNNING)
         if mood is Mood.REPLY_LOST:
             raise HostUnreachable(self.host, "the connection was reset")
+
+    async def images(self) -> tuple[StoredImage, ...]:
+        return ()
 
     async def lock(self, holder: str) -> None:
         return None

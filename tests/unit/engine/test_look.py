@@ -10,7 +10,7 @@ from reconciler.engine.look import FreshLook
 from reconciler.errors import DeadlineExceeded
 from reconciler.plan import Action
 from reconciler.specs.desired import HostName, Resources
-from reconciler.state import HostState
+from reconciler.state import HostState, StoredImage
 
 
 class CountingHost:
@@ -30,6 +30,9 @@ class CountingHost:
 
     async def perform(self, action: Action) -> None:
         raise AssertionError("only looked at")
+
+    async def images(self) -> tuple[StoredImage, ...]:
+        return ()
 
     async def lock(self, holder: str) -> None:
         return None

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.actuators.libvirt.parse import Foreign, Ours, read_domain
+from reconciler.actuators.libvirt.parse import Foreign, Ours, Reader, read_domain
 from reconciler.specs.desired import Nic, NicKind, Resources
 from reconciler.state import Live, LiveDisk
 from tests.builders import FLEET
-from tests.unit.libvirt.machines import DISKS, MARK, NICS, text_of
+from tests.unit.libvirt.machines import MARK, NICS, site, text_of
 
 LIVE = Live(2, 512, (LiveDisk("root"), LiveDisk("data")), NICS)
 
@@ -32,7 +32,7 @@ OURS = as_libvirt_writes(text_of())
 
 
 def read(text: str) -> Ours | Foreign:
-    return read_domain(text, fleet=FLEET)
+    return read_domain(text, Reader(FLEET, site().pool))
 
 
 def test_what_was_written_is_read_back() -> None:
@@ -89,10 +89,25 @@ def test_a_card_plugged_in_by_hand_is_seen_and_a_disk_is_not() -> None:
     )
 
 
-def test_a_disk_with_a_snapshot_over_it_is_still_itself() -> None:
-    over = OURS.replace(f".{DISKS[0].name}.qcow2", f".{DISKS[0].name}.before-upgrade")
+def test_a_disk_with_a_snapshot_over_it_is_still_itself_and_astray() -> None:
+    stem = f"{site().pool}/{FLEET}.shop.db.0.root"
+    over = OURS.replace(f"{stem}.qcow2", f"{stem}.before-upgrade")
     assert over != OURS
-    assert read(over) == read(OURS)
+    disks = (LiveDisk("root", source=f"{stem}.before-upgrade"), LiveDisk("data"))
+    assert read(over) == Ours(MARK, replace(LIVE, disks=disks))
+
+
+def test_a_disk_of_the_right_name_in_another_directory_is_astray() -> None:
+    found = read_domain(OURS, Reader(FLEET, "/elsewhere"))
+    assert isinstance(found, Ours)
+    assert [disk.name for disk in found.live.astray] == ["root", "data"]
+
+
+def test_a_disk_that_is_no_file_any_more_is_astray() -> None:
+    device = OURS.replace(f'file="{site().pool}/{FLEET}.shop.db.0.data.qcow2"', 'dev="/dev/sdb"')
+    found = read(device)
+    assert isinstance(found, Ours)
+    assert [(disk.name, disk.source) for disk in found.live.astray] == [("data", "what is no file")]
 
 
 def test_what_was_changed_while_it_runs_is_what_counts() -> None:

@@ -23,7 +23,7 @@ from reconciler.plan import (
 from reconciler.plan import Replace as ReplaceAction
 from reconciler.planner import make_plan
 from reconciler.specs.desired import Disk, Instance, Placement
-from reconciler.state import InstanceState
+from reconciler.state import InstanceState, LiveDisk
 from tests.builders import (
     GIB,
     desired_of,
@@ -115,6 +115,40 @@ def test_a_stopped_instance_is_changed_and_started_in_one() -> None:
     (step,) = plan(protected(DB), seen=(state,)).steps
     assert step.action == Update(state.host, state, protected(DB), Impact.RESTART)
     assert [reason.field for reason in step.because if isinstance(reason, Change)] == ["power", "protect"]
+
+
+def strayed(state: InstanceState) -> InstanceState:
+    disks = (LiveDisk("root", 10 * GIB), LiveDisk("data", 10 * GIB, source="/pool/data.before"))
+    return replace(state, live=replace(state.live, disks=disks))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state"),
+    [
+        pytest.param((asking(DB, cpus=2),), running(DB, on="hv1"), id="a-restart"),
+        pytest.param((asking(DB, disks=(Disk("root", 10 * GIB),)),), running(DB, on="hv1"), id="a-disk-gone"),
+        pytest.param((asking(DB, image=image_use("debian-13")),), running(DB, on="hv1"), id="another-image"),
+        pytest.param((protected(DB),), stopped(DB, on="hv1"), id="anything-of-a-stopped-one"),
+        pytest.param((DB,), incomplete(DB, on="hv1"), id="finishing-it"),
+        pytest.param((), running(DB, on="hv1"), id="its-end"),
+    ],
+)
+def test_a_machine_that_reads_a_disk_from_somewhere_else_is_held(
+    wanted: tuple[Instance, ...], state: InstanceState
+) -> None:
+    others = () if wanted else (instance("shop-web-0"),)
+    made = plan(*wanted, *others, seen=(strayed(state),))
+    (blocked,) = made.blocked
+    assert (blocked.instance, blocked.kind) == ("shop-db-0", BlockKind.IN_DOUBT)
+    assert "/pool/data.before (a snapshot?)" in blocked.refusals[0].reason
+
+
+def test_a_machine_that_reads_a_disk_from_somewhere_else_is_started_and_marked() -> None:
+    (step,) = plan(DB, seen=(strayed(stopped(DB, on="hv1")),)).steps
+    assert isinstance(step.action, Start)
+    (step,) = plan(protected(DB), seen=(strayed(running(DB, on="hv1")),)).steps
+    assert isinstance(step.action, Update)
+    assert plan(DB, seen=(strayed(running(DB, on="hv1")),)).blocked == ()
 
 
 def test_drift_is_put_right() -> None:
