@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Create,
+    Destroy,
+    DropNetwork,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
+from reconciler.planner.wires import foreign_in_the_way, plugged_into
 from reconciler.state import HostState, InstanceState, Power
 
 
@@ -13,6 +25,11 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
     match step.action:
         case PutImage():
             return None
+        case PutNetwork(segment=segment):
+            return foreign_in_the_way(segment.bridge, host_state)
+        case DropNetwork(segment=segment):
+            users = plugged_into(segment.bridge, host_state)
+            return f"{users[0].name} is plugged into it" if users else None
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
             return "it is there already" if found is not None and found.complete else None

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Action,
+    Create,
+    Destroy,
+    DropNetwork,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
 from reconciler.planner.diff import differences
 from reconciler.specs.desired import Instance, InstanceKey, OnDelete
 from reconciler.state import (
@@ -16,6 +28,7 @@ from reconciler.state import (
     LiveDisk,
     Observed,
     Power,
+    SegmentState,
     VolumeState,
 )
 
@@ -33,6 +46,10 @@ def confirmed(step: Step, host_state: HostState) -> bool:
     match step.action:
         case PutImage(image=image):
             return set(image.use.digests) <= set(host_state.images)
+        case PutNetwork(segment=segment):
+            return host_state.segment(segment.bridge) == step.action.wanted
+        case DropNetwork(segment=segment):
+            return host_state.segment(segment.bridge) is None
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and _runs(found) and not differences(instance.machine, found)
@@ -61,6 +78,10 @@ def _changed(action: Action, host: HostState) -> HostState:
     match action:
         case PutImage(image=image):
             return replace(host, images=tuple(sorted({*host.images, *image.use.digests})))
+        case PutNetwork():
+            return _with_segment(host, action.wanted.bridge, action.wanted)
+        case DropNetwork(segment=segment):
+            return _with_segment(host, segment.bridge, None)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):
@@ -95,6 +116,12 @@ def _built(host: HostState, instance: Instance) -> HostState:
     left = {**_detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)
     return _with(_with_volumes(host, instance.key, {**left, **attached}), state)
+
+
+def _with_segment(host: HostState, bridge: str, segment: SegmentState | None) -> HostState:
+    others = (each for each in host.segments or () if each.bridge != bridge)
+    there = (*others, segment) if segment else tuple(others)
+    return replace(host, segments=tuple(sorted(there, key=lambda each: each.bridge)))
 
 
 def _without(host: HostState, before: InstanceState) -> HostState:
