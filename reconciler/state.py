@@ -125,7 +125,8 @@ class HostState:
 
     ``capacity`` is physical. ``foreign`` is what machines and files that are not ours take of it.
     ``bridges`` (but for those of ``segments``) and ``networks`` are None where the platform cannot
-    tell. ``images`` are the base images it holds. ``instances`` and ``volumes`` are those of the asking fleet only, sorted by key.
+    tell. ``images`` are the base images it holds. ``instances`` and ``volumes`` are those of the
+    asking fleet only, sorted by key.
     """
 
     host: HostName

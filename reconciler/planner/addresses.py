@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 
 from reconciler.plan import Blocked, BlockKind, Refusal
+from reconciler.specs.addresses import Network, unusable, usable
 from reconciler.specs.desired import Desired, Instance, InstanceName, InstanceUuid, Nic, Segment
-from reconciler.specs.models.addresses import Address, Network
 from reconciler.state import HostUnknown, InstanceState, Observed
 
 
@@ -105,15 +105,16 @@ class _Book:
                 holders.setdefault(card.address, _Holder(state.uuid, state.name))
                 held.setdefault(state.uuid, card.address)
         ends = ends_of(segment, observed)
-        usable = network.num_addresses - (2 if network.version == 4 else 1)
         kept = max(len(ends), min(len(desired.fleet.hosts), len(members)))
         claims = {
             card.address: each.uuid
             for each in members
             if (card := _card(each.machine.nics, segment)) is not None and card.address is not None
         }
-        book = _Book(segment, network, members, observed.unknown, usable - kept, claims, holders, held)
-        book.free = (text for text in map(str, network.hosts()) if text not in book.taken | ends)
+        room = usable(network) - kept
+        book = _Book(segment, network, members, observed.unknown, room, claims, holders, held)
+        candidates = map(str, network.hosts())
+        book.free = (text for text in candidates if text not in book.taken and text not in ends)
         return book
 
     def written(self, instance: Instance) -> str | None:
@@ -144,7 +145,7 @@ class _Book:
         if self.claims.get(address, instance.uuid) != instance.uuid:
             return False
         its_own = self.claims.get(address) == instance.uuid or self.holders[address].uuid == instance.uuid
-        return its_own and _usable(ip_address(address), self.network)
+        return its_own and unusable(ip_address(address), self.network) is None
 
     def _full(self) -> str:
         return (
@@ -165,12 +166,6 @@ def _card(nics: Iterable[Nic], segment: Segment) -> Nic | None:
 
 def _by_key(states: Iterable[InstanceState]) -> list[InstanceState]:
     return sorted(states, key=lambda state: (state.key, state.host))
-
-
-def _usable(address: Address, network: Network) -> bool:
-    if address not in network or address == network.network_address:
-        return False
-    return network.version == 6 or address != network.broadcast_address
 
 
 def _unheard(silent: HostUnknown) -> Refusal:

@@ -46,10 +46,8 @@ def confirmed(step: Step, host_state: HostState) -> bool:
     match step.action:
         case PutImage(image=image):
             return set(image.use.digests) <= set(host_state.images)
-        case PutNetwork(segment=segment):
-            return host_state.segment(segment.bridge) == step.action.wanted
-        case DropNetwork(segment=segment):
-            return host_state.segment(segment.bridge) is None
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return host_state.segment(segment.bridge) == _left_of(step.action)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and _runs(found) and not differences(instance.machine, found)
@@ -62,6 +60,11 @@ def confirmed(step: Step, host_state: HostState) -> bool:
         case Destroy(before=before):
             return host_state.instance(before.uuid) is None and not _leftovers(before, host_state)
     assert_never(step.action)
+
+
+def _left_of(action: PutNetwork | DropNetwork) -> SegmentState | None:
+    """What is there of a segment afterwards."""
+    return action.wanted if isinstance(action, PutNetwork) else None
 
 
 def _runs(state: InstanceState) -> bool:
@@ -78,10 +81,8 @@ def _changed(action: Action, host: HostState) -> HostState:
     match action:
         case PutImage(image=image):
             return replace(host, images=tuple(sorted({*host.images, *image.use.digests})))
-        case PutNetwork():
-            return _with_segment(host, action.wanted.bridge, action.wanted)
-        case DropNetwork(segment=segment):
-            return _with_segment(host, segment.bridge, None)
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return _with_segment(host, segment.bridge, _left_of(action))
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):

@@ -5,7 +5,18 @@ from __future__ import annotations
 import unicodedata
 from typing import assert_never
 
-from reconciler.plan import Action, Cause, Change, Impact, Origin, Plan, Reason, Update, summary_key
+from reconciler.plan import (
+    Action,
+    Cause,
+    Change,
+    DropNetwork,
+    Impact,
+    Origin,
+    Plan,
+    Reason,
+    Update,
+    summary_key,
+)
 from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, Unresolved
 
 
@@ -38,6 +49,8 @@ def verb(action: Action) -> str:
     """What an action does, in a word or three."""
     if isinstance(action, Update):
         return "update live" if action.impact is Impact.LIVE else "update with restart"
+    if isinstance(action, DropNetwork):
+        return "remove network"
     return summary_key(action)
 
 

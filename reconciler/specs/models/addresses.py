@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from reconciler.specs.models.base import Parsed, quoted, refuse
-
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
 
 _LONGEST_PREFIX = {4: 30, 6: 126}
 """Room for a machine, and for a host that looks after it."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from reconciler.errors import Fault
+from reconciler.specs.addresses import Network, unusable
 from reconciler.specs.desired import Nic, NicKind, Segment
 from reconciler.specs.documents import Document
 from reconciler.specs.identity import bridge_of, vni_of
-from reconciler.specs.models.addresses import Address, Network
 from reconciler.specs.models.component import ComponentModel
 from reconciler.specs.models.service import MTU, NetworkModel, ServiceModel
 from reconciler.specs.resolve.moves import key_of_service
@@ -90,7 +90,7 @@ def _addresses(document: Document[ServiceModel]) -> Iterator[Fault]:
                 other = owners.setdefault((network, text), place)
                 if index >= component.replicas:
                     yield place.fault(f"{len(plug.addresses)} addresses for {component.replicas} replicas")
-                elif why := _unusable(ip_address(text), ip_network(model.cidr)):
+                elif why := unusable(ip_address(text), ip_network(model.cidr)):
                     yield place.fault(why)
                 elif other is not place and other.position != place.position:
                     yield place.fault(f"{text} is taken already, in {other.position}")
@@ -98,17 +98,6 @@ def _addresses(document: Document[ServiceModel]) -> Iterator[Fault]:
 
 def _kind(network: NetworkModel) -> str:
     return f"the bridge {network.bridge}" if network.bridge else f"the network {network.libvirt_network}"
-
-
-def _unusable(address: Address, network: Network) -> str | None:
-    """Why a machine cannot have an address, or None where it can."""
-    if address not in network:
-        return f"{address} is not in {network}"
-    if address == network.network_address:
-        return f"{address} is the network itself"
-    if network.version == 4 and address == network.broadcast_address:
-        return f"{address} is the network's broadcast address"
-    return None
 
 
 def _cidrs(
