@@ -8,6 +8,7 @@ from reconciler.actuators.sim.effects import (
     AddVolume,
     Cut,
     Define,
+    DropLink,
     DropVolume,
     Effect,
     GrowVolume,
@@ -15,6 +16,7 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    PutLink,
     Silence,
     StoreImage,
     Undefine,
@@ -49,6 +51,8 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
+        case PutLink() | DropLink():
+            return _CALL
         case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
             return _CALL
         case _:
