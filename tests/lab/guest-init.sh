@@ -58,8 +58,29 @@ if [ -e /seed/network-config ]; then
     done
 fi
 
+for word in $(cat /proc/cmdline); do
+    # Which image it was booted from, for whoever looks at the console or asks over HTTP.
+    case $word in lab.image=*) echo "IMAGE ${word#lab.image=}"; echo "${word#lab.image=}" > /www/image ;; esac
+done
+
 hostname > /www/index.html
 httpd -p 80 -h /www # something for a TCP or HTTP health check to find
+# LAB_FETCH="http://… http://…" in the environment that the seed brings: fetch each, once a second, and say
+# what came. A peer's eyes on a service. (This wget dies of its own -T.)
+fetch=$(cat /seed/user-data 2> /dev/null | tr -d '\\' | sed -n 's/.*LAB_FETCH="\([^"]*\)".*/\1/p' | head -n 1)
+if [ -n "$fetch" ]; then
+    (
+        while :; do
+            said="" count=0
+            for url in $fetch; do
+                page=$(timeout 2 wget -q -O - "$url" 2> /dev/null) && count=$((count + 1)) && said="$said $page"
+            done
+            echo "FETCHED $count$said"
+            sleep 1
+        done
+    ) &
+fi
+
 mkdir -p /etc/acpi/PWRF
 printf '#!/bin/sh\necho POWER-BUTTON > /dev/console\npoweroff -f\n' > /etc/acpi/PWRF/00000080
 chmod +x /etc/acpi/PWRF/00000080
