@@ -13,8 +13,8 @@ VOLUME_ID = "cidata"
 
 
 def nocloud_seed(instance: Instance) -> bytes:
-    """An ISO 9660 image (Rock Ridge and Joliet) with ``meta-data``, ``user-data`` and, where its cards have
-    addresses of ours, ``network-config``.
+    """An ISO 9660 image (Rock Ridge and Joliet) with ``meta-data``, ``user-data`` and,
+    where the guest is told how to set up its cards, ``network-config``.
 
     The same instance gives the same documents, but not the same bytes: the image carries the time at
     which it was made. Compare ``Machine.context`` instead. Raises InvalidInput where the user's
@@ -23,8 +23,9 @@ def nocloud_seed(instance: Instance) -> bytes:
     from pycdlib import PyCdlib
 
     documents = {"meta-data": meta_data(instance), "user-data": user_data(instance)}
-    if instance.context is not None and instance.context.interfaces:
-        documents["network-config"] = network_config(instance.context.interfaces)
+    network = network_config(instance.context.interfaces if instance.context else ())
+    if network is not None:
+        documents["network-config"] = network
     iso = PyCdlib()
     iso.new(interchange_level=3, vol_ident=VOLUME_ID, joliet=3, rock_ridge="1.09")
     for name, text in documents.items():
