@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 
 from reconciler.plan import Blocked, BlockKind, Refusal
+from reconciler.planner.wires import swallowed_by
 from reconciler.specs.addresses import Network, unusable, usable
 from reconciler.specs.desired import Desired, Instance, InstanceName, InstanceUuid, Nic, Segment
 from reconciler.state import HostUnknown, InstanceState, Observed
@@ -80,6 +81,7 @@ class _Book:
     network: Network
     members: tuple[Instance, ...]
     silent: tuple[HostUnknown, ...]
+    swallowed: tuple[Refusal, ...]
     room: int
     """How many addresses may be given to machines: some are kept for hosts."""
     claims: Mapping[str, InstanceUuid]
@@ -112,7 +114,17 @@ class _Book:
             if (card := _card(each.machine.nics, segment)) is not None and card.address is not None
         }
         room = usable(network) - kept
-        book = _Book(segment, network, members, observed.unknown, room, claims, holders, held)
+        book = _Book(
+            segment=segment,
+            network=network,
+            members=members,
+            silent=observed.unknown,
+            swallowed=swallowed_by(segment, observed),
+            room=room,
+            claims=claims,
+            holders=holders,
+            held=held,
+        )
         candidates = map(str, network.hosts())
         book.free = (text for text in candidates if text not in book.taken and text not in ends)
         return book
@@ -125,18 +137,24 @@ class _Book:
     def given(self, instance: Instance) -> _Found:
         """The address of one instance; asked in the order of their keys."""
         wanted, now = self.written(instance), self.held.get(instance.uuid)
+        if self.swallowed:
+            return _Found(now, BlockKind.INVALID, self.swallowed)
         if now is not None and wanted in (None, now) and self._may_keep(instance, now):
             return _Found(now)
         if self.silent:
             return _Found(now, BlockKind.UNKNOWN, tuple(map(_unheard, self.silent)))
-        if wanted is not None:
-            holder = self.holders.get(wanted)
-            if holder is None or holder.uuid == instance.uuid:
-                return _Found(wanted)
-            why = f"{wanted} is still with {holder.name}: it gets it once that has let go of it"
-            return _Found(now, refusals=(Refusal("*", why),))
+        found = self._next_free() if wanted is None else self._as_written(instance, wanted)
+        return found if isinstance(found, _Found) else _Found(now, refusals=(Refusal("*", found),))
+
+    def _as_written(self, instance: Instance, address: str) -> _Found | str:
+        holder = self.holders.get(address)
+        if holder is None or holder.uuid == instance.uuid:
+            return _Found(address)
+        return f"{address} is still with {holder.name}: it gets it once that has let go of it"
+
+    def _next_free(self) -> _Found | str:
         if len(self.taken) >= self.room or (address := next(self.free, None)) is None:
-            return _Found(now, refusals=(Refusal("*", self._full()),))
+            return self._full()
         self.taken.add(address)
         return _Found(address)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 
-from reconciler.specs.desired import Nic
+from reconciler.plan import Refusal
+from reconciler.specs.desired import Nic, Segment
 from reconciler.specs.identity import is_own_link, vni_of_bridge, vxlan_of
-from reconciler.state import HostState, InstanceState
+from reconciler.state import HostState, InstanceState, Observed
 
 
 def segments_in(nics: Iterable[Nic]) -> frozenset[str]:
@@ -22,6 +24,18 @@ def segments_of_state(state: InstanceState) -> frozenset[str]:
 def plugged_into(bridge: str, host: HostState) -> tuple[InstanceState, ...]:
     """The machines of a host that are on a segment."""
     return tuple(state for state in host.instances if bridge in segments_of_state(state))
+
+
+def swallowed_by(segment: Segment, observed: Observed) -> tuple[Refusal, ...]:
+    """Hosts whose own address lies in a segment's network: a bridge of it would cut them off."""
+    network = ip_network(segment.cidr)
+    return tuple(
+        Refusal(
+            host.host, f"its own address {host.address} is in {segment.cidr}, the cidr of {segment.title}"
+        )
+        for host in observed.hosts
+        if host.address and ip_address(host.address) in network
+    )
 
 
 def foreign_in_the_way(bridge: str, host: HostState) -> str | None:

@@ -28,7 +28,7 @@ from reconciler.plan import (
     Update,
 )
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
-from reconciler.planner.wires import segments_in, segments_of_state
+from reconciler.planner.wires import segments_in, segments_of_state, swallowed_by
 from reconciler.specs.addresses import from_the_top, unusable
 from reconciler.specs.desired import Desired, HostName, InstanceUuid, Segment
 from reconciler.state import Observed, SegmentState
@@ -76,6 +76,7 @@ def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> Ne
     steps = [
         step
         for segment in desired.segments
+        if not swallowed_by(segment, observed)
         for step in _on_members(_Wiring(segment, seats.get(segment.bridge, _Seats()), desired, observed))
     ]
     drops = () if observed.unknown else _drops(seats, observed)

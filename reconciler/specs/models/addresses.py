@@ -13,9 +13,11 @@ _SHORTEST_PREFIX = {4: 8, 6: 32}
 
 
 def _cidr(text: str) -> str:
-    address, slash, _ = text.partition("/")
+    address, slash, prefix = text.partition("/")
     try:
         network = ip_network(text, strict=False)
+        if slash and not prefix.isdecimal():
+            raise ValueError("a netmask")
     except ValueError:
         raise refuse(f"{quoted(text)} is not a network", "write one such as 10.42.0.0/24") from None
     if not slash:
