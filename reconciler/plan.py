@@ -14,9 +14,9 @@ from typing import NewType
 
 from pydantic import TypeAdapter
 
-from reconciler.specs.desired import HostName, Image, Instance, InstanceName, Sha256
+from reconciler.specs.desired import HostName, Image, Instance, InstanceName, Segment, Sha256
 from reconciler.specs.fingerprint import sha256_hex
-from reconciler.state import HostUnknown, InstanceState
+from reconciler.state import HostUnknown, InstanceState, SegmentState
 
 StepId = NewType("StepId", str)
 """``<verb>/<instance or object>[@host]``: the same plan gives the same identifiers."""
@@ -114,7 +114,40 @@ class Destroy:
     before: InstanceState
 
 
-Action = PutImage | DropImage | Create | Start | Stop | Update | Replace | Destroy
+@dataclass(frozen=True, slots=True)
+class PutNetwork:
+    """Make a segment on a host, or make what is there of it exactly this.
+
+    ``address`` is the host's own on it with its prefix, or empty. ``local`` is the host's address for
+    the tunnels to ``peers``; without peers it is just a bridge, and ``local`` is empty.
+    """
+
+    host: HostName
+    segment: Segment
+    address: str
+    local: str
+    peers: tuple[str, ...]
+
+    @property
+    def wanted(self) -> SegmentState:
+        """As a look shows it once it is done."""
+        its = self.segment
+        made = (its.service, its.network, its.bridge, its.vni, its.mtu)
+        return SegmentState(*made, address=self.address, local=self.local, peers=self.peers)
+
+
+@dataclass(frozen=True, slots=True)
+class DropNetwork:
+    """Take a segment away from a host on which nothing is plugged into it any more."""
+
+    host: HostName
+    segment: SegmentState
+
+
+ImageAction = PutImage | DropImage
+NetworkAction = PutNetwork | DropNetwork
+MachineAction = Create | Start | Stop | Update | Replace | Destroy
+Action = ImageAction | NetworkAction | MachineAction
 
 
 class Origin(StrEnum):
@@ -259,6 +292,8 @@ SUMMARY_KEYS = (
 _VERBS: Mapping[type[Action], str] = {
     PutImage: "image",
     DropImage: "image",
+    PutNetwork: "network",
+    DropNetwork: "network",
     Create: "create",
     Start: "start",
     Stop: "stop",
@@ -276,7 +311,13 @@ def summary_key(action: Action) -> str:
 
 def action_key(action: Action) -> str:
     """Its name in JSON and in the journal: what counts it, but for what takes away."""
-    return "drop_image" if isinstance(action, DropImage) else summary_key(action)
+    match action:
+        case DropImage():
+            return "drop_image"
+        case DropNetwork():
+            return "drop_network"
+        case _:
+            return summary_key(action)
 
 
 def subject(action: Action) -> str:
@@ -286,6 +327,8 @@ def subject(action: Action) -> str:
             return image.use.name
         case DropImage(name=name):
             return name
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return segment.title
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return instance.name
         case Start(before=before) | Stop(before=before) | Destroy(before=before):

@@ -1,4 +1,4 @@
-"""Files and interfaces of a host that libvirt does not show: over SSH, or on this machine."""
+"""Files of a host: over SSH, or on this machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, Protocol
-
-from pydantic import TypeAdapter
 
 from reconciler.actuators.ssh import Ssh, Stream
 from reconciler.errors import ActionFailed, NoRoom, NotFound
@@ -58,9 +56,6 @@ class HostFiles(Protocol):
 
     async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
         """Delete a directory's files whose names match ``pattern`` and not ``but`` (shell wildcards)."""
-
-    async def bridges(self) -> tuple[str, ...]:
-        """Names of the host's bridges, sorted."""
 
     async def close(self) -> None:
         """Let go of the host."""
@@ -114,10 +109,6 @@ class RemoteFiles:
         """By find."""
         which = ["-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
         await self._ssh.run(["find", directory, *which, "-delete"])
-
-    async def bridges(self) -> tuple[str, ...]:
-        """By what the kernel says, in one command."""
-        return read_bridges(await self._ssh.run(["ip", "-j", "link", "show", "type", "bridge"]))
 
     async def close(self) -> None:
         """Hang up."""
@@ -211,11 +202,6 @@ class LocalFiles:
 
         await self._do(sweep)
 
-    async def bridges(self) -> tuple[str, ...]:
-        """By what the kernel shows: a bridge has a directory of that name."""
-        found = await asyncio.to_thread(lambda: tuple(Path("/sys/class/net").glob("*/bridge")))
-        return tuple(sorted(path.parent.name for path in found))
-
     async def close(self) -> None:
         """Nothing is held."""
 
@@ -241,10 +227,3 @@ async def head(files: HostFiles, path: str, size_bytes: int) -> bytes:
             if len(data) >= size_bytes:
                 break
     return data[:size_bytes]
-
-
-def read_bridges(text: str) -> tuple[str, ...]:
-    """Names in what ``ip -j link show`` prints, sorted. Raises ValueError on anything else."""
-    # iproute2 prints an empty object for every link that it was told to leave out.
-    links = TypeAdapter(list[dict[str, object]]).validate_json(text or "[]")
-    return tuple(sorted(str(link["ifname"]) for link in links if "ifname" in link))

@@ -7,7 +7,8 @@ from reconciler.planner.decide import board_of, judge, settle
 from reconciler.planner.hints import hints_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.steps import steps_of
-from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.prepare import prepared
+from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.verdicts import Act, Keep
 from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
@@ -21,10 +22,11 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
     """
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     basis = Basis(digest_of(desired), observed.digest())
-    seen = scoped(observed, desired.fleet)
-    judged = judge(desired, seen)
+    ready = prepared(desired, observed)
+    desired, seen = ready.desired, ready.observed
+    judged = judge(ready)
     if all(isinstance(each.verdict, Keep) for each in judged):
-        return Plan(basis, unknown=seen.unknown)
+        return Plan(basis, steps_of((), desired, seen), unknown=seen.unknown)
     board = board_of(desired, seen, judged)
     decisions = tuple(settle(desired, judged, board))
     deeds = [

@@ -4,34 +4,53 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Step, Stop, Update
-from reconciler.specs.desired import Sha256
+from reconciler.plan import (
+    Create,
+    Destroy,
+    DropImage,
+    DropNetwork,
+    Impact,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
+from reconciler.planner import objects
+from reconciler.planner.wires import segments_in
+from reconciler.specs.desired import Machine
 from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
 def broken_precondition(step: Step, host_state: HostState) -> str | None:
     """Why a step must not be begun on its host as it is now; None where it may."""
     match step.action:
-        case PutImage():
-            return None
-        case DropImage(sha256=sha256, whole=whole):
-            return _needed(sha256, host_state) if whole else None
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+            return objects.broken(step.action, host_state)
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
-            return "it is there already" if found is not None and found.complete else None
+            is_there = found is not None and found.complete
+            return "it is there already" if is_there else _unwired(instance.machine, host_state)
         case Start(before=before):
-            return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
-        case Stop(before=before) | Update(before=before, impact=Impact.LIVE):
+            changed = _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
+            return changed or _unwired(before.applied, host_state)
+        case Stop(before=before):
             return _meddled_with(before, host_state)
-        case Update(before=before) | Replace(before=before) | Destroy(before=before):
+        case Update(before=before, instance=instance) | Replace(before=before, instance=instance):
+            redefined = not (isinstance(step.action, Update) and step.action.impact is Impact.LIVE)
+            strayed = _astray(before, host_state) if redefined else None
+            return _meddled_with(before, host_state) or strayed or _unwired(instance.machine, host_state)
+        case Destroy(before=before):
             return _meddled_with(before, host_state) or _astray(before, host_state)
-        case _:
-            assert_never(step.action)
+    assert_never(step.action)
 
 
-def _needed(sha256: Sha256, host: HostState) -> str | None:
-    users = (state.name for state in host.instances if sha256 in state.applied.image.digests)
-    return next((f"{name} needs it" for name in users), None)
+def _unwired(machine: Machine, host: HostState) -> str | None:
+    """Whether a segment that it needs is missing: the host may have lost its power, and them, meanwhile."""
+    missing = sorted(segments_in(machine.nics) - {segment.bridge for segment in host.segments or ()})
+    return f"its network {missing[0]} is not on the host" if missing else None
 
 
 def astray_reason(disk: LiveDisk) -> str:

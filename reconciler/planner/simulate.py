@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, DropImage, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Action,
+    Create,
+    Destroy,
+    DropImage,
+    DropNetwork,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
+from reconciler.planner import objects
 from reconciler.planner.diff import differences
 from reconciler.specs.desired import Instance, InstanceKey, OnDelete
 from reconciler.state import (
@@ -31,10 +45,8 @@ def after(step: Step, observed: Observed) -> Observed:
 def confirmed(step: Step, host_state: HostState) -> bool:
     """Whether a fresh look at the step's host shows it done."""
     match step.action:
-        case PutImage(image=image):
-            return set(image.use.digests) <= set(host_state.images)
-        case DropImage(sha256=sha256, whole=whole):
-            return not whole or sha256 not in host_state.images
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+            return objects.confirmed(step.action, host_state)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and _runs(found) and not differences(instance.machine, found)
@@ -61,10 +73,8 @@ def _leftovers(before: InstanceState, host: HostState) -> set[str]:
 
 def _changed(action: Action, host: HostState) -> HostState:
     match action:
-        case PutImage(image=image):
-            return replace(host, images=tuple(sorted({*host.images, *image.use.digests})))
-        case DropImage(sha256=sha256, whole=whole):
-            return replace(host, images=tuple(each for each in host.images if each != sha256 or not whole))
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+            return objects.after(action, host)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):

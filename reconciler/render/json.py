@@ -10,7 +10,8 @@ from reconciler.engine.status import Status
 from reconciler.plan import (
     Blocked,
     Change,
-    DropImage,
+    ImageAction,
+    NetworkAction,
     Plan,
     PutImage,
     Reason,
@@ -170,7 +171,8 @@ def reason_json(reason: Reason) -> Json:
 
 
 def _step(step: Step) -> dict[str, Json]:
-    about = "object" if isinstance(step.action, PutImage | DropImage) else "instance"
+    is_object = isinstance(step.action, ImageAction | NetworkAction)
+    about = "object" if is_object else "instance"
     return {
         "id": step.id,
         "action": action_key(step.action),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import unicodedata
 from typing import assert_never
 
-from reconciler.plan import Action, Cause, Change, Impact, Origin, Plan, Reason, Update, action_key
+from reconciler.plan import (
+    Action,
+    Cause,
+    Change,
+    Impact,
+    Origin,
+    Plan,
+    Reason,
+    Update,
+    action_key,
+)
 from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, Unresolved
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.actuators.links import Link
 from reconciler.actuators.sim.things import Domain, VolumeId
 from reconciler.specs.desired import InstanceName, InstanceUuid, Sha256
 
@@ -106,6 +107,20 @@ class DropVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class PutLink:
+    """A link is there; one of the same name becomes this."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class DropLink:
+    """A link is gone."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """The host stops, or begins again, to answer."""
 
@@ -121,4 +136,5 @@ ImageEffect = StoreImage | LoseImage
 DefinitionEffect = Define | Undefine | Rename
 DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Pause | Unplug
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = ImageEffect | DomainEffect | VolumeEffect | Silence | Cut
+LinkEffect = PutLink | DropLink
+Effect = ImageEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut

@@ -71,7 +71,8 @@ class SimHost:
 
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
-        return view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+        seen = view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+        return replace(seen, address=self._declared.address or seen.address)
 
     async def images(self) -> tuple[StoredImage, ...]:
         """Every base image and its users. Raises HostUnreachable."""

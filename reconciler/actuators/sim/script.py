@@ -34,8 +34,22 @@ from reconciler.actuators.sim.plugging import (
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
 from reconciler.actuators.sim.view import users_of
+from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Action, Create, Destroy, DropImage, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import (
+    Action,
+    Create,
+    Destroy,
+    DropImage,
+    DropNetwork,
+    Impact,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Stop,
+    Update,
+)
 from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
 from reconciler.state import InstanceState, Power
 
@@ -51,6 +65,10 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
         case DropImage(sha256=sha256, whole=whole):
             yield from _drop(box, sha256) if whole else ()
+        case PutNetwork():
+            yield from put_network(action, box, fleet)
+        case DropNetwork():
+            yield from drop_network(action, box, fleet)
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):

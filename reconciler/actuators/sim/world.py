@@ -16,15 +16,18 @@ from reconciler.actuators.sim.effects import (
     Define,
     DefinitionEffect,
     DomainEffect,
+    DropLink,
     DropVolume,
     Effect,
     GrowVolume,
     GuestUp,
     ImageEffect,
+    LinkEffect,
     LoseImage,
     Pause,
     PowerOff,
     PowerOn,
+    PutLink,
     Rename,
     Silence,
     StoreImage,
@@ -35,6 +38,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import InstanceName, Resources
+from reconciler.specs.identity import is_own_link
 from reconciler.state import Power
 
 
@@ -53,6 +57,8 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
             return replace(box, cuts=box.cuts + 1)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
+        case PutLink() | DropLink():
+            return _with_link(box, effect)
         case _:
             return _with_domain(box, effect, room)
 
@@ -117,6 +123,24 @@ def _with_volume(box: Box, effect: VolumeEffect, room: Resources) -> Box:
             assert_never(effect)
 
 
+def _with_link(box: Box, effect: LinkEffect) -> Box:
+    match effect:
+        case PutLink(link):
+            return replace(box, links={**box.links, link.name: link})
+        case DropLink(name):
+            if name not in box.links:
+                raise NotFound(box.host, f"there is no link {name}")
+            plugged = [each.name for each in box.domains.values() if _is_plugged_into(each, name)]
+            _require(not plugged, box, f"{', '.join(plugged)} is plugged into {name}")
+            return replace(box, links={key: link for key, link in box.links.items() if key != name})
+        case _:
+            assert_never(effect)
+
+
+def _is_plugged_into(domain: Domain, bridge: str) -> bool:
+    return domain.power is not Power.STOPPED and any(nic.source == bridge for nic in domain.live.nics)
+
+
 def _defined(box: Box, domain: Domain) -> Box:
     namesake = box.named(domain.name)
     if namesake is not None and namesake.uuid != domain.uuid:
@@ -139,6 +163,10 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
     if domain.mark is not None:
         gone = [disk.name for disk in domain.live.disks if domain.mark.volume(disk.name) not in box.volumes]
         _require(not gone, box, f"{domain.name} cannot open its disk {', '.join(gone)}")
+    unplugged = [
+        name for nic in domain.live.nics if is_own_link(name := nic.source) and name not in box.links
+    ]
+    _require(not unplugged, box, f"{domain.name} finds no bridge {', '.join(unplugged)}")
     running = (each for each in box.domains.values() if each.power is not Power.STOPPED)
     free = room.memory_mib - sum(each.live.memory_mib for each in running)
     if domain.live.memory_mib > free:

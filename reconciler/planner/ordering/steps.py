@@ -10,6 +10,7 @@ from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.networks import steps_for_networks
 from reconciler.planner.ordering.precedence import precedence_of
 from reconciler.specs.desired import Desired, HostName, InstanceKey
 from reconciler.state import Observed
@@ -25,24 +26,27 @@ class Turn(NamedTuple):
 
 
 def steps_of(deeds: Iterable[Deed], desired: Desired, observed: Observed) -> tuple[Step, ...]:
-    """The steps of a plan: images, then what is made or changed, then what is destroyed.
+    """The steps of a plan: images and networks, then what is made or changed, then what is destroyed,
+    then the networks that nothing needs any more.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
     any part of the list finds the same ones again.
     """
     order = order_of(desired.instances)
     by_id = named(sorted(deeds, key=_turns(order)))
+    networks = steps_for_networks(by_id, desired, observed)
     if not by_id:
-        return ()
+        return (*networks.first, *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
-    steps = list(images.values())
+    steps = [*images.values(), *networks.first]
     for identifier, deed in by_id.items():
         image, needs = image_step(deed.action), precedence.needs(deed)
         if image in images:
             needs = (image, *needs)
+        needs = (*networks.needed_by(deed.action), *needs)
         steps.append(Step(identifier, deed.action, deed.act.because, needs))
-    return tuple(steps)
+    return (*steps, *networks.last)
 
 
 def _turns(order: Sequence[Group]) -> Callable[[Deed], Turn]:
