@@ -7,6 +7,7 @@ happens. Whoever gets that lock knows that the directory belongs to nobody.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 _PREFIX = "reconciler-relay-"
+_TRIES = 10
 SOCKET = "socket"
 """The only thing that is ever in one."""
 
@@ -30,11 +32,14 @@ class PrivateDirectory:
     @classmethod
     def made(cls) -> Self:
         """Make one. Raises OSError."""
-        while True:
+        for _ in range(_TRIES):
             path = Path(tempfile.mkdtemp(prefix=_PREFIX))
             # Between these two it may be taken for one that was left behind; then another is made.
             if (lock := _locked(path)) is not None:
                 return cls(path, lock)
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise OSError(errno.ENOLCK, "a directory cannot be locked there", tempfile.gettempdir())
 
     def remove(self) -> None:
         """Remove it with what is in it. Once."""

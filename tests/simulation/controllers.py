@@ -261,4 +261,6 @@ class Controller:
             self.resting[report.step.id] = asyncio.get_running_loop().time() + rest
         if self.alive:
             self.scene.laws.ended(self, report)
+            if report.step.id in self.journal.open:
+                self.scene.laws.breach("journal", f"{report.step.id} is over, and no outcome was written")
         self.scene.note(f"{self.name} ended {report.step.id}: {report.outcome}")

@@ -59,7 +59,11 @@ class MemoryJournal:
             self._disk.entries[run, step.id] = entry
             self.open[step.id] = step
 
-        self._write(write)
+        try:
+            self._write(write)
+        except StoreError:  # though it may be torn and there: it is not begun
+            self.open.pop(step.id, None)
+            raise
 
     async def settle(self, run: RunId, report: StepReport, *, at: datetime) -> None:
         word = outcome_word(report.outcome)

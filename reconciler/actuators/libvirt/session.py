@@ -159,7 +159,7 @@ class Session:
         uri = self._target.uri
         try:
             if link.relay is not None:
-                await link.relay.open()
+                await self._open_relay(link.relay)
                 uri = uri.format(socket=quote(str(link.relay.path)))
             link.connection = await self._in_thread(
                 "opening libvirt", lambda: self._opened(uri), link, deadline=self._deadlines.open
@@ -172,6 +172,12 @@ class Session:
             raise
         if link.relay is not None:
             link.relay.hide()
+
+    async def _open_relay(self, relay: Relay) -> None:
+        try:
+            await relay.open()
+        except OSError as error:  # the temporary directory is full, or is not there
+            raise HostUnreachable(self.host, f"no socket can be made on this machine: {error}") from error
 
     def _opened(self, uri: str) -> libvirt.virConnect:
         connection = (libvirt.openReadOnly if self._target.read_only else libvirt.open)(uri)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -120,6 +122,18 @@ def test_what_belongs_to_another_user_is_left_alone(workshop: Path) -> None:
     os.chown(theirs, 12345, 12345)
     sweep(workshop)
     assert theirs.is_dir()
+
+
+def test_where_nothing_can_be_locked_none_is_made_and_none_is_left(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(OSError, match="cannot be locked there"):
+        PrivateDirectory.made()
+    assert list(workshop.iterdir()) == []
 
 
 def test_one_that_is_swept_while_it_is_made_is_made_again(

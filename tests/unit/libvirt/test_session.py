@@ -142,3 +142,17 @@ def test_what_only_looks_cannot_write(capfd: pytest.CaptureFixture[str]) -> None
             await session.close()
 
     asyncio.run(scene())
+
+
+def test_without_a_place_for_the_socket_the_host_cannot_be_reached_and_it_is_said_why(
+    silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    async def scene() -> None:
+        session = session_to(silent)
+        with pytest.raises(HostUnreachable, match="no socket can be made on this machine: .*missing"):
+            await session.call("asking", lambda connection: connection.getInfo())
+        await session.close()
+
+    asyncio.run(scene())
