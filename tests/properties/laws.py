@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from reconciler.plan import (
     Create,
     Destroy,
+    DropNetwork,
     Plan,
     PutImage,
+    PutNetwork,
     Replace,
     Start,
     Step,
     subject,
 )
+from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired
 from reconciler.state import HostState, Observed, Power
 from tests.properties.looks import (
@@ -73,7 +76,7 @@ def converge(planner: Planner, world: World) -> None:
     again, end = planner.end(world, world.observed, rounds)
     assert again.steps == ()
     held = {blocked.instance for blocked in again.blocked}
-    for each in world.desired.instances:
+    for each in prepared(world.desired, end).desired.instances:
         if each.name not in held:
             (state,) = end.by_uuid[each.uuid]
             assert (state.power, state.complete, state.applied) == (Power.RUNNING, True, each.machine)
@@ -91,7 +94,7 @@ def resume(planner: Planner, world: World) -> None:
     """
     plan = planner.make_plan(world.desired, world.observed)
     last, end = planner.end(world, world.observed, ROUNDS)
-    frees = any(not isinstance(step.action, Create | Start | PutImage) for step in plan.steps)
+    frees = any(not isinstance(step.action, Create | Start | PutImage | PutNetwork) for step in plan.steps)
     for number, prefix in enumerate(planner.prefixes(plan, world.observed)):
         for start in (prefix, *halfway(plan.steps[number : number + 1], prefix)):
             other_last, other_end = planner.end(world, start, ROUNDS)
@@ -124,7 +127,7 @@ def mercy(planner: Planner, world: World) -> None:
     seen = world.observed.by_uuid
     for step in plan.steps:
         assert world.observed.host(step.host) is not None, f"{step.id} acts on a silent host"
-        if isinstance(step.action, PutImage):
+        if isinstance(step.action, PutImage | PutNetwork | DropNetwork):
             continue
         assert subject(step.action) not in held, f"{step.id} acts on what is blocked"
         assert fleet_of_action(step.action) == world.fleet.name, f"{step.id} acts on what is not ours"

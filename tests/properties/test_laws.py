@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws
+from tests.properties import laws, network_laws
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
+from tests.properties.wired import wired_worlds
 from tests.properties.worlds import World, crowded_worlds, matching_worlds, worlds
 
 PLANNER = Planner(make_plan, after, confirmed)
@@ -25,12 +26,24 @@ EVERYWHERE: tuple[Law, ...] = (
     laws.honest,
     laws.orderly,
 )
+OF_NETWORKS: tuple[Law, ...] = (
+    network_laws.wired,
+    network_laws.one_address,
+    network_laws.remembered,
+    network_laws.joined,
+)
+_WHERE: dict[Law, st.SearchStrategy[World]] = {
+    laws.calm: matching_worlds(),
+    **dict.fromkeys(OF_NETWORKS, wired_worlds()),
+}
 
 
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
     where: st.SearchStrategy[World] = (
-        matching_worlds() if law is laws.calm else st.one_of(worlds(), crowded_worlds())
+        matching_worlds()
+        if law is laws.calm
+        else _WHERE.get(law, st.one_of(worlds(), crowded_worlds(), wired_worlds()))
     )
 
     @settings(
@@ -48,7 +61,7 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     holds()
 
 
-@pytest.mark.parametrize("law", [*EVERYWHERE, laws.calm], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", [*EVERYWHERE, *OF_NETWORKS, laws.calm], ids=lambda law: law.__name__)
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
 
@@ -63,4 +76,4 @@ def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
-    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, laws.calm}
+    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, laws.calm}

@@ -28,7 +28,7 @@ from reconciler.plan import (
     Update,
 )
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
-from reconciler.planner.wires import segments_in, segments_of_state, swallowed_by
+from reconciler.planner.wires import foreign_in_the_way, segments_in, segments_of_state, swallowed_by
 from reconciler.specs.addresses import from_the_top, unusable
 from reconciler.specs.desired import Desired, HostName, InstanceUuid, Segment
 from reconciler.state import Observed, SegmentState
@@ -221,6 +221,9 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
     gone = sorted(host for host in wiring.seats.leaving if wiring.seats.left(host))
     goodbyes = tuple(step for host in gone for step in wiring.seats.leaving[host])
     for host in sorted(wiring.seats.staying):
+        seen = wiring.observed.host(host)
+        if seen is None or foreign_in_the_way(wiring.segment.bridge, seen):
+            continue
         soon = wiring.put(host, ends[host], wiring.seats.everyone)
         final = wiring.put(host, ends[host], wiring.seats.staying)
         now = wiring.state(host)
