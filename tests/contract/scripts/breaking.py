@@ -167,3 +167,13 @@ async def a_host_that_lost_its_power_keeps_its_machines_and_starts_what_it_was_t
     await stage.actuators[0].lock("again")
     await stage.perform(Start(stage.host, await stage.seen(db)))
     assert_as_asked(await stage.seen(db), db)
+
+
+async def an_image_for_which_the_pool_has_no_room_leaves_nothing(stage: Stage) -> None:
+    stage.flesh.fill()
+    await stage.fails(PutImage(stage.host, stage.platform.image), NoRoom)
+    assert (await stage.look()).images == ()
+    assert await stage.actuators[0].images() == ()
+    stage.flesh.drain()
+    await stage.put_image()
+    assert (await stage.look()).images == stage.platform.image.use.digests
