@@ -10,6 +10,7 @@ from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.power import stop
+from reconciler.actuators.libvirt.telling import tell
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Disk, Instance, InstanceUuid, Machine, OnDelete
 
@@ -20,10 +21,14 @@ async def update_live(desk: Desk, instance: Instance) -> None:
     Raises ActionFailed where the rest takes a restart, and where the guest does not let go of a disk.
     """
 
-    def begin(hands: Hands) -> bool:
+    def check(hands: Hands) -> bool:
         domain = _whole(hands, instance.uuid)
         if _hardware(domain.mark.applied) != _hardware(instance.machine):
             raise ActionFailed(desk.host, f"{instance.name}: these changes take a restart")
+        return domain.mark.applied.peers != instance.machine.peers
+
+    def begin(hands: Hands) -> bool:
+        domain = _whole(hands, instance.uuid)
         if not _touches_disks(domain, instance.machine):
             _write_down(domain, instance)
             return False
@@ -35,6 +40,9 @@ async def update_live(desk: Desk, instance: Instance) -> None:
         plugging.plug(hands, domain, instance.machine)
         return True
 
+    # What a guest is told comes before the mark that says so: cut short, it is told again.
+    if await desk.change("checking", check):
+        await tell(desk, instance)
     if await desk.change("updating", begin):
         await plugging.unplug(desk, instance.uuid, instance.machine)
         await desk.change("updating", lambda hands: _finish(hands, instance))

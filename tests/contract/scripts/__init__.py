@@ -16,6 +16,7 @@ from tests.contract.scripts import (
     plugging,
     sharing,
     storing,
+    telling,
 )
 from tests.contract.stage import Script
 
@@ -26,7 +27,7 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing)
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing, telling)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
 FLESH = (*_of(breaking), *_of(plugging))
