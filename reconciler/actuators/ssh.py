@@ -84,6 +84,12 @@ class Ssh:
         with self._translated(f"no answer at {path} on the host: is libvirtd running there?"):
             await connection.create_unix_connection(lambda: _Channel(end), path)
 
+    async def peer_address(self) -> str:
+        """The IP address by which the host is reached."""
+        connection = await self._connected()
+        peer = connection.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
     async def close(self) -> None:
         """Hang up. May be repeated."""
         connection, self._connection = self._connection, None

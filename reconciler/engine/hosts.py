@@ -109,6 +109,10 @@ class Hosts:
             unknown=tuple(sorted((a for a in answers if isinstance(a, HostUnknown)), key=lambda a: a.host)),
         )
 
+    def cluster(self, host: HostName) -> str:
+        """Which cluster a host of the fleet belongs to."""
+        return next((each.cluster for each in self._hosts if each.name == host), "")
+
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""
         task = self._opening.get(host)

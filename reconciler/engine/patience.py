@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import (
+    Action,
+    Create,
+    Destroy,
+    Migrate,
+    PutImage,
+    Replace,
+    Resume,
+    Settle,
+    Start,
+    Stop,
+    Update,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,10 @@ class Patience:
         match action:
             case PutImage():
                 return self.image
-            case Create() | Start() | Stop() | Update() | Replace() | Destroy():
+            case Create() | Start() | Stop() | Update() | Replace() | Destroy() | Resume() | Settle():
                 return self.work
+            case Migrate():
+                # The platform calls it off when its time is over; who waits for that waits longer.
+                return action.terms.timeout_s + self.work
             case _:
                 assert_never(action)

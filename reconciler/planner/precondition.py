@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Create,
+    Destroy,
+    Migrate,
+    PutImage,
+    Replace,
+    Resume,
+    Settle,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
+from reconciler.planner import passage
 from reconciler.state import HostState, InstanceState, Power
 
 
-def broken_precondition(step: Step, host_state: HostState) -> str | None:
-    """Why a step must not be begun on its host as it is now; None where it may."""
+def broken_precondition(step: Step, host_state: HostState, peer: HostState | None = None) -> str | None:
+    """Why a step must not be begun on its host as it is now; None where it may.
+
+    ``peer`` is the second host of a step that concerns two.
+    """
     match step.action:
         case PutImage():
             return None
@@ -20,6 +36,8 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
             return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
         case Stop(before=before) | Update(before=before) | Replace(before=before) | Destroy(before=before):
             return _changed(before, host_state) or _paused(before, host_state)
+        case Migrate() | Resume() | Settle():
+            return passage.broken(step.action, host_state, peer)
         case _:
             assert_never(step.action)
 

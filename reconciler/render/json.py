@@ -7,7 +7,18 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Refusal, Step, subject, summary_key
+from reconciler.plan import (
+    Blocked,
+    Change,
+    Plan,
+    PutImage,
+    Reason,
+    Refusal,
+    Step,
+    peer_of,
+    subject,
+    summary_key,
+)
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
@@ -165,7 +176,7 @@ def _step(step: Step) -> dict[str, Json]:
         "action": summary_key(step.action),
         about: subject(step.action),
         "host": step.host,
-        "from_host": None,
+        "from_host": peer_of(step.action),
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
     }

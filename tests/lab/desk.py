@@ -51,9 +51,9 @@ class Desk:
         finally:
             journal.close()
 
-    def reconcile(self, verb: str, *options: str, timeout: float = 240) -> tuple[int, Any]:
-        """Type a verb; the exit code and the JSON it printed."""
-        words = command(verb, str(self.path), "-o", "json", *options)
+    def reconcile(self, verb: str, *options: str, about: str = "", timeout: float = 240) -> tuple[int, Any]:
+        """Type a verb (`about` an instance); the exit code and the JSON it printed."""
+        words = command(verb, *([about] if about else []), str(self.path), "-o", "json", *options)
         done = self.lab.run(words, check=False, timeout=timeout)
         assert done.stdout, done.stderr
         if not self.quiet:

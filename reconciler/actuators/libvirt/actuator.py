@@ -6,18 +6,22 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import create, destroy, images, power, update
+from reconciler.actuators.libvirt import create, destroy, images, migrate, power, reunite, update
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
+from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed
 from reconciler.plan import (
     Action,
     Create,
     Destroy,
     Impact,
+    Migrate,
     PutImage,
     Replace,
+    Resume,
+    Settle,
     Start,
     Stop,
     Update,
@@ -81,8 +85,25 @@ class LibvirtActuator:
                 await create.rebuild(self.desk, instance)
             case Destroy(before=before):
                 await destroy.destroy(self.desk, before.uuid)
+            case Migrate() | Resume() | Settle():
+                raise ActionFailed(self.host, "this takes two hosts")
             case _:
                 assert_never(action)
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        """Move a machine from here to ``destination``. Raises ActionFailed, HostUnreachable."""
+        self._writable()
+        await migrate.migrate(action, self.desk, self._akin(destination).desk)
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        """Mend here what a migration to or from ``other`` left. Raises ActionFailed, HostUnreachable."""
+        self._writable()
+        peer = None if other is None else self._akin(other).desk
+        if isinstance(action, Settle):
+            await reunite.settle(action, self.desk, peer)
+        else:
+            assert peer is not None, "a journey has two ends"
+            await reunite.resume(action, self.desk, peer)
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""
@@ -94,6 +115,12 @@ class LibvirtActuator:
         await self.desk.session.close()
         if self.desk.files is not None:
             await self.desk.files.close()
+
+    def _akin(self, other: Actuator) -> LibvirtActuator:
+        if not isinstance(other, LibvirtActuator):
+            raise ActionFailed(self.host, f"{other.host} is of another platform")
+        other._writable()
+        return other
 
     def _writable(self) -> None:
         if self.read_only:

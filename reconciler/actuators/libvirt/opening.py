@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ class _Reach:
     files: HostFiles | None
     dial: Dial | None
     lock: HostLock
+    address: Callable[[], Awaitable[str]]
 
 
 async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
@@ -47,25 +49,34 @@ async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
             await reach.files.close()
         raise
     platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
-    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace)
+    desk = Desk(
+        session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace, reach.address
+    )
     return LibvirtActuator(desk, Ears(session), access.read_only)
 
 
 def _reach(host: Host, access: Access) -> _Reach:
     path = host.connect.socket or SOCKET
     lock = f"/run/lock/reconciler.{access.fleet}.lock"
+    declared = partial(_known, host.address or "")
     match host.connect.scheme:
         case Scheme.SSH:
             ssh = Ssh(host)
-            return _Reach(RemoteFiles(ssh), partial(ssh.dial, path), SshLock(host.name, ssh, lock))
+            address = ssh.peer_address if host.address is None else partial(_known, host.address)
+            locking = SshLock(host.name, ssh, lock)
+            return _Reach(RemoteFiles(ssh), partial(ssh.dial, path), locking, address)
         case Scheme.QEMU:
             local = LocalLock(host.name, Path(lock))
-            return _Reach(LocalFiles(host.name), partial(dial_local, path), local)
+            return _Reach(LocalFiles(host.name), partial(dial_local, path), local, declared)
         case Scheme.TEST:
             beside = LocalLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
-            return _Reach(None, None, beside)
+            return _Reach(None, None, beside, declared)
         case Scheme.SIM:
             raise ValueError(f"{host.name}: a simulated host has no libvirt")
+
+
+async def _known(address: str) -> str:
+    return address
 
 
 def _be_quiet() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -40,6 +40,10 @@ class Platform:
     arch: str
 
 
+async def _no_address() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a verb works with. ``files`` is None for the test driver."""
@@ -51,6 +55,8 @@ class Desk:
     supplies: Supplies
     lock: HostLock
     pace: Pace
+    address: Callable[[], Awaitable[str]] = _no_address
+    """By which IP address other hosts reach it; empty where that is not known."""
 
     @property
     def host(self) -> str:
@@ -69,6 +75,20 @@ class Desk:
             lambda connection: work(Hands(self, connection)),
             deadline=CHANGE_SECONDS,
             allowed=self.lock.check,
+        )
+
+    async def change_with(self, other: Desk, what: str, work: Callable[[Hands, Hands], T]) -> T:
+        """Run ``work`` on two hosts, this one's hands first, if the locks of both are ours."""
+
+        def allowed() -> None:
+            self.lock.check()
+            other.lock.check()
+
+        return await self.session.call_with(
+            other.session,
+            what,
+            lambda mine, its: work(Hands(self, mine), Hands(other, its)),
+            allowed=allowed,
         )
 
     def seed(self, instance: Instance) -> bytes | None:

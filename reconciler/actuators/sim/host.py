@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.actuators.lock import FileLock, Lock
-from reconciler.actuators.port import Access
+from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.clock import Clock, duration
 from reconciler.actuators.sim.effects import Effect
 from reconciler.actuators.sim.script import script
@@ -15,7 +15,7 @@ from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
 from reconciler.errors import ActionFailed, HostUnreachable
-from reconciler.plan import Action
+from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import Host, HostName, Resources
 from reconciler.state import HostState
 
@@ -92,6 +92,14 @@ class SimHost:
             if not self._lock.held:
                 raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
             self._truth.change(effect, self._room)
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        """Move a machine from here to ``destination``. Raises as ``perform``."""
+        raise ActionFailed(self.host, f"cannot migrate {action.before.name} to {destination.host}")
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        """Mend here what a migration left. Raises as ``perform``."""
+        raise ActionFailed(self.host, f"cannot mend {action.before.name} {other}")
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""

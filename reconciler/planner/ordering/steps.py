@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.plan import Step
@@ -10,6 +11,7 @@ from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.mending import Mends
 from reconciler.planner.ordering.precedence import precedence_of
 from reconciler.specs.desired import Desired, HostName, InstanceKey
 from reconciler.state import Observed
@@ -24,23 +26,29 @@ class Turn(NamedTuple):
     host: HostName
 
 
-def steps_of(deeds: Iterable[Deed], desired: Desired, observed: Observed) -> tuple[Step, ...]:
-    """The steps of a plan: images, then what is made or changed, then what is destroyed.
+def steps_of(
+    deeds: Iterable[Deed], desired: Desired, observed: Observed, mends: Mends = MappingProxyType({})
+) -> tuple[Step, ...]:
+    """The steps of a plan: what migrations left is mended, then images, then what is made or changed,
+    then what is destroyed.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
     any part of the list finds the same ones again.
     """
     order = order_of(desired.instances)
     by_id = named(sorted(deeds, key=_turns(order)))
+    mending = [step for _, steps in sorted(mends.items()) for step in steps]
     if not by_id:
-        return ()
+        return tuple(mending)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
-    steps = list(images.values())
+    steps = [*mending, *images.values()]
     for identifier, deed in by_id.items():
         image, needs = image_step(deed.action), precedence.needs(deed)
         if image in images:
             needs = (image, *needs)
+        if deed.key in mends:
+            needs = (mends[deed.key][-1].id, *needs)
         steps.append(Step(identifier, deed.action, deed.act.because, needs))
     return tuple(steps)
 
