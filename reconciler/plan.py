@@ -197,6 +197,12 @@ class Step:
         return self.action.host
 
     @property
+    def where(self) -> str:
+        """The same in words: ``hv1``, or ``hv1 -> hv2`` for what goes from one to the other."""
+        action = self.action
+        return f"{action.from_host} -> {action.host}" if isinstance(action, Migrate) else str(action.host)
+
+    @property
     def hosts(self) -> tuple[HostName, ...]:
         """Every host the step concerns, that one first."""
         peer = peer_of(self.action)

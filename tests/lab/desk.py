@@ -63,10 +63,13 @@ class Desk:
         return done.returncode, json.loads(done.stdout)
 
     def start(
-        self, verb: str, *options: str, log: Path, env: Mapping[str, str] = {}
+        self, verb: str, *options: str, log: Path, env: Mapping[str, str] = {}, about: str = ""
     ) -> "subprocess.Popen[str]":
         """Type a verb and do not wait; what it says goes to `log`. The process is `reconcile` itself."""
-        words = [*inside(self.lab.controller, "net"), *command(verb, str(self.path), *options)]
+        words = [
+            *inside(self.lab.controller, "net"),
+            *command(verb, *([about] if about else []), str(self.path), *options),
+        ]
         with log.open("w") as sink:
             return subprocess.Popen(
                 words,

@@ -6,10 +6,12 @@ from typing import Protocol, assert_never
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Arrive,
     Cut,
     Define,
     DropVolume,
     Effect,
+    GoOn,
     GrowVolume,
     GuestUp,
     Pause,
@@ -38,6 +40,11 @@ class Clock(Protocol):
         ...
 
 
+def copying(memory_mib: int, disk_mib: int) -> float:
+    """Virtual seconds in which a running machine's memory, and its disks, go from host to host."""
+    return (memory_mib + disk_mib) / _TRANSFER_MIB_A_SECOND
+
+
 def duration(effect: Effect) -> float:
     """Virtual seconds that pass before an effect is there."""
     match effect:
@@ -49,6 +56,8 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
+        case Arrive() | GoOn():
+            return _CALL
         case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
             return _CALL
         case _:

@@ -60,6 +60,21 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrive:
+    """A machine begins to come in: it is there, standing still, and gone once its sender is."""
+
+    domain: Domain
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """A machine that stands still runs on, as it was; ``persistent``: and has a definition from now on."""
+
+    uuid: InstanceUuid
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AddVolume:
     """A volume is there that was not."""
 
@@ -94,6 +109,6 @@ class Cut:
     """Every connection to the host breaks, and with each the lock that was taken over it."""
 
 
-DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
+DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause | Arrive | GoOn
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut

@@ -192,7 +192,8 @@ def _taken_apart(domain: Domain, mark: Mark) -> Iterator[Effect]:
 
 def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:
     """The machine that is asked for, switched off, where ``old`` was."""
-    mark = Mark(instance.fleet, instance.key, instance.machine, complete)
+    journey = old.mark.journey if old is not None and old.mark is not None else None
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete, journey)
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
     return made if old is None else replace(made, why=old.why, autostart=old.autostart)
 

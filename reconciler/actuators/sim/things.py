@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import NotFound
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
-from reconciler.state import Live, LiveDisk, Power
+from reconciler.state import MIGRATING, Journey, Live, LiveDisk, Power
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,6 +27,7 @@ class Mark:
     key: InstanceKey
     applied: Machine
     complete: bool
+    journey: Journey | None = None
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""
@@ -39,6 +40,7 @@ class Domain:
 
     ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
     ``configured`` is what somebody defined over a running machine: it shows from the next start on.
+    What is not ``persistent`` is gone once it is off.
     """
 
     uuid: InstanceUuid
@@ -50,6 +52,12 @@ class Domain:
     why: str = ""
     configured: Live | None = None
     autostart: bool = False
+    persistent: bool = True
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it is what a migration that is not over has brought here so far."""
+        return self.power is Power.PAUSED and self.why == MIGRATING and not self.persistent
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         live=replace(domain.live, disks=disks),
         complete=mark.complete,
         detail=domain.why,
+        journey=mark.journey,
+        persistent=domain.persistent,
     )
 
 

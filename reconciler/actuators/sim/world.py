@@ -12,11 +12,13 @@ from typing import assert_never
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Arrive,
     Cut,
     Define,
     DomainEffect,
     DropVolume,
     Effect,
+    GoOn,
     GrowVolume,
     GuestUp,
     Pause,
@@ -30,7 +32,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import Resources
-from reconciler.state import Power
+from reconciler.state import MIGRATING, Power
 
 
 def after(box: Box, effect: Effect, room: Resources) -> Box:
@@ -66,11 +68,26 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             _require(domain.power is Power.RUNNING, box, f"{domain.name} stopped while it booted")
             return _with(box, replace(domain, booted=True))
         case PowerOff(uuid, why):
-            return _with(box, _powered_off(box.domain(uuid), why))
+            return _off(box, box.domain(uuid), why)
+        case Pause() | Arrive() | GoOn():
+            return _standing(box, effect, room)
+        case _:
+            assert_never(effect)
+
+
+def _standing(box: Box, effect: Pause | Arrive | GoOn, room: Resources) -> Box:
+    match effect:
         case Pause(uuid, why):
             domain = box.domain(uuid)
             _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
             return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case Arrive(domain):
+            return _arrived(box, domain, room)
+        case GoOn(uuid, persistent):
+            domain = box.domain(uuid)
+            _require(domain.power is Power.PAUSED, box, f"{domain.name} does not stand still")
+            persistent = persistent or domain.persistent
+            return _with(box, replace(domain, power=Power.RUNNING, why="", persistent=persistent))
         case _:
             assert_never(effect)
 
@@ -112,6 +129,22 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
         wanted = f"{domain.name} needs {domain.live.memory_mib} MiB of memory"
         raise NoRoom(box.host, f"{wanted} and {free} MiB are free")
     return _with(box, replace(domain, power=Power.RUNNING, booted=False, why=""))
+
+
+def _arrived(box: Box, domain: Domain, room: Resources) -> Box:
+    if domain.uuid in box.domains:
+        raise AlreadyExists(box.host, f"{domain.name} is there already")
+    if box.named(domain.name) is not None:
+        raise AlreadyExists(box.host, f"another machine is called {domain.name}")
+    off = replace(domain, power=Power.STOPPED)
+    there = _powered_on(_with(box, off), off, room)
+    return _with(there, replace(domain, power=Power.PAUSED, why=MIGRATING, persistent=False))
+
+
+def _off(box: Box, domain: Domain, why: str) -> Box:
+    if domain.persistent:
+        return _with(box, _powered_off(domain, why))
+    return replace(box, domains={key: each for key, each in box.domains.items() if key != domain.uuid})
 
 
 def _powered_off(domain: Domain, why: str) -> Domain:
