@@ -45,11 +45,19 @@ BOXES = (
     "partition:both",
     "partition:requests",
     "partition:replies",
+    "partition:peers",
     "events:lost",
     "events:many",
 )
 
-CONTROLLERS = ("controller:kill", "controller:pause", "controller:apply", "controller:stop")
+CONTROLLERS = (
+    "controller:kill",
+    "controller:pause",
+    "controller:apply",
+    "controller:stop",
+    "controller:migrate",
+    "controller:migrate",
+)
 
 HUMAN = (
     "human:stop",
@@ -58,6 +66,7 @@ HUMAN = (
     "human:undefine",
     "human:rename",
     "human:edit",
+    "human:migrate",
     "human:foreign",
     "human:foreign-stop",
     "human:wall-ahead",

@@ -84,8 +84,9 @@ class SimHost:
         """Become the only writer. Raises LockHeld, HostUnreachable."""
         self._writable()
         self._look()
-        if not self._lock.held:
-            self._lock.acquire(holder)
+        is_new = not self._lock.held
+        self._lock.acquire(holder)
+        if is_new:
             self._truth.taken_over()
 
     async def unlock(self) -> None:
