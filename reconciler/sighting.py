@@ -124,6 +124,9 @@ def _seen_twice(one: InstanceState, other: InstanceState, silent: tuple[HostName
     if running:
         (home,) = running
         return _runs_here(home, other if home is one else one)
+    for gone, left in ((one, other), (other, one)):
+        if gone.detail == MIGRATED != left.detail and left.power is Power.STOPPED:
+            return Stopped(left, gone)
     ends = _ends(one, other)
     return InDoubt(both) if ends is None else _runs_nowhere(*ends, silent)
 
@@ -152,8 +155,6 @@ def _runs_nowhere(
         return InDoubt(both, _unheard(source, silent)) if silent else Stranded(source, destination)
     if source.power is Power.STOPPED and destination.detail == FAILED:
         return Stopped(source, destination)
-    if source.detail == MIGRATED:
-        return Stopped(destination, source)
     return InDoubt(both, "it was being migrated, and which of the two ran last is not known")
 
 

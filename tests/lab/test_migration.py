@@ -18,7 +18,7 @@ from .laboratory import Laboratory
 
 NAME = "shop-db-0"
 _DATA = "lab.shop.db.0.data.qcow2"
-_DATA_MIB = 12
+_DATA_MIB = 8
 _SLOW = "limits: {migrations: {bandwidth: 1MiB, timeout: 60s}}\n"
 _SERVICE = f"""\
 apiVersion: reconciler/v1
@@ -236,8 +236,9 @@ def test_a_daemon_that_sleeps_through_a_migration_wakes_to_one_machine(journey: 
             process.wait(timeout=90)
             journey.never_twice()
             code, report = journey.desk.reconcile("apply", "--yes")
-            assert code == 8, report
-            assert [step for step in report["steps"] if step["action"] != "image"] == []
+            # What is silent may have it; what stands still waits for the silent one.
+            assert (code, report["steps"]) in ((8, []), (4, [])), report
+            assert code == 8 or f"{sleeper.name} did not answer" in str(report["blocked"])
         finally:
             sleeper.continue_daemon()
     journey.never_twice()
