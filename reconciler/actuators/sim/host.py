@@ -107,8 +107,9 @@ class SimHost:
         self._writable()
         there = self._akin(destination)
         uuid = action.before.uuid
+        legs = migration(action, self._look(), there._look(), self._access.fleet)
         try:
-            for leg in migration(action, self._look(), there._look(), self._access.fleet):
+            for leg in legs:
                 await self._go(leg, there)
         except ActionFailed:
             with contextlib.suppress(HostError):
