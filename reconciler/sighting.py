@@ -133,14 +133,12 @@ def _seen_twice(one: InstanceState, other: InstanceState, silent: tuple[HostName
 
 def _runs_here(home: InstanceState, twin: InstanceState) -> Sighting:
     both = (home, twin)
-    if not home.complete:
-        return InDoubt(both)
     if twin.power is Power.STOPPED:
-        return Running(home, twin)
+        return Running(home, twin) if home.complete else Stopped(home, twin)
     if twin.detail != MIGRATING:
         return InDoubt(both)
     ends = _ends(home, twin)
-    if ends is not None and ends[0] is twin:
+    if ends is not None and ends[0] is twin and home.complete:
         return Running(home, twin)  # it has arrived, and nobody told the end that it left
     return InDoubt(both, "a migration is under way, or about to end")
 

@@ -128,6 +128,7 @@ def journey(laboratory: Laboratory, image: Path, tmp_path: Path) -> Iterator[Jou
     wait_until(lambda: beats(source) > 1, what="its heart", within=60)
     yield Journey(desk, source, target, content(source))
     for host in laboratory.hosts:
+        print(host.name, host.path("/var/log/libvirt/libvirtd.log").read_text()[-1500:], sep="\n")
         clean(host)
 
 

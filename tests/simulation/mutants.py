@@ -169,12 +169,6 @@ MUTANTS = (
         "disks=mark.applied.disks",
     ),
     Mutant(
-        "what stands still goes on although hosts are silent",
-        _SIGHTING,
-        "return InDoubt((state,), _unheard(state, silent)) if silent else Stranded(state)",
-        "return Stranded(state)",
-    ),
-    Mutant(
         "what stands still goes on without asking the other host",
         _PASSAGE,
         "if twin is not None and twin.power is not Power.STOPPED:\n        raise ActionFailed(peer",
