@@ -144,10 +144,65 @@ class DropNetwork:
     segment: SegmentState
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a migration is carried out; None leaves it to the hypervisor.
+
+    ``copies``: the disks go along, for the two hosts do not share their pool. ``peer`` is the URI by
+    which the source's own libvirtd reaches the destination's: then the two do it between them, without
+    us. ``bandwidth_mib`` is in MiB a second, ``downtime_ms`` how long the guest may stand still at the
+    end, ``timeout_s`` how long all of it may take before it is called off.
+    """
+
+    copies: bool = True
+    peer: str | None = None
+    bandwidth_mib: int | None = None
+    downtime_ms: int | None = None
+    timeout_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so."""
+
+    host: HostName
+    from_host: HostName
+    before: InstanceState
+    terms: Terms = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let a machine go on where it is, which its migration to ``from_host`` left standing still."""
+
+    host: HostName
+    from_host: HostName
+    before: InstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Tidy up after a migration: the machine lives on ``host``, and what ``from_host`` still has of it
+    goes: a twin that does not run, and the disks that its journey says were copied. ``from_host`` is
+    None where there is nobody to ask: then the machine only forgets its journey.
+    """
+
+    host: HostName
+    from_host: HostName | None
+    before: InstanceState
+
+
 ImageAction = PutImage | DropImage
 NetworkAction = PutNetwork | DropNetwork
 MachineAction = Create | Start | Stop | Update | Replace | Destroy
-Action = ImageAction | NetworkAction | MachineAction
+PairAction = Migrate | Resume | Settle
+"""What concerns two hosts: both are locked, and both are looked at again before anything happens."""
+Action = ImageAction | NetworkAction | MachineAction | PairAction
+
+
+def peer_of(action: Action) -> HostName | None:
+    """The second host that an action concerns, or None."""
+    return action.from_host if isinstance(action, PairAction) else None
 
 
 class Origin(StrEnum):
@@ -192,6 +247,18 @@ class Step:
     def host(self) -> HostName:
         """Host the step acts on."""
         return self.action.host
+
+    @property
+    def where(self) -> str:
+        """The same in words: ``hv1``, or ``hv1 -> hv2`` for what goes from one to the other."""
+        action = self.action
+        return f"{action.from_host} -> {action.host}" if isinstance(action, Migrate) else str(action.host)
+
+    @property
+    def hosts(self) -> tuple[HostName, ...]:
+        """Every host the step concerns, that one first."""
+        peer = peer_of(self.action)
+        return (self.host,) if peer is None else (self.host, peer)
 
 
 class BlockKind(StrEnum):
@@ -284,6 +351,8 @@ SUMMARY_KEYS = (
     "update_restart",
     "replace",
     "destroy",
+    "resume",
+    "settle",
     "network",
     "image",
     "blocked",
@@ -299,6 +368,9 @@ _VERBS: Mapping[type[Action], str] = {
     Stop: "stop",
     Replace: "replace",
     Destroy: "destroy",
+    Migrate: "migrate",
+    Resume: "resume",
+    Settle: "settle",
 }
 
 
@@ -332,6 +404,8 @@ def subject(action: Action) -> str:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return instance.name
         case Start(before=before) | Stop(before=before) | Destroy(before=before):
+            return before.name
+        case Migrate(before=before) | Resume(before=before) | Settle(before=before):
             return before.name
 
 

@@ -62,13 +62,37 @@ class Live:
         return tuple(disk for disk in self.disks if disk.source)
 
 
+MIGRATING = "migrating"
+MIGRATED = "migrated"
+FAILED = "failed"
+"""The hypervisor's words for a machine that stands still on its way, for one that has left, and for one
+that could not be taken in (or could not be started)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A live migration that was begun and not yet tidied up, as the machine itself carries it.
+
+    With ``copies`` its disks are copied: the end where it does not run has disks that are left over.
+    """
+
+    source: HostName
+    destination: HostName
+    copies: bool = True
+
+    def other_end(self, host: HostName) -> HostName:
+        """The end that ``host`` is not."""
+        return self.source if host == self.destination else self.destination
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceState:
     """One of our machines, as seen on one host.
 
     ``applied`` is what was last applied (from the domain's own metadata); ``complete`` is False
     from the first define until its disks exist, and again while it is being taken apart.
-    ``detail`` is the hypervisor's reason for ``power`` in its own words.
+    ``detail`` is the hypervisor's reason for ``power`` in its own words. ``persistent`` is False for
+    a machine that is forgotten once it is off: what a migration by hand may leave.
     """
 
     host: HostName
@@ -80,6 +104,8 @@ class InstanceState:
     live: Live
     complete: bool = True
     detail: str = ""
+    journey: Journey | None = None
+    persistent: bool = True
 
     @property
     def name(self) -> InstanceName:
@@ -189,42 +215,6 @@ class HostUnknown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Seen once, running."""
-
-    state: InstanceState
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Seen once, not running (or not yet complete)."""
-
-    state: InstanceState
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Every host that could hold it answered, and none has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Not seen, but these hosts did not answer: it may be there."""
-
-    hosts: tuple[HostName, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InDoubt:
-    """Seen in a way that must not be acted upon: on several hosts, or paused."""
-
-    states: tuple[InstanceState, ...]
-
-
-Sighting = Running | Stopped | Absent | Unknown | InDoubt
-
-
 @dataclass(frozen=True)
 class Observed:
     """One look at the whole fleet; ``hosts`` and ``unknown`` are sorted by name and disjoint."""
@@ -249,18 +239,6 @@ class Observed:
     @cached_property
     def _hosts_by_name(self) -> dict[HostName, HostState]:
         return {host.host: host for host in self.hosts}
-
-    def sighting(self, uuid: InstanceUuid, *, could_be_on: frozenset[HostName]) -> Sighting:
-        """What is known of one instance, given the hosts it could be on (those of its cluster)."""
-        states = self.by_uuid.get(uuid, ())
-        if len(states) > 1 or any(state.power is Power.PAUSED for state in states):
-            return InDoubt(states)
-        if states:
-            (state,) = states
-            running = state.power is Power.RUNNING and state.complete
-            return Running(state) if running else Stopped(state)
-        silent = tuple(unknown.host for unknown in self.unknown if unknown.host in could_be_on)
-        return Unknown(silent) if silent else Absent()
 
     def digest(self) -> Sha256:
         """SHA-256 of the look, but for what changes by itself: how full foreign things make a host."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.plan import Action
+from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import Host, HostName, ImagePart, Instance
 from reconciler.state import HostState, StoredImage
 
@@ -69,6 +69,22 @@ class Actuator(Protocol):
         """Carry out one action. Raises ActionFailed (said no), HostUnreachable (not known).
 
         Without the lock, or when it was lost, nothing is done and HostUnreachable is raised.
+        """
+        ...
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        """Move a machine from here to ``destination`` while it runs. Raises as ``perform`` does.
+
+        Both hosts are locked. The machine bears its journey before anything is made for it over there,
+        and bears it until nothing of it is left here.
+        """
+        ...
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        """Mend here, where the machine is, what a migration to or from ``other`` left.
+
+        Both hosts are locked and asked again right before each effect: nothing goes on here that may
+        run there, and nothing is removed there that may be all there is. Raises as ``perform`` does.
         """
         ...
 

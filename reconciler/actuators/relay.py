@@ -43,6 +43,7 @@ class End:
         self.wire: Wire | None = None
         self.peer: End | None = None
         self.is_cut = False
+        self.before_cut: Callable[[], None] | None = None
 
     def opened(self, wire: Wire) -> None:
         """The end is connected."""
@@ -65,6 +66,8 @@ class End:
         if self.is_cut:
             return
         self.is_cut = True
+        if self.before_cut is not None:
+            self.before_cut()
         if self.wire is not None:
             self.wire.abort()
         if self.peer is not None:
@@ -125,10 +128,14 @@ async def dial_local(path: str, end: End) -> None:
 
 
 class Relay:
-    """A socket in a private directory; every connection to it is carried to what ``dial`` opens."""
+    """A socket in a private directory; every connection to it is carried to what ``dial`` opens.
 
-    def __init__(self, dial: Dial) -> None:
+    ``before_cut`` is called before the client can notice that a connection of it has ended, whoever ended it.
+    """
+
+    def __init__(self, dial: Dial, before_cut: Callable[[], None] | None = None) -> None:
         self._dial = dial
+        self._before_cut = before_cut
         self._directory: PrivateDirectory | None = None
         self._server: asyncio.Server | None = None
         self._ends: set[End] = set()
@@ -195,6 +202,7 @@ class Relay:
     def _accept(self) -> asyncio.Protocol:
         near, far = _Near(self._connect), End()
         near.peer, far.peer = far, near
+        near.before_cut = far.before_cut = self._before_cut
         self._ends.add(near)
         return _Socket(near)
 

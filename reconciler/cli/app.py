@@ -174,6 +174,24 @@ def history(
 
 
 @app.command()
+def migrate(
+    name: Annotated[str, typer.Argument(metavar="INSTANCE", help="An instance, such as shop-db-0.")],
+    directory: Directory,
+    to: Annotated[str, typer.Option("--to", metavar="HOST", help="The host it is to run on.")],
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int:
+    """Move a running instance to another host."""
+    from reconciler.cli import migrate as verb
+    from reconciler.cli.session import Request
+    from reconciler.planner import Move
+
+    return verb.run(Request(directory, fleet, store), Move(name, to), output, yes=yes)
+
+
+@app.command()
 def watch(
     directory: Directory,
     fleet: FleetFile = None,

@@ -21,6 +21,7 @@ from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import StalePlan
 from reconciler.plan import Plan
 from reconciler.report import Report
+from reconciler.specs.desired import MigrationLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Options:
     output: Output
     yes: bool
     promise: SignedPlan | None = None
+    verb: str = "apply"
 
 
 def run(request: Request, output: Output, *, yes: bool, allow_deletes: int | None) -> int:
@@ -46,12 +48,14 @@ def run(request: Request, output: Output, *, yes: bool, allow_deletes: int | Non
         request = Request(Path(promise.directory), fleet, request.store)
         allow_deletes = promise.allow_deletes
     wish = Wish(request.desired(), allow_deletes)
-    return asyncio.run(_apply(request, wish, Options(output, yes, promise)))
+    return asyncio.run(
+        apply_wish(request, wish, Options(output, yes, promise, "apply" if promise is None else "apply-plan"))
+    )
 
 
-async def _apply(request: Request, wish: Wish, options: Options) -> int:
-    verb = "apply" if options.promise is None else "apply-plan"
-    async with engine(request, wish.desired, verb=verb, read_only=False) as cycle:
+async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
+    """Once round under the locks of all hosts; the exit code."""
+    async with engine(request, wish.desired, verb=options.verb, read_only=False) as cycle:
         # Locked before the look that the plan is made from: nobody changes anything in between.
         await cycle.hosts.lock(str(cycle.author))
         current = await cycle.plan(wish)
@@ -68,7 +72,7 @@ async def _apply(request: Request, wish: Wish, options: Options) -> int:
         if not options.yes and not await may_go_on(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
-        report = await carried_out(plan, cycle)
+        report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
         show_report(report, options.output)
         return exits.of_report(report)
 
@@ -86,10 +90,10 @@ async def may_go_on(plan: Plan) -> bool:
     return await asyncio.to_thread(typer.confirm, question, err=True)
 
 
-async def carried_out(plan: Plan, cycle: Cycle) -> Report:
+async def carried_out(plan: Plan, cycle: Cycle, migrations: MigrationLimits) -> Report:
     """Carry a plan out under the locks that are held, telling of it; a signal ends it in order."""
     from reconciler.render.progress import progress_of
 
     interruption = Interruption()
     with progress_of(plan) as progress, on_signals(interruption):
-        return await cycle.carry_out(plan, Conditions(progress, interruption))
+        return await cycle.carry_out(plan, Conditions(progress, interruption, migrations=migrations))

@@ -67,4 +67,4 @@ async def _pruned(desired: Desired, cycle: Cycle, output: Output, *, yes: bool) 
         return Report(plan, ())
     if not yes and not await may_go_on(plan):
         return None
-    return await carried_out(plan, cycle)
+    return await carried_out(plan, cycle, desired.fleet.migrations)

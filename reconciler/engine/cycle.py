@@ -15,10 +15,11 @@ from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
 from reconciler.plan import Plan, StepId
-from reconciler.planner import make_plan
+from reconciler.planner import Move, make_plan, plan_move
 from reconciler.report import Report
+from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
 from reconciler.specs.desired import Desired
-from reconciler.state import Absent, InDoubt, Observed, Running, Stopped, Unknown
+from reconciler.state import Observed
 from reconciler.store.port import Entry, Journal
 
 DELETION_WINDOW = timedelta(hours=1)
@@ -68,11 +69,13 @@ class Wish:
     """What is to become true: the files, and how many deletions are allowed beyond their budget.
 
     The steps of ``resting``, and what needs them, are left for a later round: they failed lately.
+    With a ``move``, that migration is to happen and nothing else.
     """
 
     desired: Desired
     allow_deletes: int | None = None
     resting: frozenset[StepId] = frozenset()
+    move: Move | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Cycle:
     async def plan(self, wish: Wish) -> Round:
         """Look and decide; changes nothing. Raises StoreError."""
         observed = await self.hosts.observe()
+        if wish.move is not None:
+            return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         current = self._answer.to(wish.desired, observed, Allowance(wish.allow_deletes, spent))
         return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
@@ -125,12 +130,12 @@ def seen_of(entry: Entry, current: Round) -> str:
     if uuid is None:
         silent = ", ".join(unknown.host for unknown in current.observed.unknown)
         return f"not on any host that answered; {silent} did not" if silent else "not on any host"
-    match current.observed.sighting(uuid, could_be_on=frozenset()):
-        case Running(state=state):
-            return f"running on {state.host}"
-        case Stopped(state=state):
-            return f"{'stopped' if state.complete else 'half made'} on {state.host}"
+    match sighting_of(current.observed, uuid, could_be_on=frozenset()):
+        case Running(state=state) | Stranded(state=state) | Stopped(state=state):
+            return f"{state.power if state.complete else 'half made'} on {state.host}"
         case InDoubt(states=found):
             return f"in doubt on {', '.join(state.host for state in found)}"
-        case Absent() | Unknown():
+        case Unknown(hosts=hosts):
+            return f"perhaps on {', '.join(hosts)}"
+        case Absent():
             return "not on any host"

@@ -121,6 +121,10 @@ class Hosts:
             unknown=tuple(HostUnknown(name, why) for name, why in sorted(self._given_up.items())),
         )
 
+    def cluster(self, host: HostName) -> str:
+        """Which cluster a host of the fleet belongs to."""
+        return next((each.cluster for each in self._hosts if each.name == host), "")
+
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""
         task = self._opening.get(host)

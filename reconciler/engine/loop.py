@@ -161,7 +161,8 @@ class Loop:
             self._teller.planned(current)
             await cycle.resolve(current)
             if current.plan.steps:
-                report = await cycle.carry_out(current.plan, Conditions(self._teller, interruption))
+                conditions = Conditions(self._teller, interruption, migrations=desired.fleet.migrations)
+                report = await cycle.carry_out(current.plan, conditions)
                 self._learn(report)
                 self._teller.carried_out(report)
         except LockHeld:

@@ -11,9 +11,12 @@ from reconciler.plan import (
     Destroy,
     DropImage,
     DropNetwork,
+    Migrate,
     PutImage,
     PutNetwork,
     Replace,
+    Resume,
+    Settle,
     Start,
     Stop,
     Update,
@@ -46,7 +49,20 @@ class Patience:
                 return self.image
             case PutNetwork() | DropNetwork():
                 return self.network
-            case DropImage() | Create() | Start() | Stop() | Update() | Replace() | Destroy():
+            case (
+                DropImage()
+                | Create()
+                | Start()
+                | Stop()
+                | Update()
+                | Replace()
+                | Destroy()
+                | Resume()
+                | Settle()
+            ):
                 return self.work
+            case Migrate():
+                # The platform calls it off when its time is over; who waits for that waits longer.
+                return action.terms.timeout_s + self.work
             case _:
                 assert_never(action)

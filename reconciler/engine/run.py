@@ -7,6 +7,7 @@ call did not return, or whose host fell silent, is looked at: only what is seen 
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,10 +16,11 @@ from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
-from reconciler.plan import Plan, Step, StepId
+from reconciler.plan import Action, Migrate, PairAction, Plan, Step, StepId
 from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import MigrationLimits
+from reconciler.state import HostState
 
 # Between one look that does not show a step's effect and the next, in seconds.
 _LOOK_AGAIN = (0.1, 0.3, 0.6, 1.0, 2.0)
@@ -36,12 +38,16 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a plan is carried out. ``per_host`` is how many steps one host is given at a time."""
+    """How a plan is carried out. ``per_host`` is how many steps one host is given at a time.
+
+    A migration counts on both its hosts, and against ``migrations`` besides.
+    """
 
     listener: Listener
     interruption: Interruption
     patience: Patience = field(default_factory=Patience)
     per_host: int = 4
+    migrations: MigrationLimits = MigrationLimits()
 
 
 async def run(plan: Plan, hosts: Hosts, logbook: Logbook, conditions: Conditions) -> Report:
@@ -60,7 +66,7 @@ class _Runner:
         self._logbook = logbook
         self._with = conditions
         self._tasks: dict[StepId, asyncio.Task[StepReport]] = {}
-        self._gates: dict[HostName, asyncio.Semaphore] = {}
+        self._gates: dict[str, asyncio.Semaphore] = {}
         self._begun: set[StepId] = set()
 
     def begin(self, step: Step) -> None:
@@ -93,11 +99,22 @@ class _Runner:
         for need in step.needs:
             if not isinstance((await asyncio.shield(self._tasks[need])).outcome, Done):
                 return self._ended(StepReport(step, Skipped(need)))
-        gate = self._gates.setdefault(step.host, asyncio.Semaphore(self._with.per_host))
-        async with gate:
+        async with AsyncExitStack() as gates:
+            for gate in self._gates_of(step):
+                await gates.enter_async_context(gate)
             if self._with.interruption.asked:
                 return self._ended(StepReport(step, Abandoned(begun=False)))
             return self._ended(await self._turn(step))
+
+    def _gates_of(self, step: Step) -> list[asyncio.Semaphore]:
+        """What a step must pass, always in the same order: no two wait for each other."""
+        wanted: dict[str, int] = {}
+        if isinstance(step.action, Migrate):
+            limits = self._with.migrations
+            wanted |= {f"migrations of cluster {self._hosts.cluster(step.host)}": limits.per_cluster}
+            wanted |= {f"migrations of {host}": limits.per_host for host in sorted(step.hosts)}
+        wanted |= {f"steps of {host}": self._with.per_host for host in sorted(step.hosts)}
+        return [self._gates.setdefault(name, asyncio.Semaphore(count)) for name, count in wanted.items()]
 
     async def _turn(self, step: Step) -> StepReport:
         """Check, write the intent down, act, look, write the outcome down."""
@@ -122,13 +139,18 @@ class _Runner:
 
     async def _unwanted(self, step: Step) -> Outcome | None:
         """What there is to say of a step that must not, or need not, be begun any more."""
-        seen = await self._hosts.look(step.host)
-        reason = broken_precondition(step, seen)
+        seen = await self._looks(step)
+        reason = broken_precondition(step, *seen)
         if reason is None:
             return None
-        if confirmed(step, seen):
+        if confirmed(step, *seen):
             return Done()
         return Failed(f"{step.host}: no longer as planned: {reason}")
+
+    async def _looks(self, step: Step) -> tuple[HostState, HostState | None]:
+        """A fresh look at each host that a step concerns. Raises HostUnreachable."""
+        seen = await asyncio.gather(*(self._hosts.look(host) for host in step.hosts))
+        return seen[0], seen[1] if len(seen) > 1 else None
 
     def _ended(self, report: StepReport) -> StepReport:
         self._with.listener.ended(report)
@@ -153,9 +175,19 @@ class _Runner:
         deadline = self._with.patience.of(step.action)
         try:
             async with asyncio.timeout(deadline):
-                await self._hosts.actuator(step.host).perform(step.action)
+                await self._act(step.action)
         except TimeoutError:
             raise DeadlineExceeded(step.host, step.id, after=deadline) from None
+
+    async def _act(self, action: Action) -> None:
+        if not isinstance(action, PairAction):
+            await self._hosts.actuator(action.host).perform(action)
+        elif isinstance(action, Migrate):
+            source, destination = self._hosts.actuator(action.from_host), self._hosts.actuator(action.host)
+            await source.migrate(action, destination)
+        else:
+            other = None if action.from_host is None else self._hosts.actuator(action.from_host)
+            await self._hosts.actuator(action.host).reunite(action, other)
 
     async def _otherwise(self, step: Step, outcome: Outcome) -> Outcome:
         """Believe the look, not the error: a lost reply may hide a success."""
@@ -166,7 +198,7 @@ class _Runner:
             if attempt:
                 await asyncio.sleep(_LOOK_AGAIN[attempt - 1])
             try:
-                if confirmed(step, await self._hosts.look(step.host)):
+                if confirmed(step, *await self._looks(step)):
                     return True
             except HostError:
                 # Silence now may be an answer a moment later, within the same few looks.

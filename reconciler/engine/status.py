@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 from reconciler.engine.cycle import Round
 from reconciler.plan import Change, Origin, Step, subject
+from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
 from reconciler.specs.desired import HostName, Instance, InstanceName
-from reconciler.state import (
-    Absent,
-    HostUnknown,
-    InDoubt,
-    InstanceState,
-    Observed,
-    Running,
-    Stopped,
-    Unknown,
-)
+from reconciler.state import HostUnknown, InstanceState, Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +90,8 @@ def _drifted(step: Step | None) -> bool:
 def _seen(want: Instance, current: Round) -> tuple[str, str]:
     """State in a word, and the host."""
     everywhere = frozenset(host.name for host in current.desired.fleet.hosts)
-    match current.observed.sighting(want.uuid, could_be_on=everywhere):
-        case Running(state=state) | Stopped(state=state):
+    match sighting_of(current.observed, want.uuid, could_be_on=everywhere):
+        case Running(state=state) | Stopped(state=state) | Stranded(state=state):
             return state.power.value if state.complete else "incomplete", state.host
         case Absent():
             return "absent", ""

@@ -18,8 +18,9 @@ from reconciler.planner.prepare import Prepared
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
 from reconciler.planner.wires import foreign_in_the_way
-from reconciler.specs.desired import Desired, Instance
-from reconciler.state import Observed, Unknown
+from reconciler.sighting import Sighting, Unknown, sighting_of
+from reconciler.specs.desired import Desired, Instance, InstanceName
+from reconciler.state import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,18 @@ def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
     # Its cluster says where it may go, not where it is: it may have been declared in another one before.
     everywhere = frozenset(host.name for host in desired.fleet.hosts)
     for instance in desired.instances:
-        sighting = observed.sighting(instance.uuid, could_be_on=everywhere)
-        silent = sighting.hosts if isinstance(sighting, Unknown) else ()
-        reasons = tuple(unknown for unknown in observed.unknown if silent and unknown.host in silent)
-        yield Case(instance.name, instance, sighting, reasons)
+        sighting = sighting_of(observed, instance.uuid, could_be_on=everywhere)
+        yield _case(instance.name, instance, sighting, observed)
     declared = {instance.uuid for instance in desired.instances}
     rest = {uuid: states[0].key for uuid, states in observed.by_uuid.items() if uuid not in declared}
     for uuid, key in sorted(rest.items(), key=lambda entry: (entry[1], entry[0])):
-        yield Case(key.name, None, observed.sighting(uuid, could_be_on=frozenset()))
+        yield _case(key.name, None, sighting_of(observed, uuid, could_be_on=frozenset()), observed)
+
+
+def _case(name: InstanceName, instance: Instance | None, sighting: Sighting, observed: Observed) -> Case:
+    silent = sighting.hosts if isinstance(sighting, Unknown) else ()
+    reasons = tuple(unknown for unknown in observed.unknown if silent and unknown.host in silent)
+    return Case(name, instance, sighting, reasons)
 
 
 def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> Board:

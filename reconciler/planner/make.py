@@ -6,6 +6,7 @@ from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of, judge, settle
 from reconciler.planner.hints import hints_of
 from reconciler.planner.ordering.deeds import Deed
+from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import steps_of
 from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
@@ -25,7 +26,8 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
     ready = prepared(desired, observed)
     desired, seen = ready.desired, ready.observed
     judged = judge(ready)
-    if all(isinstance(each.verdict, Keep) for each in judged):
+    mends = mends_of((each.case for each in judged), seen)
+    if not mends and all(isinstance(each.verdict, Keep) for each in judged):
         return Plan(basis, steps_of((), desired, seen), unknown=seen.unknown)
     board = board_of(desired, seen, judged)
     decisions = tuple(settle(desired, judged, board))
@@ -37,7 +39,7 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
     blocked = [each.blocked for each in decisions if each.blocked is not None]
     return Plan(
         basis,
-        steps_of(deeds, desired, seen),
+        steps_of(deeds, desired, seen, mends),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
         hints_of(desired, judged),

@@ -10,25 +10,40 @@ from reconciler.plan import (
     DropImage,
     DropNetwork,
     Impact,
+    MachineAction,
+    Migrate,
     PutImage,
     PutNetwork,
     Replace,
+    Resume,
+    Settle,
     Start,
     Step,
     Stop,
     Update,
 )
-from reconciler.planner import objects
+from reconciler.planner import objects, passage
 from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Machine
 from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
-def broken_precondition(step: Step, host_state: HostState) -> str | None:
-    """Why a step must not be begun on its host as it is now; None where it may."""
+def broken_precondition(step: Step, host_state: HostState, peer: HostState | None = None) -> str | None:
+    """Why a step must not be begun on its host as it is now; None where it may.
+
+    ``peer`` is the second host of a step that concerns two.
+    """
     match step.action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             return objects.broken(step.action, host_state)
+        case Migrate() | Resume() | Settle():
+            return passage.broken(step.action, host_state, peer)
+        case _:
+            return _of_machine(step.action, host_state)
+
+
+def _of_machine(action: MachineAction, host_state: HostState) -> str | None:
+    match action:
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
             is_there = found is not None and found.complete
@@ -39,12 +54,12 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
         case Stop(before=before):
             return _meddled_with(before, host_state)
         case Update(before=before, instance=instance) | Replace(before=before, instance=instance):
-            redefined = not (isinstance(step.action, Update) and step.action.impact is Impact.LIVE)
+            redefined = not (isinstance(action, Update) and action.impact is Impact.LIVE)
             strayed = _astray(before, host_state) if redefined else None
             return _meddled_with(before, host_state) or strayed or _unwired(instance.machine, host_state)
         case Destroy(before=before):
             return _meddled_with(before, host_state) or _astray(before, host_state)
-    assert_never(step.action)
+    assert_never(action)
 
 
 def _unwired(machine: Machine, host: HostState) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -12,17 +11,21 @@ from reconciler.plan import (
     Destroy,
     DropImage,
     DropNetwork,
+    Migrate,
     PutImage,
     PutNetwork,
     Replace,
+    Resume,
+    Settle,
     Start,
     Step,
     Stop,
     Update,
 )
-from reconciler.planner import objects
+from reconciler.planner import objects, passage
 from reconciler.planner.diff import differences
-from reconciler.specs.desired import Instance, InstanceKey, OnDelete
+from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
+from reconciler.specs.desired import Instance, OnDelete
 from reconciler.state import (
     HostState,
     InstanceState,
@@ -30,39 +33,37 @@ from reconciler.state import (
     LiveDisk,
     Observed,
     Power,
-    VolumeState,
 )
 
 
 def after(step: Step, observed: Observed) -> Observed:
-    """The fleet after a step has succeeded. Raises LookupError where its host was not seen."""
-    if observed.host(step.host) is None:
-        raise LookupError(f"{step.id}: {step.host} was not seen")
-    hosts = (_changed(step.action, host) if host.host == step.host else host for host in observed.hosts)
+    """The fleet after a step has succeeded. Raises LookupError where a host of it was not seen."""
+    for name in step.hosts:
+        if observed.host(name) is None:
+            raise LookupError(f"{step.id}: {name} was not seen")
+    hosts = (_changed(step.action, host) if host.host in step.hosts else host for host in observed.hosts)
     return replace(observed, hosts=tuple(hosts))
 
 
-def confirmed(step: Step, host_state: HostState) -> bool:
-    """Whether a fresh look at the step's host shows it done."""
+def confirmed(step: Step, host_state: HostState, peer: HostState | None = None) -> bool:
+    """Whether a fresh look at the step's host shows it done; ``peer`` is the second host, if it has one."""
     match step.action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             return objects.confirmed(step.action, host_state)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
-            return found is not None and _runs(found) and not differences(instance.machine, found)
+            return found is not None and runs(found) and not differences(instance.machine, found)
         case Start(before=before):
             found = host_state.instance(before.uuid)
-            return found is not None and _runs(found)
+            return found is not None and runs(found)
         case Stop(before=before):
             found = host_state.instance(before.uuid)
             return found is not None and found.power is Power.STOPPED
         case Destroy(before=before):
             return host_state.instance(before.uuid) is None and not _leftovers(before, host_state)
+        case Migrate() | Resume() | Settle():
+            return passage.confirmed(step.action, host_state, peer)
     assert_never(step.action)
-
-
-def _runs(state: InstanceState) -> bool:
-    return state.power is Power.RUNNING and state.complete
 
 
 def _leftovers(before: InstanceState, host: HostState) -> set[str]:
@@ -78,11 +79,13 @@ def _changed(action: Action, host: HostState) -> HostState:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):
-            return _with(host, replace(before, power=Power.RUNNING, detail=""))
+            return with_instance(host, replace(before, power=Power.RUNNING, detail=""))
         case Stop(before=before):
-            return _with(host, replace(before, power=Power.STOPPED, detail=""))
+            return with_instance(host, replace(before, power=Power.STOPPED, detail=""))
         case Destroy(before=before):
             return _without(host, before)
+        case Migrate() | Resume() | Settle():
+            return passage.after(action, host)
     assert_never(action)
 
 
@@ -93,7 +96,7 @@ def _built(host: HostState, instance: Instance) -> HostState:
     before = host.instance(instance.uuid)
     # Disks of a machine that was never finished may be made anew, and smaller.
     finished = before if before and before.complete else None
-    sizes = {**_detached(host, instance.key), **_sizes(finished)}
+    sizes = {**detached(host, instance.key), **sizes_of(finished)}
     sources = {disk.name: disk.source for disk in finished.live.disks} if finished else {}
     disks = tuple(
         LiveDisk(disk.name, max(disk.size_mib, sizes.get(disk.name, 0)), sources.get(disk.name, ""))
@@ -107,48 +110,23 @@ def _built(host: HostState, instance: Instance) -> HostState:
         power=Power.RUNNING,
         applied=instance.machine,
         live=Live(instance.machine.cpus, instance.machine.memory_mib, disks, instance.machine.plugs),
+        journey=None if before is None else before.journey,
     )
-    left = {**_detached(host, instance.key), **_kept(before)}
+    left = {**detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)
-    return _with(_with_volumes(host, instance.key, {**left, **attached}), state)
+    return with_instance(with_volumes(host, instance.key, {**left, **attached}), state)
 
 
 def _without(host: HostState, before: InstanceState) -> HostState:
-    left = {**_detached(host, before.key), **_kept(before)}
+    left = {**detached(host, before.key), **_kept(before)}
     gone = replace(host, instances=tuple(each for each in host.instances if each.uuid != before.uuid))
-    return _with_volumes(gone, before.key, left)
-
-
-def _with(host: HostState, state: InstanceState) -> HostState:
-    others = (each for each in host.instances if each.uuid != state.uuid)
-    return replace(host, instances=tuple(sorted((*others, state), key=lambda each: (each.key, each.uuid))))
-
-
-def _with_volumes(host: HostState, key: InstanceKey, sizes: Mapping[str, int | None]) -> HostState:
-    """The host with these disks of one instance, and no others of it."""
-    others = (volume for volume in host.volumes if volume.key != key)
-    own = (VolumeState(key, disk, size) for disk, size in sizes.items())
-    return replace(host, volumes=tuple(sorted((*others, *own), key=lambda volume: (volume.key, volume.disk))))
-
-
-def _detached(host: HostState, key: InstanceKey) -> dict[str, int]:
-    """Sizes of an instance's disks that no machine has."""
-    own = (volume for volume in host.volumes if volume.key == key)
-    return {volume.disk: volume.size_mib for volume in own if volume.size_mib is not None}
-
-
-def _sizes(state: InstanceState | None) -> dict[str, int]:
-    """Sizes of a machine's disks, as they are or else as they were applied."""
-    if state is None:
-        return {}
-    applied = {disk.name: disk.size_mib for disk in state.applied.disks}
-    return {**applied, **{disk.name: disk.size_mib for disk in state.live.disks if disk.size_mib is not None}}
+    return with_volumes(gone, before.key, left)
 
 
 def _kept(before: InstanceState | None) -> dict[str, int]:
     """Sizes of the disks that outlive their machine."""
     if before is None:
         return {}
-    sizes = _sizes(before)
+    sizes = sizes_of(before)
     kept = (disk.name for disk in before.applied.disks if disk.on_delete is OnDelete.RETAIN)
     return {name: sizes[name] for name in kept}

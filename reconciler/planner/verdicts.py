@@ -24,17 +24,9 @@ from reconciler.plan import (
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason
+from reconciler.sighting import InDoubt, Running, Sighting, Stopped, Stranded, Unknown
 from reconciler.specs.desired import Disk, Instance, InstanceName, OnDelete
-from reconciler.state import (
-    HostUnknown,
-    InDoubt,
-    InstanceState,
-    Power,
-    Running,
-    Sighting,
-    Stopped,
-    Unknown,
-)
+from reconciler.state import HostUnknown, InstanceState, Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +75,8 @@ class Case:
 
     @property
     def state(self) -> InstanceState | None:
-        """Its one state, where it has exactly one."""
-        return self.sighting.state if isinstance(self.sighting, Running | Stopped) else None
+        """Where it is, where that is known."""
+        return self.sighting.state if isinstance(self.sighting, Running | Stopped | Stranded) else None
 
     @property
     def found(self) -> InstanceState:
@@ -127,6 +119,7 @@ def _in_doubt(case: Case) -> Verdict:
     assert isinstance(case.sighting, InDoubt)
     seen = tuple(sorted(case.sighting.states, key=lambda state: state.host))
     twice = f"; it is on {len(seen)} hosts at once" if len(seen) > 1 else ""
+    twice = f"; {case.sighting.why}" if case.sighting.why else twice
     return Hold(
         BlockKind.IN_DOUBT,
         tuple(Refusal(state.host, f"seen here: {_as_seen(state)}{twice}") for state in seen),

@@ -33,6 +33,9 @@ _MARKS = {
     "destroy": ("-", "red"),
     "image": (">", "blue"),
     "network": ("=", "blue"),
+    "migrate": (">", "yellow"),
+    "resume": ("^", "green"),
+    "settle": ("~", "blue"),
 }
 
 
@@ -112,13 +115,13 @@ def _size(mib: int | None) -> str:
 
 def _step_line(step: Step) -> Text:
     mark, colour = _mark(step.action)
-    return _text(f"  {mark} {verb(step.action)} {subject(step.action)} on {step.host}", style=colour)
+    return _text(f"  {mark} {verb(step.action)} {subject(step.action)} on {step.where}", style=colour)
 
 
 def _outcome_line(entry: StepReport) -> Text:
     step = entry.step
     detail = outcome_detail(entry.outcome)
-    line = f"  {outcome_word(entry.outcome)}: {verb(step.action)} {subject(step.action)} on {step.host}"
+    line = f"  {outcome_word(entry.outcome)}: {verb(step.action)} {subject(step.action)} on {step.where}"
     return _text(f"{line}: {detail}" if detail else line, style="" if detail == "" else "red")
 
 

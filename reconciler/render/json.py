@@ -18,6 +18,7 @@ from reconciler.plan import (
     Refusal,
     Step,
     action_key,
+    peer_of,
     subject,
 )
 from reconciler.planner import Explanation
@@ -178,7 +179,7 @@ def _step(step: Step) -> dict[str, Json]:
         "action": action_key(step.action),
         about: subject(step.action),
         "host": step.host,
-        "from_host": step.action.source if isinstance(step.action, PutImage) else None,
+        "from_host": step.action.source if isinstance(step.action, PutImage) else peer_of(step.action),
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
     }

@@ -14,7 +14,7 @@ from reconciler.state import HostUnknown
 def plan_markdown(plan: Plan) -> str:
     """The summary, then a table of steps, of what is blocked, and of the hosts that were silent."""
     rows = [
-        (verb(step.action), subject(step.action), step.host, "; ".join(map(reason_text, step.because)))
+        (verb(step.action), subject(step.action), step.where, "; ".join(map(reason_text, step.because)))
         for step in plan.steps
     ]
     return _document(
@@ -31,7 +31,7 @@ def report_markdown(report: Report) -> str:
         (
             verb(entry.step.action),
             subject(entry.step.action),
-            entry.step.host,
+            entry.step.where,
             outcome_word(entry.outcome),
             outcome_detail(entry.outcome),
         )

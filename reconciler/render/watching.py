@@ -81,14 +81,14 @@ class _Log:
 
     def begun(self, step: Step) -> None:
         reasons = "; ".join(reason_text(reason) for reason in step.because)
-        self._log.info("begun", step=step.id, host=step.host, because=printable(reasons))
+        self._log.info("begun", step=step.id, host=step.where, because=printable(reasons))
 
     def ended(self, report: StepReport) -> None:
         level = self._log.info if not outcome_detail(report.outcome) else self._log.error
         level(
             outcome_word(report.outcome),
             step=report.step.id,
-            host=report.step.host,
+            host=report.step.where,
             seconds=round(report.seconds, 2),
             detail=printable(outcome_detail(report.outcome)),
         )
@@ -125,7 +125,7 @@ class _View:
         self._live.update(Group(status_view(status_of(current)), self._banner, now), refresh=True)
 
     def begun(self, step: Step) -> None:
-        self._say(f"begun: {verb(step.action)} {subject(step.action)} on {step.host}")
+        self._say(f"begun: {verb(step.action)} {subject(step.action)} on {step.where}")
 
     def ended(self, report: StepReport) -> None:
         self._console.print(progress_line(report))

@@ -335,6 +335,8 @@ class Host:
     """A physical box. ``capacity`` is None where it is to be discovered from the host.
 
     ``address`` is the IP address by which the other hosts reach it; None: the one we reach it by.
+    ``peer`` is the URI by which their libvirtds reach its own, where they may. Hosts of the same
+    ``storage`` share their pool: a file in one is the same file in the other.
     """
 
     name: HostName
@@ -346,6 +348,8 @@ class Host:
     overcommit: Overcommit = Overcommit()
     reserve: Resources = Resources()
     address: str | None = None
+    peer: str | None = None
+    storage: str | None = None
     origin: Position = Position("", 0, 0)
 
     def label(self, name: str) -> str | None:
@@ -374,12 +378,28 @@ class DeleteBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationLimits:
+    """How many migrations may be under way at once, and how each is carried out.
+
+    ``bandwidth_mib`` is in MiB a second, ``downtime_ms`` how long a guest may stand still at the end,
+    ``timeout_s`` after how long one is called off; None leaves it to the hypervisor.
+    """
+
+    per_host: int = 2
+    per_cluster: int = 5
+    bandwidth_mib: int | None = None
+    downtime_ms: int | None = None
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """The hosts, and how much may happen to what runs on them."""
 
     name: str
     hosts: tuple[Host, ...]
     deletes: DeleteBudget = DeleteBudget()
+    migrations: MigrationLimits = MigrationLimits()
     origin: Position = Position("", 0, 0)
 
     def host(self, name: str) -> Host | None:

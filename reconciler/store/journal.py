@@ -59,7 +59,7 @@ class SqliteJournal:
     async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
         """Write a step down before its effect begins."""
         because = json.dumps([_reason(reason) for reason in step.because])
-        about = (action_key(step.action), subject(step.action), step.host, because)
+        about = (action_key(step.action), subject(step.action), step.where, because)
         row = (run, step.id, *about, _text(at), None, "", "")
         await self._write("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 

@@ -182,7 +182,8 @@ class RealHost:
                 address=address,
                 keyfile=str(lab.keyfile),
                 known_hosts=str(lab.known_hosts_file),
-            )
+            ),
+            self.box.name,
         )
 
     def stop(self, name: str) -> None:

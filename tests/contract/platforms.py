@@ -176,9 +176,9 @@ async def opened(platform: Platform, store: Path, *, fleet: str, read_only: bool
     return actuator
 
 
-def declared(connect: Connect) -> Host:
+def declared(connect: Connect, name: str = "hv1") -> Host:
     """The host as its fleet file would say it."""
-    return Host(HostName("hv1"), connect, hypervisor=Hypervisor.QEMU)
+    return Host(HostName(name), connect, hypervisor=Hypervisor.QEMU)
 
 
 def disk_image(path: Path) -> Image:
@@ -226,7 +226,7 @@ class Simulated:
 
     @property
     def host(self) -> Host:
-        return replace(declared(Connect(Scheme.SIM, "sim://")), capacity=PHYSICAL)
+        return replace(declared(Connect(Scheme.SIM, "sim://"), self.store.host), capacity=PHYSICAL)
 
     def stop(self, name: str) -> None:
         interfere.stop(self.store, name)
@@ -299,9 +299,9 @@ class Simulated:
         return repr(self.store.look().named(name))
 
 
-def simulated(directory: Path) -> Simulated:
+def simulated(directory: Path, name: str = "hv1") -> Simulated:
     """A simulated host whose world is kept there."""
-    store = Store(directory, HostName("hv1"))
+    store = Store(directory, HostName(name))
     return Simulated(store, disk_image(stand_in(directory)), kernel_image(directory))
 
 

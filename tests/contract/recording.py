@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
-from reconciler.plan import Action, DropImage, PutImage, Update, subject
+from reconciler.plan import Action, DropImage, Migrate, PutImage, Resume, Settle, Update, subject
 from reconciler.specs.desired import HostName, Resources
 from reconciler.state import HostState, InstanceState, StoredImage
 from tests.contract.platforms import Platform
@@ -94,6 +94,15 @@ class Recorded:
 
     async def perform(self, action: Action) -> None:
         await self.trace.did(f"{self.title}: {told(action)}", self.actuator.perform(action))
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        assert isinstance(destination, Recorded)
+        deed = self.actuator.migrate(action, destination.actuator)
+        await self.trace.did(f"{self.title}: {told(action)}", deed)
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        inner = other.actuator if isinstance(other, Recorded) else None
+        await self.trace.did(f"{self.title}: {told(action)}", self.actuator.reunite(action, inner))
 
     async def changed(self) -> None:
         await self.actuator.changed()

@@ -51,9 +51,9 @@ class Desk:
         finally:
             journal.close()
 
-    def reconcile(self, verb: str, *options: str, timeout: float = 240) -> tuple[int, Any]:
-        """Type a verb; the exit code and the JSON it printed."""
-        words = command(verb, str(self.path), "-o", "json", *options)
+    def reconcile(self, verb: str, *options: str, about: str = "", timeout: float = 240) -> tuple[int, Any]:
+        """Type a verb (`about` an instance); the exit code and the JSON it printed."""
+        words = command(verb, *([about] if about else []), str(self.path), "-o", "json", *options)
         done = self.lab.run(words, check=False, timeout=timeout)
         assert done.stdout, done.stderr
         if not self.quiet:
@@ -63,10 +63,13 @@ class Desk:
         return done.returncode, json.loads(done.stdout)
 
     def start(
-        self, verb: str, *options: str, log: Path, env: Mapping[str, str] = {}
+        self, verb: str, *options: str, log: Path, env: Mapping[str, str] = {}, about: str = ""
     ) -> "subprocess.Popen[str]":
         """Type a verb and do not wait; what it says goes to `log`. The process is `reconcile` itself."""
-        words = [*inside(self.lab.controller, "net"), *command(verb, str(self.path), *options)]
+        words = [
+            *inside(self.lab.controller, "net"),
+            *command(verb, *([about] if about else []), str(self.path), *options),
+        ]
         with log.open("w") as sink:
             return subprocess.Popen(
                 words,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from reconciler import errors
-from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.effects import Arrive, Effect, Pause
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import ActionFailed, HostUnreachable, LockHeld
 from reconciler.plan import Action
 from reconciler.specs.desired import HostName, Resources
-from reconciler.state import HostState
+from reconciler.state import MIGRATING, HostState
 from tests.simulation.places import Place, Session
 from tests.simulation.timing import forever
 
@@ -61,6 +61,8 @@ class Call:
     action: Action | None = None
     fate: str = ""
     hangs: bool = False
+    peer: Place | None = None
+    """The other host, where there is one."""
 
     async def replied(self) -> None:
         """The reply of the last effect."""
@@ -105,6 +107,10 @@ class CallTruth:
     def change(self, effect: Effect, room: Resources) -> None:
         call, place = self.call, self.call.wire.place
         assert call.action is not None
+        if isinstance(effect, Arrive) or (isinstance(effect, Pause) and effect.why == MIGRATING):
+            hosts = [each for each in (place, call.peer) if each is not None]
+            if not all(each.up and each.talks for each in hosts):
+                raise ActionFailed(place.name, "unable to read from migration stream: connection timed out")
         fate, call.fate = call.fate, ""
         if kind := getattr(errors, fate, None):
             raise kind(place.name, "as the schedule has it")
@@ -125,6 +131,9 @@ class CallTruth:
             self.call.wire.place.change(effect, self.call.session, self.call.action)
         except ActionFailed:
             return
+
+    def taken_over(self) -> None:
+        """What was coming in went with its session."""
 
     async def changed(self) -> None:
         raise NotImplementedError("the wire listens itself")

@@ -22,6 +22,7 @@ from reconciler.engine.run import Conditions
 from reconciler.engine.ticks import Ticks
 from reconciler.errors import InvalidInput, ReconcilerError
 from reconciler.plan import Action, Step, StepId
+from reconciler.planner import Move
 from reconciler.report import Done, Failed, Report, StepReport, Unresolved
 from reconciler.specs.desired import Desired, Host, HostName, ImagePart, Instance
 from reconciler.state import HostState
@@ -145,6 +146,18 @@ class Controller:
     def apply(self) -> None:
         self.process.start(self._main(self._apply))
 
+    def move(self, number: int) -> None:
+        """Migrate some instance to some host."""
+
+        async def migrate() -> None:
+            desired = await self.load()
+            if desired.instances:
+                instance = desired.instances[number % len(desired.instances)]
+                host = desired.fleet.hosts[number // 11 % len(desired.fleet.hosts)]
+                await self._once(Wish(desired, move=Move(instance.name, host.name)))
+
+        self.process.start(self._main(migrate))
+
     def kill(self) -> None:
         if self.alive:
             self.process.kill()
@@ -171,10 +184,12 @@ class Controller:
         await loop.run(self.interruption)
 
     async def _apply(self) -> None:
-        desired = await self.load()
-        async with self._opened(desired) as cycle:
+        await self._once(Wish(await self.load()))
+
+    async def _once(self, wish: Wish) -> None:
+        async with self._opened(wish.desired) as cycle:
             await cycle.hosts.lock(str(cycle.author))
-            current = await cycle.plan(Wish(desired))
+            current = await cycle.plan(wish)
             self.planned(current)
             await cycle.resolve(current)
             if current.plan.steps:

@@ -39,7 +39,8 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
         elif not volumes.issuperset(domain.mark.volume(disk.name) for disk in instance.machine.disks):
             wrong[instance.name] = "lacks a disk"
     for domains in found.values():
-        wrong[domains[0].name] = "is not declared"
+        (mark, *_) = (domain.mark for domain in domains if domain.mark is not None)
+        wrong[mark.key.name] = "is not declared"
     return wrong
 
 

@@ -45,11 +45,19 @@ BOXES = (
     "partition:both",
     "partition:requests",
     "partition:replies",
+    "partition:peers",
     "events:lost",
     "events:many",
 )
 
-CONTROLLERS = ("controller:kill", "controller:pause", "controller:apply", "controller:stop")
+CONTROLLERS = (
+    "controller:kill",
+    "controller:pause",
+    "controller:apply",
+    "controller:stop",
+    "controller:migrate",
+    "controller:migrate",
+)
 
 HUMAN = (
     "human:stop",
@@ -58,6 +66,7 @@ HUMAN = (
     "human:undefine",
     "human:rename",
     "human:edit",
+    "human:migrate",
     "human:foreign",
     "human:foreign-stop",
     "human:wall-ahead",
@@ -116,6 +125,8 @@ def schedule(luck: Random) -> tuple[Fault, ...]:
         for _ in range(luck.choice((0, 1, 1, 1, 2, 2)) if begin else 0):
             at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 12)))
             found.append(Fault(luck.choice(EDITS), round(at, 3), luck.randrange(1000)))
+        if begin and luck.random() < 0.3:
+            found.append(Fault("controller:migrate", round(begin, 3), luck.randrange(1000)))
         for _ in range(luck.randint(0, 4)):
             kind = luck.choice(luck.choice(disturbances))
             at = begin + luck.choice((0.0, luck.uniform(0, 1), luck.uniform(0, 15)))

@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Arrive,
     Define,
     DropVolume,
+    GoOn,
     PowerOff,
     PowerOn,
     Undefine,
@@ -18,11 +22,11 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.view import view
-from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
+from reconciler.plan import Action, Create, Destroy, Migrate, Replace, Settle, Step, Stop, Update
 from reconciler.planner import confirmed
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import InstanceUuid, OnDelete, Resources
-from reconciler.state import Observed, Power
+from reconciler.specs.desired import HostName, InstanceUuid, OnDelete, Resources
+from reconciler.state import MIGRATING, HostState, Observed, Power
 from tests.simulation.places import STALEST, Happened, Place
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class Laws:
     calm: bool = False
     retained: set[VolumeId] = field(default_factory=set)
     abandoned: set[VolumeId] = field(default_factory=set)
+    leftover: set[tuple[str, VolumeId]] = field(default_factory=set)
+    """Disks that a migration of ours has copied, where their machine does not run: by host."""
     _paused: dict[InstanceUuid, float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
@@ -106,11 +112,14 @@ class Laws:
         step = report.step
         if not isinstance(report.outcome, Done):
             return
-        place = next(place for place in self.places if place.host.name == step.host)
-        seen = (place.box, *place.boxes_since(_time() - BLINK))
-        capacity = place.host.capacity or PHYSICAL
-        if not any(confirmed(step, view(box, self.fleet, capacity)) for box in seen):
+        views = [self._seen_lately(host) for host in step.hosts]
+        if not any(confirmed(step, *states) for states in product(*views)):
             self.breach("honest", f"{controller.name} calls {step.id} done, and it is not")
+
+    def _seen_lately(self, host: HostName) -> list[HostState]:
+        place = next(place for place in self.places if place.host.name == host)
+        boxes = (place.box, *place.boxes_since(_time() - BLINK))
+        return [view(box, self.fleet, place.host.capacity or PHYSICAL) for box in boxes]
 
     def _destroying(self, controller: Controller, action: Destroy) -> None:
         shown, name = controller.shown, action.before.name
@@ -139,6 +148,33 @@ class Laws:
             if (count := self.destroyed()) > self._allowed[uuid]:
                 self.breach("mercy", f"{count} deletions within an hour, {self._allowed[uuid]} are allowed")
 
+    def _copies(self, event: Happened) -> None:
+        """Which disks a migration leaves over: the new ones, until their machine runs there."""
+        place, effect = event.place.name, event.effect
+        match effect:
+            case AddVolume(volume=volume) if isinstance(event.action, Migrate):
+                self.leftover.add((place, volume))
+            case DropVolume(volume=volume):
+                self.leftover.discard((place, volume))
+            case GoOn(uuid=uuid):
+                mark = event.place.box.domains[uuid].mark
+                if mark is None or mark.journey is None or mark.journey.destination != place:
+                    if mark is not None and event.action is None:  # by hand: what stays behind is nobody's
+                        self.abandoned |= {mark.volume(disk.name) for disk in mark.applied.disks}
+                    return
+                for disk in mark.applied.disks:
+                    self.leftover.discard((place, mark.volume(disk.name)))
+                    self.leftover.add((mark.journey.source, mark.volume(disk.name)))
+            case PowerOff(uuid=uuid) if isinstance(event.action, Settle):
+                if not any(self._runs(each, uuid) for each in self.places):
+                    self.breach("mercy", f"{uuid} was ended on {place}, and runs nowhere")
+            case _:
+                pass
+
+    def _runs(self, place: Place, uuid: InstanceUuid) -> bool:
+        domain = place.box.domains.get(uuid)
+        return domain is not None and domain.power is Power.RUNNING
+
     def _protected(self, place: Place, uuid: InstanceUuid) -> bool:
         domain = place.box.domains.get(uuid)
         return domain is not None and domain.mark is not None and domain.mark.applied.protect
@@ -154,6 +190,7 @@ class Laws:
             self._budget(event)
             self._mercy(event)
             self._room(event)
+        self._copies(event)
         if isinstance(event.effect, Undefine) and event.action is None:
             # A human who forgets a machine leaves its disks to nobody, or to its successor.
             self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
@@ -167,6 +204,8 @@ class Laws:
             for domain in place.box.domains.values():
                 if domain.mark is None or domain.power is Power.STOPPED:
                     continue
+                if domain.power is Power.PAUSED and domain.why == MIGRATING:
+                    continue  # it stands still: on its way
                 if domain.uuid in running:
                     self.breach(
                         "never twice", f"{domain.name} runs on {running[domain.uuid]} and {place.name}"
@@ -194,6 +233,9 @@ class Laws:
             case DropVolume(volume=volume):
                 if volume.fleet != self.fleet:
                     self.breach("mercy", f"the foreign {volume} was deleted")
+                elif isinstance(event.action, Settle | Migrate):
+                    if (event.place.name, volume) not in self.leftover:
+                        self.breach("mercy", f"{volume} on {event.place.name} was swept, and is no leftover")
                 elif volume in self.retained:
                     self.breach("mercy", f"{volume} was to be retained, and is deleted")
             case _:
@@ -209,7 +251,7 @@ class Laws:
                         (self.retained.add if keep else self.retained.discard)(volume)
 
     def _room(self, event: Happened) -> None:
-        if not isinstance(event.effect, Define | PowerOn):
+        if not isinstance(event.effect, Define | PowerOn | Arrive):
             return
         limit = event.place.room
         before, now = used(event.before, self.fleet), used(event.place.box, self.fleet)

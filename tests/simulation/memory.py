@@ -53,7 +53,7 @@ class MemoryJournal:
 
     async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
         verb, about = summary_key(step.action), subject(step.action)
-        entry = Entry(run, step.id, verb, about, step.host, "", at)
+        entry = Entry(run, step.id, verb, about, step.where, "", at)
 
         def write() -> None:
             self._disk.entries[run, step.id] = entry

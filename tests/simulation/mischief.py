@@ -7,11 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from reconciler.actuators.sim.effects import Define, Effect, GuestUp, PowerOff, PowerOn, Rename, Undefine
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Arrive,
+    Define,
+    Effect,
+    GoOn,
+    GuestUp,
+    Pause,
+    PowerOff,
+    PowerOn,
+    Rename,
+    Undefine,
+)
 from reconciler.actuators.sim.things import Domain
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceName, InstanceUuid
-from reconciler.state import Live, Power
+from reconciler.state import MIGRATED, MIGRATING, Live, Power
 from tests.simulation.faults import Fault
 from tests.simulation.places import Place
 from tests.simulation.timing import later
@@ -92,6 +104,7 @@ BOXES: Mapping[str, Callable[[Place, Fault], None]] = {
     "partition:both": partition,
     "partition:requests": _flag("requests", False),
     "partition:replies": _flag("replies", False),
+    "partition:peers": _flag("talks", False),
     "events:lost": _flag("deaf", True),
     "events:many": many,
 }
@@ -101,10 +114,12 @@ def healed(place: Place) -> None:
     """Nothing is wrong with the host any more."""
     boots(place, [])
     place.daemon_up = place.requests = place.replies = True
+    place.talks = True
     place.daemon_hung = place.disk_full = place.deaf = False
     place.flush()
     for domain in tuple(place.box.domains.values()):
-        if domain.power is Power.PAUSED:
+        # What a migration left standing still is for the engine to mend.
+        if domain.power is Power.PAUSED and domain.why != MIGRATING:
             by_hand(place, PowerOff(domain.uuid))
     _event(place)
 
@@ -146,6 +161,27 @@ def _edit(place: Place, domain: Domain) -> None:
     by_hand(place, Define(replace(domain, live=replace(domain.live, cpus=domain.live.cpus + 1))))
 
 
+def _migrate(places: Sequence[Place], source: Place, domain: Domain, number: int) -> None:
+    """virsh migrate --copy-storage-all, with or without --persistent and --undefinesource."""
+    others = [
+        each for each in places if each is not source and each.up and domain.uuid not in each.box.domains
+    ]
+    if domain.power is not Power.RUNNING or not others or domain.mark is None:
+        return
+    target = others[number // 7 % len(others)]
+    volumes = [domain.mark.volume(disk.name) for disk in domain.mark.applied.disks]
+    missing = [volume for volume in volumes if volume not in target.box.volumes]
+    by_hand(target, *(AddVolume(volume, source.box.volumes.get(volume, 1)) for volume in missing))
+    by_hand(target, Arrive(domain))
+    if domain.uuid not in target.box.domains:
+        return
+    by_hand(source, Pause(domain.uuid, MIGRATING))
+    by_hand(target, GoOn(domain.uuid, persistent=number % 2 == 0))
+    by_hand(source, PowerOff(domain.uuid, MIGRATED))
+    if number % 3 == 0:
+        by_hand(source, Undefine(domain.uuid))
+
+
 HANDS: Mapping[str, Callable[[Place, Domain], None]] = {
     "human:stop": _stop,
     "human:start": _start,
@@ -181,4 +217,7 @@ def by_human(places: Sequence[Place], fault: Fault) -> None:
     ]
     if ours:
         place, domain = ours[fault.number % len(ours)]
+        if fault.kind == "human:migrate":
+            _migrate(places, place, domain, fault.number)
+            return
         HANDS[fault.kind](place, domain)

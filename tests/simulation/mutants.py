@@ -26,13 +26,15 @@ _LOOP = "engine.loop"
 _VERDICTS = "planner.verdicts"
 _SCRIPT = "actuators.sim.script"
 _PLUGGING = "actuators.sim.plugging"
+_PASSAGE = "actuators.sim.passage"
+_SIGHTING = "sighting"
 
 MUTANTS = (
     Mutant(
         "what a call says is believed",
         _RUN,
-        "if confirmed(step, await self._hosts.look(step.host)):",
-        "if await self._hosts.look(step.host):",
+        "if confirmed(step, *await self._looks(step)):",
+        "if await self._looks(step):",
     ),
     Mutant(
         "an error is taken for a success",
@@ -40,8 +42,8 @@ MUTANTS = (
         "return Done() if await self._confirm(step, looks=1) else outcome",
         "return Done()",
     ),
-    Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, seen)", "reason = None"),
-    Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, seen):", "if True:"),
+    Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),
+    Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, *seen):", "if True:"),
     Mutant("no intent is written down", _RUN, "await self._logbook.intend(step)", "pass"),
     Mutant(
         "an intent that cannot be written down stops nobody",
@@ -198,6 +200,38 @@ MUTANTS = (
         _PLUGGING,
         "disks=(*mark.applied.disks, *coming)",
         "disks=mark.applied.disks",
+    ),
+    Mutant(
+        "what stands still goes on without asking the other host",
+        _PASSAGE,
+        "if twin is not None and twin.power is not Power.STOPPED:\n        raise ActionFailed(peer",
+        "if False:\n        raise ActionFailed(peer",
+    ),
+    Mutant(
+        "what stands still is ended although nothing runs elsewhere",
+        _PASSAGE,
+        "if not (has_left and waits and domain.power is Power.RUNNING):",
+        "if not (has_left and waits):",
+    ),
+    Mutant(
+        "disks are swept that no journey explains",
+        _PASSAGE,
+        "if is_ours and journey is not None and journey.copies:",
+        "if True:",
+    ),
+    Mutant(
+        "the journey is written down after the disks are made",
+        _PASSAGE,
+        "        Leg(True, Define(coming)),\n        *(Leg(False, AddVolume(volume, source.volumes[volume]))"
+        " for volume in volumes),\n",
+        "        *(Leg(False, AddVolume(volume, source.volumes[volume])) for volume in volumes),\n"
+        "        Leg(True, Define(coming)),\n",
+    ),
+    Mutant(
+        "a copy is started that may never have run",
+        _SIGHTING,
+        "if journey is not None and journey.other_end(state.host) in silent:",
+        "if False:",
     ),
     Mutant(
         "a machine that is rebuilt is not marked", _SCRIPT, "    if apart != domain.mark:", "    if False:"

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from reconciler.actuators.sim.effects import AddVolume, Effect, GrowVolume, StoreImage
+from reconciler.actuators.sim.effects import AddVolume, Arrive, Effect, GrowVolume, PowerOff, StoreImage
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, NoRoom
 from reconciler.plan import Action
-from reconciler.specs.desired import Host, Resources
+from reconciler.specs.desired import Host, InstanceUuid, Resources
 from tests.simulation.timing import later
 
 KEEPALIVE = 30.0
@@ -98,6 +98,10 @@ class Place:
     sessions: list[Session] = field(default_factory=list)
     version: int = 0
     deaf: bool = False
+    talks: bool = True
+    """Other hosts hear it, and it hears them."""
+    coming: dict[InstanceUuid, Session] = field(default_factory=dict)
+    """What is coming in, and over whose connection."""
     _late: list[Late] = field(default_factory=list)
     _history: list[tuple[float, Box]] = field(default_factory=list)
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
@@ -138,6 +142,8 @@ class Place:
         """Let one effect happen. Raises what ``after`` raises."""
         if self.disk_full and isinstance(effect, AddVolume | GrowVolume | StoreImage):
             raise NoRoom(self.name, "no space left on device")
+        if isinstance(effect, Arrive) and session is not None:
+            self.coming[effect.domain.uuid] = session
         before = self.box
         self.box = after(before, effect, self.room if action else EVERYTHING)
         now = asyncio.get_running_loop().time()
@@ -186,9 +192,18 @@ class Place:
         session.alive = False
         if self.owner is session:
             self.owner = None
+        self._give_back(session)
         if session in self.sessions:
             self.sessions.remove(session)
         self.wake()
+
+    def _give_back(self, session: Session) -> None:
+        """What was coming in over a connection goes with it."""
+        for uuid in [uuid for uuid, each in self.coming.items() if each is session]:
+            del self.coming[uuid]
+            domain = self.box.domains.get(uuid)
+            if self.up and domain is not None and domain.is_coming:
+                self.change(PowerOff(uuid, "destroyed"))
 
     def end_all(self) -> None:
         for session in tuple(self.sessions):

@@ -100,7 +100,7 @@ class _Simulation:
             self._armed.append(fault)
         elif fault.kind in mischief.BOXES:
             mischief.BOXES[fault.kind](place, fault)
-        elif fault.kind in mischief.HANDS:
+        elif fault.kind in mischief.HANDS or fault.kind == "human:migrate":
             mischief.by_human(self.places, fault)
         elif family == "edit":
             self.directory.files = self.directory.files.edited(what, fault.number)
@@ -147,6 +147,12 @@ class _Simulation:
         controller = Controller(name, self.scene, Random(fault.number))
         self._controllers.append(controller)
         controller.apply()
+
+    def migrate(self, _: Place, fault: Fault) -> None:
+        name = f"migrate{len(self._controllers)}"
+        controller = Controller(name, self.scene, Random(fault.number))
+        self._controllers.append(controller)
+        controller.move(fault.number)
 
     def stop(self, _: Place, fault: Fault) -> None:
         self._restart = min(60.0, fault.seconds)
@@ -265,6 +271,7 @@ _OTHERS = {
     "controller:pause": _Simulation.pause,
     "controller:apply": _Simulation.apply,
     "controller:stop": _Simulation.stop,
+    "controller:migrate": _Simulation.migrate,
     "human:foreign": lambda _, place, fault: mischief.foreign(place, fault),
     "human:foreign-stop": lambda _, place, fault: mischief.foreign_stop(place, fault),
     "human:wall-ahead": _Simulation.wall,

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from reconciler.actuators.port import Access
+from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
 from reconciler.errors import HostUnreachable
-from reconciler.plan import Action
+from reconciler.plan import Action, Migrate, PairAction, Resume, Settle
 from reconciler.specs.desired import HostName
 from reconciler.state import HostState, StoredImage
 from tests.simulation.calls import Call, CallClock, CallLock, CallTruth, Fates
@@ -106,6 +106,44 @@ class Wire:
             await call.replied()
 
         await self._call(act)
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        await self._both(action, destination, lambda here, there: here.migrate(action, there))
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        if other is None:
+            self.fates.performing(self, action)
+
+            async def act(session: Session) -> None:
+                call = Call(self, session, action)
+                await self._sim(call).reunite(action, None)
+                await call.replied()
+
+            await self._call(act)
+            return
+        await self._both(action, other, lambda here, there: here.reunite(action, there))
+
+    async def _both(
+        self, action: PairAction, other: Actuator, body: Callable[[SimHost, SimHost], Awaitable[None]]
+    ) -> None:
+        """What needs two connections: when one is lost the other is given up too."""
+        assert isinstance(other, Wire)
+        self.fates.performing(self, action)
+        sessions = [await wire.linked() for wire in (self, other)]
+        try:
+            calls = [
+                Call(wire, session, action, peer=peer.place)
+                for wire, peer, session in zip((self, other), (other, self), sessions, strict=True)
+            ]
+            for wire, session in zip((self, other), sessions, strict=True):
+                await wire.heard(session)
+            await body(self._sim(calls[0]), other._sim(calls[1]))
+            for call in calls:
+                await call.replied()
+        except (asyncio.CancelledError, HostUnreachable):
+            for wire, session in zip((self, other), sessions, strict=True):
+                wire.give_up(session)
+            raise
 
     async def changed(self) -> None:
         async def listen(session: Session) -> None:

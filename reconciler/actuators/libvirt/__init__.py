@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from reconciler.actuators.port import Access, Actuator
 from reconciler.errors import HostUnreachable
 from reconciler.specs.desired import Host
@@ -21,6 +23,8 @@ async def open_libvirt(host: Host, access: Access, *, grace: float = GRACE_SECON
 
     ``grace`` is how many seconds a guest has to shut down before its plug is pulled.
     """
+    # The library writes warnings to standard error by itself: what they say is seen by looking.
+    os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", "4:stderr")
     try:
         import libvirt
     except ImportError as error:

@@ -6,11 +6,23 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import create, destroy, drop, images, power, segments, stored, update
+from reconciler.actuators.libvirt import (
+    create,
+    destroy,
+    drop,
+    images,
+    migrate,
+    power,
+    reunite,
+    segments,
+    stored,
+    update,
+)
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
 from reconciler.actuators.links import seen_by
+from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed
 from reconciler.plan import (
     Action,
@@ -18,10 +30,15 @@ from reconciler.plan import (
     Destroy,
     DropImage,
     DropNetwork,
+    ImageAction,
     Impact,
+    Migrate,
+    NetworkAction,
     PutImage,
     PutNetwork,
     Replace,
+    Resume,
+    Settle,
     Start,
     Stop,
     Update,
@@ -81,14 +98,8 @@ class LibvirtActuator:
         """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
         self._writable()
         match action:
-            case PutImage():
-                await images.put_image(self.desk, action)
-            case DropImage(sha256=sha256, whole=whole):
-                await drop.drop_image(self.desk, sha256, whole=whole)
-            case PutNetwork():
-                await segments.put_network(self.desk, action)
-            case DropNetwork():
-                await segments.drop_network(self.desk, action)
+            case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+                await self._provide(action)
             case Create(instance=instance):
                 await create.create(self.desk, instance)
             case Start(before=before):
@@ -103,8 +114,39 @@ class LibvirtActuator:
                 await create.rebuild(self.desk, instance)
             case Destroy(before=before):
                 await destroy.destroy(self.desk, before.uuid)
+            case Migrate() | Resume() | Settle():
+                raise ActionFailed(self.host, "this takes two hosts")
             case _:
                 assert_never(action)
+
+    async def _provide(self, action: ImageAction | NetworkAction) -> None:
+        """What machines need on their host, before them and after them."""
+        match action:
+            case PutImage():
+                await images.put_image(self.desk, action)
+            case DropImage(sha256=sha256, whole=whole):
+                await drop.drop_image(self.desk, sha256, whole=whole)
+            case PutNetwork():
+                await segments.put_network(self.desk, action)
+            case DropNetwork():
+                await segments.drop_network(self.desk, action)
+            case _:
+                assert_never(action)
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        """Move a machine from here to ``destination``. Raises ActionFailed, HostUnreachable."""
+        self._writable()
+        await migrate.migrate(action, self.desk, self._akin(destination).desk)
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        """Mend here what a migration to or from ``other`` left. Raises ActionFailed, HostUnreachable."""
+        self._writable()
+        peer = None if other is None else self._akin(other).desk
+        if isinstance(action, Settle):
+            await reunite.settle(action, self.desk, peer)
+        else:
+            assert peer is not None, "a journey has two ends"
+            await reunite.resume(action, self.desk, peer)
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""
@@ -117,6 +159,12 @@ class LibvirtActuator:
         await self.desk.session.close()
         if self.desk.files is not None:
             await self.desk.files.close()
+
+    def _akin(self, other: Actuator) -> LibvirtActuator:
+        if not isinstance(other, LibvirtActuator):
+            raise ActionFailed(self.host, f"{other.host} is of another platform")
+        other._writable()
+        return other
 
     def _writable(self) -> None:
         if self.read_only:

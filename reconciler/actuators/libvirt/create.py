@@ -78,8 +78,10 @@ def _check(pool: Pool, fleet: str, instance: Instance) -> None:
 
 def _make(hands: Hands, instance: Instance) -> None:
     fleet, key, machine = hands.desk.fleet, instance.key, instance.machine
-    pool, mark = hands.pool(), Mark(fleet, key, machine, complete=False)
+    pool = hands.pool()
     left = hands.domains.find(instance.uuid)
+    journey = None if left is None else left.mark.journey
+    mark = Mark(fleet, key, machine, complete=False, journey=journey)
     if left is not None:
         left.check_at_home(pool)
         _clear(left, machine, pool)

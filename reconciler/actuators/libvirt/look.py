@@ -36,6 +36,7 @@ class _Listed:
     handle: libvirt.virDomain
     sense: Sense
     is_active: bool
+    is_persistent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,16 @@ def _survey(connection: libvirt.virConnect, viewer: Viewer) -> _Survey:
 
 
 def _list(connection: libvirt.virConnect) -> Iterable[_Listed]:
+    # What a migration leaves or brings may have no definition; they are few, and listed in one call.
+    listed = connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+    transient = {handle.UUIDString() for handle in listed}
     # A listing and every state in one call; it asks the daemon only, never a guest.
     for handle, stats in connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0):
         is_active = handle.ID() >= 0
-        if is_active or _may_be_ours(handle.UUIDString()):
-            yield _Listed(
-                handle, sense(stats.get("state.state", -1), stats.get("state.reason", 0)), is_active
-            )
+        uuid = handle.UUIDString()
+        if is_active or _may_be_ours(uuid):
+            doing = sense(stats.get("state.state", -1), stats.get("state.reason", 0))
+            yield _Listed(handle, doing, is_active, uuid not in transient)
 
 
 def _may_be_ours(uuid: str) -> bool:
@@ -155,7 +159,7 @@ def _read(fetched: Sequence[_Fetched], viewer: Viewer, reader: Reader) -> _Read:
     for each in fetched:
         read = read_domain(each.text, reader)
         if isinstance(read, Ours):
-            instances.append(_state(read, each.listed.sense, viewer))
+            instances.append(_state(read, each.listed, viewer))
         elif each.listed.is_active:
             foreign += read.takes
     return _Read(sorted(instances, key=lambda state: state.key), foreign)
@@ -170,7 +174,8 @@ def _xml(listed: _Listed) -> str | None:
         raise
 
 
-def _state(ours: Ours, sensed: Sense, viewer: Viewer) -> InstanceState:
+def _state(ours: Ours, listed: _Listed, viewer: Viewer) -> InstanceState:
+    sensed = listed.sense
     return InstanceState(
         host=viewer.host,
         key=ours.mark.key,
@@ -181,6 +186,8 @@ def _state(ours: Ours, sensed: Sense, viewer: Viewer) -> InstanceState:
         live=ours.live,
         complete=ours.mark.complete,
         detail=sensed.detail if sensed.power is not Power.RUNNING else "",
+        journey=ours.mark.journey,
+        persistent=listed.is_persistent,
     )
 
 

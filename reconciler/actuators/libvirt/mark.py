@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from reconciler.specs.desired import InstanceKey, InstanceUuid, Machine
+from reconciler.specs.desired import HostName, InstanceKey, InstanceUuid, Machine
 from reconciler.specs.fingerprint import machine_adapter
 from reconciler.specs.identity import instance_uuid
+from reconciler.state import Journey
 
 NAMESPACE = "urn:reconciler:instance:1"
 PREFIX = "reconciler"
@@ -25,12 +26,16 @@ ET.register_namespace(PREFIX, NAMESPACE)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What we write into a domain. ``complete`` is False while its disks are made or taken apart."""
+    """What we write into a domain. ``complete`` is False while its disks are made or taken apart.
+
+    ``journey`` is there from before a migration until nothing is left of the machine where it is not.
+    """
 
     fleet: str
     key: InstanceKey
     applied: Machine
     complete: bool
+    journey: Journey | None = None
 
     @property
     def uuid(self) -> InstanceUuid:
@@ -46,6 +51,12 @@ class Mark:
             "ordinal": str(self.key.ordinal),
             "complete": "yes" if self.complete else "no",
         }
+        if self.journey is not None:
+            attributes |= {
+                "from": self.journey.source,
+                "to": self.journey.destination,
+                "copies": "yes" if self.journey.copies else "no",
+            }
         element = ET.Element(tag, attributes)
         element.text = machine_adapter().dump_json(self.applied).decode()
         return element
@@ -68,7 +79,21 @@ def read_mark(element: ET.Element | None, *, fleet: str, uuid: str) -> Mark | No
     applied = _machine(element.text or "")
     if applied is None or _uuid(fleet, key) != uuid:
         return None
-    return Mark(fleet, key, applied, complete)
+    try:
+        return Mark(fleet, key, applied, complete, _journey(element))
+    except ValueError:
+        return None
+
+
+def _journey(element: ET.Element) -> Journey | None:
+    """The journey of a mark. Raises ValueError for one that we did not write."""
+    words = [element.get(name) for name in ("from", "to", "copies")]
+    if words == [None, None, None]:
+        return None
+    source, destination, copies = (word or "" for word in words)
+    if not (_NAME.fullmatch(source) and _NAME.fullmatch(destination)) or copies not in _COMPLETE:
+        raise ValueError("no journey of ours")
+    return Journey(HostName(source), HostName(destination), _COMPLETE[copies])
 
 
 # Every look asks again for the same ones.

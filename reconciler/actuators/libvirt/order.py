@@ -83,6 +83,20 @@ class Desk:
             allowed=self.lock.check,
         )
 
+    async def change_with(self, other: Desk, what: str, work: Callable[[Hands, Hands], T]) -> T:
+        """Run ``work`` on two hosts, this one's hands first, if the locks of both are ours."""
+
+        def allowed() -> None:
+            self.lock.check()
+            other.lock.check()
+
+        return await self.session.call_with(
+            other.session,
+            what,
+            lambda mine, its: work(Hands(self, mine), Hands(other, its)),
+            allowed=allowed,
+        )
+
     def seed(self, instance: Instance) -> bytes | None:
         """What the guest is told, or None where it is told nothing."""
         return None if instance.context is None else self.supplies.seed(instance)

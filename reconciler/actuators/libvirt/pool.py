@@ -117,6 +117,31 @@ class Pool:
             stream.abort()
             raise
 
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a small volume, or None where there is no such volume."""
+        volume = self.find(name)
+        if volume is None:
+            return None
+        received: list[bytes] = []
+        stream = self.handle.connect().newStream(0)
+        try:
+            volume.download(stream, 0, _capacity(volume), 0)
+            stream.recvAll(lambda _stream, data, _opaque: received.append(data), None)
+            stream.finish()
+        except libvirt.libvirtError:
+            stream.abort()
+            raise
+        return b"".join(received)
+
+    def size_bytes(self, name: str) -> int:
+        """What a guest sees of a volume. Raises libvirt's error where there is no such volume."""
+        return _capacity(self.handle.storageVolLookupByName(name))
+
+    def make(self, name: str, size_bytes: int, base: ImageUse | None) -> None:
+        """A new disk of exactly that size, reading from ``base`` until it is written, or empty."""
+        backing = None if base is None else Backing(self._base(base).path(), names.disk_kind(base).value)
+        self.handle.createXML(volume_xml(name, size_bytes, "qcow2", backing), 0)
+
     def _base(self, use: ImageUse) -> libvirt.virStorageVol:
         assert use.disk is not None, "asked only of images that have a disk"
         return self.handle.storageVolLookupByName(names.image_volume(use.disk, names.disk_kind(use)))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -19,7 +20,7 @@ import libvirt
 
 from reconciler.actuators.libvirt.errors import translated
 from reconciler.actuators.relay import Dial, Relay
-from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable
+from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, Unsupported
 from reconciler.specs.desired import HostName
 
 THREADS = 8
@@ -60,7 +61,7 @@ class Target:
 
 
 @dataclass(eq=False, slots=True)
-class _Link:
+class Link:
     """One connection and the relay under it; the test driver's has none, and cannot be cut."""
 
     relay: Relay | None
@@ -86,7 +87,7 @@ class Session:
         self._deadlines = deadlines
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"libvirt-{target.host}")
         self._opening = asyncio.Lock()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._under_way: set[asyncio.Future[Any]] = set()
         self._closed = False
 
@@ -126,6 +127,27 @@ class Session:
             link.cut()
             raise
 
+    async def call_with(
+        self,
+        other: Session,
+        what: str,
+        work: Callable[[libvirt.virConnect, libvirt.virConnect], T],
+        *,
+        allowed: Callable[[], None],
+    ) -> T:
+        """Run ``work`` on the connections of two hosts, this one's first. As ``call``, for what changes."""
+        mine, its = await self._linked(), await other._linked()
+        allowed()
+        links = (mine, its)
+        try:
+            return await self._in_thread(
+                what, lambda: work(mine.connection, its.connection), *links, deadline=CHANGE_SECONDS
+            )
+        except HostUnreachable:
+            for link in links:
+                link.cut()
+            raise
+
     async def close(self) -> None:
         """Let go of the host; calls under way end with HostUnreachable. May be repeated."""
         if self._closed:
@@ -142,7 +164,7 @@ class Session:
         self._link = None
         self._threads.shutdown()
 
-    async def _linked(self) -> _Link:
+    async def _linked(self) -> Link:
         async with self._opening:
             if self._link is not None and not self._link.is_up:
                 self._link.cut()  # by us, or the daemon hung up between two calls
@@ -154,15 +176,42 @@ class Session:
             assert self._link is not None
             return self._link
 
+    @asynccontextmanager
+    async def link_of_its_own(self, before_cut: Callable[[], None] | None = None) -> AsyncIterator[Link]:
+        """Another connection, cut at the end, that nobody else's call can cut. Raises HostUnreachable.
+
+        It has no keepalive: who it is for watches over it.
+        """
+        if self._target.dial is None:
+            raise Unsupported(self.host, "libvirt's test driver does not migrate")
+        link = Link(Relay(self._target.dial, before_cut))
+        try:
+            await self._connect(link, keeps_alive=False)
+            yield link
+        finally:
+            link.cut()
+
+    async def run_over(
+        self, links: Sequence[Link], what: str, work: Callable[[], T], *, deadline: float
+    ) -> T:
+        """Run in a worker thread what uses these links; when its time is over they are cut, in order."""
+        return await self._in_thread(what, work, *links, deadline=deadline)
+
     async def _open(self) -> None:
-        self._link = link = _Link(None if self._target.dial is None else Relay(self._target.dial))
+        self._link = link = Link(None if self._target.dial is None else Relay(self._target.dial))
+        await self._connect(link, keeps_alive=True)
+
+    async def _connect(self, link: Link, *, keeps_alive: bool) -> None:
         uri = self._target.uri
         try:
             if link.relay is not None:
                 await self._open_relay(link.relay)
                 uri = uri.format(socket=quote(str(link.relay.path)))
             link.connection = await self._in_thread(
-                "opening libvirt", lambda: self._opened(uri), link, deadline=self._deadlines.open
+                "opening libvirt",
+                lambda: self._opened(uri, keeps_alive=keeps_alive),
+                link,
+                deadline=self._deadlines.open,
             )
         except BaseException as error:
             link.cut()
@@ -179,14 +228,14 @@ class Session:
         except OSError as error:  # the temporary directory is full, or is not there
             raise HostUnreachable(self.host, f"no socket can be made on this machine: {error}") from error
 
-    def _opened(self, uri: str) -> libvirt.virConnect:
+    def _opened(self, uri: str, *, keeps_alive: bool) -> libvirt.virConnect:
         connection = (libvirt.openReadOnly if self._target.read_only else libvirt.open)(uri)
-        if self._target.dial is not None:
+        if self._target.dial is not None and keeps_alive:
             connection.setKeepAlive(_PING_SECONDS, _PINGS_MISSED)
         return connection
 
-    async def _in_thread(self, what: str, work: Callable[[], T], link: _Link, *, deadline: float) -> T:
-        if self._closed and link.connection is None:
+    async def _in_thread(self, what: str, work: Callable[[], T], *links: Link, deadline: float) -> T:
+        if self._closed and any(link.connection is None for link in links):
             raise HostUnreachable(self.host, "the connection was closed")
         job = self._threads.submit(self._guarded, work)
         future = asyncio.wrap_future(job)
@@ -202,7 +251,8 @@ class Session:
             raise
         finally:
             if not future.done():
-                link.cut()
+                for link in links:
+                    link.cut()
                 job.cancel()
                 await asyncio.wait({future})
 

@@ -19,6 +19,7 @@ _CALL = 0.01
 _BOOT = 5.0
 _SHUTDOWN = 3.0
 _TRANSFER_MIB_A_SECOND = 100
+_MIGRATE_MIB_A_SECOND = 1_000
 _WRITE_MIB_A_SECOND = 20_000
 
 
@@ -28,6 +29,11 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Return when that much virtual time has passed."""
         ...
+
+
+def copying(memory_mib: int, disk_mib: int) -> float:
+    """Virtual seconds in which a running machine's memory, and its disks, go from host to host."""
+    return (memory_mib + disk_mib) / _MIGRATE_MIB_A_SECOND
 
 
 def duration(effect: Effect) -> float:

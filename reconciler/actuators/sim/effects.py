@@ -84,6 +84,21 @@ class Unplug:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrive:
+    """A machine begins to come in: it is there, standing still, and gone once its sender is."""
+
+    domain: Domain
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """A machine that stands still runs on, as it was; ``persistent``: and has a definition from now on."""
+
+    uuid: InstanceUuid
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AddVolume:
     """A volume is there that was not."""
 
@@ -134,7 +149,8 @@ class Cut:
 
 ImageEffect = StoreImage | LoseImage
 DefinitionEffect = Define | Undefine | Rename
-DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Pause | Unplug
+StandingEffect = Pause | Arrive | GoOn
+DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Unplug | StandingEffect
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 LinkEffect = PutLink | DropLink
 Effect = ImageEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut

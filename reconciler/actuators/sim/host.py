@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.actuators.lock import FileLock, Lock
-from reconciler.actuators.port import Access
+from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
 from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.passage import Leg, backing_out, mending, migration
 from reconciler.actuators.sim.script import script
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import images, view
-from reconciler.errors import ActionFailed, HostUnreachable
-from reconciler.plan import Action
+from reconciler.errors import ActionFailed, HostError, HostUnreachable
+from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import Host, HostName, Resources
 from reconciler.state import HostState, StoredImage
 
@@ -32,6 +35,10 @@ class Truth(Protocol):
 
     def change(self, effect: Effect, room: Resources) -> None:
         """Let one effect happen. Raises what ``world.after`` raises, or HostUnreachable."""
+        ...
+
+    def taken_over(self) -> None:
+        """The last writer is no more: what was coming in over its connection is gone."""
         ...
 
     async def changed(self) -> None:
@@ -82,7 +89,10 @@ class SimHost:
         """Become the only writer. Raises LockHeld, HostUnreachable."""
         self._writable()
         self._look()
+        is_new = not self._lock.held
         self._lock.acquire(holder)
+        if is_new:
+            self._truth.taken_over()
 
     async def unlock(self) -> None:
         """Let others write. May be repeated."""
@@ -94,9 +104,61 @@ class SimHost:
         for effect in script(action, self._look(), self._access.fleet):
             await self._clock.sleep(duration(effect))
             self._look()
-            if not self._lock.held:
-                raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
+            self._hold()
             self._truth.change(effect, self._room)
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        """Move a machine from here to ``destination``. Raises as ``perform``."""
+        self._writable()
+        there = self._akin(destination)
+        uuid = action.before.uuid
+        legs = migration(action, self._look(), there._look(), self._access.fleet)
+        try:
+            for leg in legs:
+                await self._go(leg, there)
+        except ActionFailed:
+            with contextlib.suppress(HostError):
+                await self._until_done(there, lambda: backing_out(uuid, self._look(), there._look()))
+                await self._mend(Settle(self.host, there.host, action.before), there)
+            raise
+        await there._mend(Settle(there.host, self.host, action.before), self)
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        """Mend here what a migration left. Raises as ``perform``."""
+        self._writable()
+        await self._mend(action, None if other is None else self._akin(other))
+
+    async def _mend(self, action: Resume | Settle, other: SimHost | None) -> None:
+        fleet = self._access.fleet
+        await self._until_done(
+            other, lambda: mending(action, self._look(), None if other is None else other._look(), fleet)
+        )
+
+    async def _until_done(self, other: SimHost | None, left: Callable[[], Iterable[Leg]]) -> None:
+        """Let the first effect that is left happen, if it still is when its time has come; then the next."""
+        while (leg := next(iter(left()), None)) is not None:
+            await self._go(leg, other, unless=lambda leg=leg: next(iter(left()), None) != leg)  # type: ignore[misc]
+
+    async def _go(self, leg: Leg, other: SimHost | None, unless: Callable[[], bool] = lambda: False) -> None:
+        end = self if leg.here else other
+        assert end is not None, "there is an other end to what is done there"
+        await end._clock.sleep(leg.seconds)
+        for each in (self, other):
+            if each is not None:
+                each._look()
+                each._hold()
+        if not unless():
+            end._truth.change(leg.effect, end._room)
+
+    def _akin(self, other: Actuator) -> SimHost:
+        if not isinstance(other, SimHost):
+            raise ActionFailed(self.host, f"{other.host} is of another platform")
+        other._writable()
+        return other
+
+    def _hold(self) -> None:
+        if not self._lock.held:
+            raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""

@@ -43,9 +43,12 @@ from reconciler.plan import (
     DropImage,
     DropNetwork,
     Impact,
+    Migrate,
     PutImage,
     PutNetwork,
     Replace,
+    Resume,
+    Settle,
     Start,
     Stop,
     Update,
@@ -81,6 +84,8 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from _replace(box, *_unprotected(box, before, fleet), instance)
         case Destroy(before=before):
             yield from _destroy(box, *_unprotected(box, before, fleet))
+        case Migrate() | Resume() | Settle():
+            raise ActionFailed(box.host, "this takes two hosts")
         case _:
             assert_never(action)
 
@@ -199,7 +204,8 @@ def _called(domain: Domain, instance: Instance) -> Iterator[Effect]:
 
 def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:
     """The machine that is asked for, switched off, where ``old`` was."""
-    mark = Mark(instance.fleet, instance.key, instance.machine, complete)
+    journey = old.mark.journey if old is not None and old.mark is not None else None
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete, journey)
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
     return made if old is None else replace(made, why=old.why, autostart=old.autostart, deaf=old.deaf)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.actuators.links import Link
-from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.effects import Effect, PowerOff
 from reconciler.actuators.sim.pulse import pulse_of
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.world import after
@@ -67,6 +67,12 @@ class Store:
         with self._writing() as connection:
             before = _box(self.host, self._rows(connection))
             self._save(connection, _facts(before), _facts(after(before, effect, room)))
+
+    def taken_over(self) -> None:
+        """The last writer is no more: what was coming in over its connection is gone."""
+        coming = [domain.uuid for domain in self.look().domains.values() if domain.is_coming]
+        for uuid in coming:
+            self.change(PowerOff(uuid, "destroyed"), Resources())
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.actuators.links import Link
 from reconciler.errors import NotFound
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
-from reconciler.state import Live, LiveDisk, Power
+from reconciler.state import MIGRATING, Journey, Live, LiveDisk, Power
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +28,7 @@ class Mark:
     key: InstanceKey
     applied: Machine
     complete: bool
+    journey: Journey | None = None
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""
@@ -40,7 +41,8 @@ class Domain:
 
     ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
     ``configured`` is what somebody defined over a running machine: it shows from the next start on.
-    The guest of a ``deaf`` one does not let go of a disk that is taken from it while it runs.
+    The guest of a ``deaf`` one does not let go of a disk that is taken from it while it runs. What is not
+    ``persistent`` is gone once it is off.
     """
 
     uuid: InstanceUuid
@@ -53,6 +55,12 @@ class Domain:
     configured: Live | None = None
     autostart: bool = False
     deaf: bool = False
+    persistent: bool = True
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it is what a migration that is not over has brought here so far."""
+        return self.power is Power.PAUSED and self.why == MIGRATING and not self.persistent
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         live=live,
         complete=mark.complete,
         detail=domain.why,
+        journey=mark.journey,
+        persistent=domain.persistent,
     )
 
 

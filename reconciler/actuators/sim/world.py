@@ -12,6 +12,7 @@ from typing import assert_never
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Arrive,
     Cut,
     Define,
     DefinitionEffect,
@@ -19,6 +20,7 @@ from reconciler.actuators.sim.effects import (
     DropLink,
     DropVolume,
     Effect,
+    GoOn,
     GrowVolume,
     GuestUp,
     ImageEffect,
@@ -30,6 +32,7 @@ from reconciler.actuators.sim.effects import (
     PutLink,
     Rename,
     Silence,
+    StandingEffect,
     StoreImage,
     Undefine,
     Unplug,
@@ -39,7 +42,7 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import InstanceName, Resources
 from reconciler.specs.identity import is_own_link
-from reconciler.state import Power
+from reconciler.state import MIGRATING, Power
 
 
 def after(box: Box, effect: Effect, room: Resources) -> Box:
@@ -100,9 +103,28 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             _require(domain.power is Power.RUNNING, box, f"{domain.name} stopped while it booted")
             return _with(box, replace(domain, booted=True))
         case PowerOff(uuid, why):
-            return _with(box, _powered_off(box.domain(uuid), why))
-        case Pause(uuid) | Unplug(uuid):
-            return _with(box, _interrupted(box, box.domain(uuid), effect))
+            return _off(box, box.domain(uuid), why)
+        case Unplug(uuid, disk):
+            return _with(box, _unplugged(box, box.domain(uuid), disk))
+        case Pause() | Arrive() | GoOn():
+            return _standing(box, effect, room)
+        case _:
+            assert_never(effect)
+
+
+def _standing(box: Box, effect: StandingEffect, room: Resources) -> Box:
+    match effect:
+        case Pause(uuid, why):
+            domain = box.domain(uuid)
+            _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
+            return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case Arrive(domain):
+            return _arrived(box, domain, room)
+        case GoOn(uuid, persistent):
+            domain = box.domain(uuid)
+            _require(domain.power is Power.PAUSED, box, f"{domain.name} does not stand still")
+            persistent = persistent or domain.persistent
+            return _with(box, replace(domain, power=Power.RUNNING, why="", persistent=persistent))
         case _:
             assert_never(effect)
 
@@ -175,18 +197,27 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
     return _with(box, replace(domain, power=Power.RUNNING, booted=False, why=""))
 
 
-def _interrupted(box: Box, domain: Domain, effect: Pause | Unplug) -> Domain:
-    if isinstance(effect, Unplug):
-        return _unplugged(box, domain, effect.disk)
-    _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
-    return replace(domain, power=Power.PAUSED, why=effect.why)
-
-
 def _unplugged(box: Box, domain: Domain, disk: str) -> Domain:
     hears = domain.power is Power.RUNNING and domain.booted and not domain.deaf
     _require(hears, box, f"the guest of {domain.name} does not let go of disk {disk}")
     left = tuple(each for each in domain.live.disks if each.name != disk)
     return replace(domain, live=replace(domain.live, disks=left))
+
+
+def _arrived(box: Box, domain: Domain, room: Resources) -> Box:
+    if domain.uuid in box.domains:
+        raise AlreadyExists(box.host, f"{domain.name} is there already")
+    if box.named(domain.name) is not None:
+        raise AlreadyExists(box.host, f"another machine is called {domain.name}")
+    off = replace(domain, power=Power.STOPPED)
+    there = _powered_on(_with(box, off), off, room)
+    return _with(there, replace(domain, power=Power.PAUSED, why=MIGRATING, persistent=False))
+
+
+def _off(box: Box, domain: Domain, why: str) -> Box:
+    if domain.persistent:
+        return _with(box, _powered_off(domain, why))
+    return replace(box, domains={key: each for key, each in box.domains.items() if key != domain.uuid})
 
 
 def _powered_off(domain: Domain, why: str) -> Domain:

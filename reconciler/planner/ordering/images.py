@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.plan import Action, Cause, Create, PutImage, Replace, Step, StepId
+from reconciler.plan import Action, Cause, Create, Migrate, PutImage, Replace, Step, StepId
 from reconciler.specs.desired import Desired, Fleet, HostName, ImageUse, Scheme, Sha256
 from reconciler.state import Observed
 
@@ -63,6 +63,8 @@ def image_step(action: Action) -> StepId | None:
 
 
 def _booted(action: Action) -> ImageUse | None:
+    if isinstance(action, Migrate):
+        return action.before.applied.image
     return action.instance.machine.image if isinstance(action, Create | Replace) else None
 
 

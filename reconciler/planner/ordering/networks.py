@@ -18,6 +18,7 @@ from reconciler.plan import (
     Create,
     Destroy,
     DropNetwork,
+    Migrate,
     Origin,
     PutNetwork,
     Reason,
@@ -62,10 +63,15 @@ def segments_needed_by(action: Action) -> frozenset[str]:
     match action:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return segments_in(instance.machine.nics)
-        case Start(before=before):
+        case Start(before=before) | Migrate(before=before):
             return segments_in(before.applied.nics)
         case _:
             return frozenset()
+
+
+def bridge_of(action: Action) -> str | None:
+    """Bridge of the segment that an action makes or takes away; None for any other action."""
+    return action.segment.bridge if isinstance(action, PutNetwork | DropNetwork) else None
 
 
 def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> NetworkSteps:
@@ -106,7 +112,7 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
     seats: dict[str, _Seats] = {}
     named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
     for identifier, deed in deeds.items():
-        named[deed.action.host, _uuid(deed.action)] = (identifier, deed)
+        named[_where(deed.action), _uuid(deed.action)] = (identifier, deed)
         if not isinstance(deed.action, Start | Destroy):
             for bridge in segments_needed_by(deed.action):
                 seats.setdefault(bridge, _Seats()).staying.add(deed.action.host)
@@ -122,18 +128,25 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
     return seats
 
 
+def _where(action: Action) -> HostName:
+    """The host that has the machine before."""
+    return action.from_host if isinstance(action, Migrate) else action.host
+
+
 def _uuid(action: Action) -> InstanceUuid:
     match action:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return instance.uuid
-        case Destroy(before=before) | Start(before=before):
+        case Destroy(before=before) | Start(before=before) | Migrate(before=before):
             return before.uuid
         case _:
             raise AssertionError(f"{action} is not done to an instance")
 
 
 def _stays(action: Action, bridge: str) -> bool:
-    """Whether a machine that is on a segment is on it afterwards."""
+    """Whether a machine that is on a segment is on it afterwards, on the same host."""
+    if isinstance(action, Migrate):
+        return False
     return isinstance(action, Start) or bridge in segments_needed_by(action)
 
 

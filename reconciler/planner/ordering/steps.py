@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.plan import Step
@@ -10,6 +11,7 @@ from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.mending import Mends
 from reconciler.planner.ordering.networks import steps_for_networks
 from reconciler.planner.ordering.precedence import precedence_of
 from reconciler.specs.desired import Desired, HostName, InstanceKey
@@ -26,26 +28,31 @@ class Turn(NamedTuple):
     host: HostName
 
 
-def steps_of(deeds: Iterable[Deed], desired: Desired, observed: Observed) -> tuple[Step, ...]:
-    """The steps of a plan: images and networks, then what is made or changed, then who is told of it, then
-    what is destroyed, then the networks that nothing needs any more.
+def steps_of(
+    deeds: Iterable[Deed], desired: Desired, observed: Observed, mends: Mends = MappingProxyType({})
+) -> tuple[Step, ...]:
+    """The steps of a plan: what migrations left is mended, then images and networks, then what is made or
+    changed, then who is told of it, then what is destroyed, then the networks that nothing needs any more.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
     any part of the list finds the same ones again.
     """
     order = order_of(desired.instances)
     by_id = named(sorted(deeds, key=_turns(order)))
+    mending = [step for _, steps in sorted(mends.items()) for step in steps]
     networks = steps_for_networks(by_id, desired, observed)
     if not by_id:
-        return (*networks.first, *networks.last)
+        return (*mending, *networks.first, *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
-    steps = [*images.values(), *networks.first]
+    steps = [*mending, *images.values(), *networks.first]
     for identifier, deed in by_id.items():
         image, needs = image_step(deed.action), precedence.needs(deed)
         if image in images:
             needs = (image, *needs)
         needs = (*networks.needed_by(deed.action), *needs)
+        if deed.key in mends:
+            needs = (mends[deed.key][-1].id, *needs)
         steps.append(Step(identifier, deed.action, deed.act.because, needs))
     return (*steps, *networks.last)
 

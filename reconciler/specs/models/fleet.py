@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from reconciler.specs.connect import FORMS, NotAConnection, parse_connect
 from reconciler.specs.desired import Connect, Hypervisor, Scheme
 from reconciler.specs.models.addresses import UnderlayAddress
-from reconciler.specs.models.amounts import Capacity, Factor, Reserve, whole
+from reconciler.specs.models.amounts import Capacity, Factor, MemorySize, Reserve, duration, whole
 from reconciler.specs.models.base import (
     LabelKey,
     Line,
@@ -20,6 +21,7 @@ from reconciler.specs.models.base import (
     choice,
     is_nothing,
     missing,
+    quoted,
     refuse,
 )
 from reconciler.specs.models.document import Document, Kind, only
@@ -30,6 +32,23 @@ def _connect(text: str) -> Connect:
         return parse_connect(text)
     except NotAConnection as error:
         raise refuse(str(error), error.hint) from None
+
+
+_PEER = r"^qemu\+(ssh|tls|tcp)://[A-Za-z0-9@._:\[\]-]+/system(\?[A-Za-z0-9_=&%./-]*)?$"
+_MILLISECONDS = r"^[1-9][0-9]{0,4}ms$"
+
+
+def _peer(text: str) -> str:
+    if not re.fullmatch(_PEER[1:-1], text):
+        hint = "write it as the other hosts' libvirtds would use it: qemu+ssh://hv2.example/system"
+        raise refuse(f"expected a libvirt URI, got {quoted(text)}", hint)
+    return text
+
+
+def _milliseconds(text: str) -> int:
+    if not re.fullmatch(_MILLISECONDS[1:-1], text):
+        raise refuse(f"expected a time such as 300ms, got {quoted(text)}")
+    return int(text.removesuffix("ms"))
 
 
 def _empty_if_nothing(value: object) -> object:
@@ -66,6 +85,8 @@ class HostModel(Spec):
     overcommit: OvercommitModel = Field(default_factory=OvercommitModel)
     reserve: Reserve = Field(default_factory=Reserve)
     address: UnderlayAddress | None = None
+    peer: Annotated[str, Parsed(_peer, {"type": "string", "pattern": _PEER}, "a libvirt URI")] | None = None
+    storage: Name | None = None
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -84,10 +105,30 @@ class DeletesModel(Spec):
     percent: Annotated[int, whole(0, 100)] = 10
 
 
+class MigrationsModel(Spec):
+    """How many migrations may be under way at once, and how each is carried out."""
+
+    per_host: Annotated[int, whole(1, 64)] = 2
+    per_cluster: Annotated[int, whole(1, 1024)] = 5
+    bandwidth: MemorySize | None = None
+    """A second, of one migration."""
+    downtime: (
+        Annotated[
+            int,
+            Parsed(
+                _milliseconds, {"type": "string", "pattern": _MILLISECONDS}, wanted="a time such as 300ms"
+            ),
+        ]
+        | None
+    ) = None
+    timeout: Annotated[int, duration(10)] | None = None
+
+
 class LimitsModel(Spec):
     """How much may happen at once."""
 
     deletes: DeletesModel = Field(default_factory=DeletesModel)
+    migrations: MigrationsModel = Field(default_factory=MigrationsModel)
 
 
 class FleetModel(Document):

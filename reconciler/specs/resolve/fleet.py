@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 from reconciler.errors import Fault
 from reconciler.specs.connect import rooted
-from reconciler.specs.desired import DeleteBudget, Fleet, Host, HostName, Overcommit, Resources
+from reconciler.specs.desired import (
+    DeleteBudget,
+    Fleet,
+    Host,
+    HostName,
+    MigrationLimits,
+    Overcommit,
+    Resources,
+)
 from reconciler.specs.documents import Document
 from reconciler.specs.models.amounts import Capacity, Reserve
 from reconciler.specs.models.base import suggestion
-from reconciler.specs.models.fleet import FleetModel, HostModel
+from reconciler.specs.models.fleet import FleetModel, HostModel, MigrationsModel
 
 
 def clusters_of(fleet: FleetModel) -> frozenset[str]:
@@ -43,6 +51,7 @@ def fleet_of(document: Document[FleetModel]) -> Fleet:
         name=model.name,
         hosts=tuple(_host(document, name) for name in sorted(model.hosts)),
         deletes=DeleteBudget(max=model.limits.deletes.max, percent=model.limits.deletes.percent),
+        migrations=_migrations(model.limits.migrations),
         origin=document.find("name").node.place.position,
     )
 
@@ -61,6 +70,8 @@ def _host(document: Document[FleetModel], name: str) -> Host:
         overcommit=Overcommit(cpu=factors.cpu, memory=factors.memory, disk=factors.disk),
         reserve=_reserve(model.reserve),
         address=model.address,
+        peer=model.peer,
+        storage=model.storage,
         origin=(found.key or found.node.place).position,
     )
 
@@ -75,6 +86,16 @@ def _overdrawn(host: HostModel) -> Iterator[str]:
         ("disk", capacity.disk * factors.disk, reserve.disk or 0),
     )
     yield from (field for field, given, kept in rows if kept > given)
+
+
+def _migrations(model: MigrationsModel) -> MigrationLimits:
+    return MigrationLimits(
+        per_host=model.per_host,
+        per_cluster=model.per_cluster,
+        bandwidth_mib=model.bandwidth,
+        downtime_ms=model.downtime,
+        timeout_s=model.timeout,
+    )
 
 
 def _capacity(model: Capacity | None) -> Resources | None:

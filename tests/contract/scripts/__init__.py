@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
+from tests.contract.duo import DuoScript
 from tests.contract.scripts import (
     breaking,
     changing,
@@ -13,6 +15,7 @@ from tests.contract.scripts import (
     looking,
     making,
     meddling,
+    moving,
     plugging,
     sharing,
     storing,
@@ -21,14 +24,17 @@ from tests.contract.scripts import (
 from tests.contract.stage import Script
 
 
-def _of(module: ModuleType) -> tuple[Script, ...]:
+def _of(module: ModuleType) -> tuple[Any, ...]:
     """Every public coroutine that the module itself wrote, in the order in which they are written."""
     written = (value for name, value in vars(module).items() if not name.startswith("_"))
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
 _EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing, telling)
-SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
+SCRIPTS: tuple[Script, ...] = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH = (*_of(breaking), *_of(plugging))
+FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging))
 """For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""
+
+PAIRS: tuple[DuoScript, ...] = _of(moving)
+"""For pairs of hosts between which a machine can move."""

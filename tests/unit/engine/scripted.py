@@ -16,7 +16,7 @@ from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.engine.run import Conditions
 from reconciler.errors import ActionFailed, HostUnreachable, StoreError
-from reconciler.plan import Action, Basis, Cause, Plan, Start, Step, StepId
+from reconciler.plan import Action, Basis, Cause, Migrate, Plan, Resume, Settle, Start, Step, StepId
 from reconciler.report import StepReport
 from reconciler.specs.desired import (
     Connect,
@@ -101,6 +101,12 @@ class ScriptedHost:
 
     async def images(self) -> tuple[StoredImage, ...]:
         return ()
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        self.asked.append(f"{action.before.name} to {destination.host}")
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        raise AssertionError(action)
 
     async def lock(self, holder: str) -> None:
         return None

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from reconciler.actuators.port import Actuator
 from reconciler.engine.look import FreshLook
 from reconciler.errors import DeadlineExceeded
-from reconciler.plan import Action
+from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import HostName, Resources
 from reconciler.state import HostState, StoredImage
 
@@ -33,6 +34,12 @@ class CountingHost:
 
     async def images(self) -> tuple[StoredImage, ...]:
         return ()
+
+    async def migrate(self, action: Migrate, destination: Actuator) -> None:
+        raise AssertionError("only looked at")
+
+    async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
+        raise AssertionError("only looked at")
 
     async def lock(self, holder: str) -> None:
         return None

@@ -192,8 +192,8 @@ def test_a_disk_that_should_shrink_blocks_the_instance() -> None:
 
 
 @pytest.mark.parametrize("wanted", [(DB,), ()])
-def test_an_instance_seen_twice_is_not_touched(wanted: tuple[Instance, ...]) -> None:
-    blocked = only_block(plan(*wanted, seen=(running(DB, on="hv1"), stopped(DB, on="hv2"))))
+def test_an_instance_that_runs_twice_is_not_touched(wanted: tuple[Instance, ...]) -> None:
+    blocked = only_block(plan(*wanted, seen=(running(DB, on="hv1"), running(DB, on="hv2"))))
     assert blocked.kind is BlockKind.IN_DOUBT
     assert [refusal.host for refusal in blocked.refusals] == ["hv1", "hv2"]
 

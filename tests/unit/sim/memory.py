@@ -36,6 +36,9 @@ class Memory:
         self.box = after(self.box, effect, room)
         self.happened.append(effect)
 
+    def taken_over(self) -> None:
+        return None
+
     async def changed(self) -> None:
         return None
 

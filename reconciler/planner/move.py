@@ -1,0 +1,217 @@
+"""Plan the migration that a user asks for: one machine, one host, and all that this takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from reconciler.errors import Fault, InvalidInput
+from reconciler.plan import (
+    Basis,
+    Blocked,
+    BlockKind,
+    Cause,
+    Migrate,
+    Plan,
+    Refusal,
+    Step,
+    StepId,
+    Terms,
+)
+from reconciler.planner.decide import board_of, judge
+from reconciler.planner.ordering.deeds import Deed
+from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.mending import mends_of
+from reconciler.planner.ordering.networks import bridge_of, segments_needed_by, steps_for_networks
+from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.rules import (
+    Check,
+    neighbourly,
+    plugged,
+    required,
+    same_cluster,
+    shortage,
+)
+from reconciler.planner.prepare import prepared
+from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.verdicts import Act, Case, Hold, verdict_on
+from reconciler.sighting import Running, Stranded
+from reconciler.specs.desired import Desired, Host, HostName, Instance, Resources
+from reconciler.specs.fingerprint import digest_of
+from reconciler.state import InstanceState, Observed
+
+_SLOWEST_MIB_A_SECOND = 10
+_AT_LEAST_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Which instance is to go to which host."""
+
+    instance: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A machine that runs, the instance it is of, and the hosts it would leave and come to."""
+
+    state: InstanceState
+    instance: Instance
+    source: Site
+    target: Site
+    copies: bool
+
+
+def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
+    """One ``Migrate`` and what it needs; blocked, with the reason, where it cannot be.
+
+    Nothing else is planned. Raises InvalidInput for an instance or a host that nobody knows.
+    """
+    desired, observed = sorted_desired(desired), sorted_observed(observed)
+    basis, ready = Basis(digest_of(desired), observed.digest()), prepared(desired, observed)
+    desired, seen = ready.desired, ready.observed
+    plan = Plan(basis, unknown=seen.unknown)
+    judged = judge(ready)
+    cases = {str(each.case.name): each.case for each in judged}
+    case = cases.get(move.instance)
+    target = desired.fleet.host(move.to)
+    if case is None:
+        raise _stranger("instance", move.instance, cases, desired)
+    if target is None:
+        raise _stranger("host", move.to, [host.name for host in desired.fleet.hosts], desired)
+    if held := _held(case):
+        return replace(plan, blocked=(held,))
+    state = case.found
+    if state.host == target.name:
+        return plan
+    terms = terms_of(desired, state, target)
+    board = board_of(desired, seen, judged)
+    source, site = board.ledger.site(state.host), board.ledger.site(target.name)
+    if refusal := _refusal(_Question(state, case.wanted, source, site, terms.copies), board):
+        kind = BlockKind.NO_PLACE if site.state else BlockKind.UNKNOWN
+        return replace(plan, blocked=(Blocked(case.name, kind, (Refusal(target.name, refusal),)),))
+    action = Migrate(target.name, state.host, state, terms)
+    if state.applied.image.name not in {image.use.name for image in desired.images}:
+        return replace(plan, blocked=(_refused(case, "the image it was made from is no longer declared"),))
+    mends = mends_of((case,), seen).get(state.key, ())
+    return replace(plan, steps=(*mends, *_steps(action, mends, desired, seen)))
+
+
+def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: Observed) -> tuple[Step, ...]:
+    """The migration, after what its destination must have, and before what its source needs no more."""
+    because, name = (Cause("asked for"),), StepId(f"migrate/{action.before.name}")
+    images = steps_for_images((action,), desired, observed)
+    image = image_step(action)
+    own = segments_needed_by(action)
+    wired = replace(desired, segments=tuple(each for each in desired.segments if each.bridge in own))
+    networks = steps_for_networks({name: Deed(action.before.key, Act(action, because))}, wired, observed)
+    last = (step for step in networks.last if bridge_of(step.action) in own)
+    needs = (
+        *(step.id for step in mends[-1:]),
+        *((image,) if image in images else ()),
+        *networks.needed_by(action),
+    )
+    return (*images.values(), *networks.first, Step(name, action, because, needs), *last)
+
+
+def terms_of(desired: Desired, state: InstanceState, target: Host) -> Terms:
+    """How a machine migrates to a host of its fleet."""
+    limits, source = desired.fleet.migrations, desired.fleet.host(state.host)
+    copies = source is None or source.storage is None or source.storage != target.storage
+    takes = state.applied.resources
+    # A guest that writes makes much of its memory go over the line more than once.
+    amount = 3 * takes.memory_mib + (takes.disk_mib if copies else 0)
+    speed = min(_SLOWEST_MIB_A_SECOND, limits.bandwidth_mib or _SLOWEST_MIB_A_SECOND)
+    return Terms(
+        copies,
+        # Two copies of a disk have two locks. Only a shared disk's keeps a machine from running twice when
+        # the daemons lose each other at the end, and between the two of them nobody watches over that.
+        None if copies else target.peer,
+        limits.bandwidth_mib,
+        limits.downtime_ms,
+        limits.timeout_s or _AT_LEAST_S + amount // speed,
+    )
+
+
+def _stranger(kind: str, name: str, known: Iterable[str], desired: Desired) -> InvalidInput:
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+    return InvalidInput([Fault(desired.fleet.origin, f"no {kind} is called {name!r}", hint=hint)])
+
+
+def _held(case: Case) -> Blocked | None:
+    """Why a machine is not moved, wherever it were to go."""
+    verdict = verdict_on(case)
+    if isinstance(verdict, Hold) and verdict.kind in (BlockKind.IN_DOUBT, BlockKind.UNKNOWN):
+        return Blocked(case.name, verdict.kind, verdict.refusals)
+    if not isinstance(case.sighting, Running | Stranded):
+        return _refused(case, "it does not run: only what runs is migrated; apply starts it")
+    if case.instance is None:
+        return _refused(case, "it is no longer declared: apply removes it")
+    return None
+
+
+def _refused(case: Case, reason: str) -> Blocked:
+    return Blocked(case.name, BlockKind.INVALID, (Refusal("*", reason),))
+
+
+def _refusal(question: _Question, board: Board) -> str | None:
+    """Why a machine cannot go to a host, the first reason found; None where it can."""
+    target, state = question.target, question.state
+    if target.state is None:
+        return f"did not answer: {target.silence}"
+    if reason := _unlike(question) or _taken(question):
+        return reason
+    if any(site.name in _ends(state) and site.state is None for site in board.sites):
+        return "its last migration cannot be tidied up: the other end of that does not answer"
+    # It is not in its own way; what is moved is the machine as it is, not as the files have it by now.
+    board.ledger.seat(state.key, state.host, -1)
+    moved = replace(question.instance, machine=state.applied)
+    checks: tuple[Check, ...] = (
+        same_cluster(moved, board),
+        required(moved, board),
+        plugged(moved, board),
+        lambda site: shortage(_need(question), site, board),
+        *neighbourly(moved, board, strict=True),
+    )
+    return next((reason for check in checks if (reason := check(target)) is not None), None)
+
+
+def _ends(state: InstanceState) -> tuple[HostName, ...]:
+    return () if state.journey is None else (state.journey.source, state.journey.destination)
+
+
+def _need(question: _Question) -> Resources:
+    need = footprint(question.state)
+    return need if question.copies else replace(need, disk_mib=0)
+
+
+def _unlike(question: _Question) -> str | None:
+    source, target = question.source, question.target
+    assert source.state is not None, "it was seen there"
+    assert target.state is not None, "asked only of what answered"
+    rows = (
+        ("is in cluster", target.host.cluster, source.host.cluster),
+        ("is reached by", target.host.connect.scheme, source.host.connect.scheme),
+        ("runs", target.host.hypervisor, source.host.hypervisor),
+        ("is", target.state.arch, source.state.arch),
+    )
+    return next(
+        (f"{what} {there}, and {source.name} {what} {here}" for what, there, here in rows if there != here),
+        None,
+    )
+
+
+def _taken(question: _Question) -> str | None:
+    """Disks of that name at the destination that no journey explains."""
+    target, state = question.target.state, question.state
+    assert target is not None, "asked only of what answered"
+    if not question.copies or target.host in _ends(state):
+        return None  # there is only one of each, or what is there is swept first
+    own = {disk.name for disk in state.applied.disks}
+    kept = sorted(volume.disk for volume in target.volumes if volume.key == state.key and volume.disk in own)
+    return f"has a disk {kept[0]} of it already, kept from before: remove it by hand" if kept else None

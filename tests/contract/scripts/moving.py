@@ -1,0 +1,130 @@
+"""Scripts of the contract: a machine goes from one host to another, and what is left of it is removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, UnknownImage
+from reconciler.plan import Create, Destroy, Migrate, Resume, Settle, Stop
+from reconciler.state import Power
+from tests.contract.duo import Duo
+from tests.contract.stage import DATA, ROOT, assert_as_asked, disks, names
+
+
+async def a_running_machine_moves_and_leaves_nothing_behind(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    await duo.migrate(instance)
+    here, there = await duo.look()
+    assert (here.instances, here.volumes) == ((), ())
+    (state,) = there.instances
+    assert_as_asked(state, instance)
+    assert (state.journey, state.persistent) == (None, True)
+    assert disks(there) == {"shop-db-0/root": None}
+
+
+async def its_data_disks_go_along(duo: Duo) -> None:
+    instance = duo.here.instance("shop-db-0", ROOT, DATA)
+    await duo.here.created(instance)
+    await duo.there.put_image()
+    await duo.migrate(instance)
+    here, there = await duo.look()
+    assert (disks(here), disks(there)) == ({}, {"shop-db-0/root": None, "shop-db-0/data": None})
+
+
+async def what_has_moved_can_be_changed_and_destroyed_there(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    await duo.migrate(instance)
+    there = duo.there
+    await there.perform(Stop(there.host, await there.seen(instance)))
+    assert (await there.seen(instance)).power is Power.STOPPED
+    await there.perform(Destroy(there.host, await there.seen(instance)))
+    assert (await there.look()).volumes == ()
+
+
+async def a_machine_that_is_off_does_not_move(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    await duo.here.perform(Stop(duo.here.host, state))
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), ActionFailed)
+
+
+async def a_machine_does_not_move_to_where_its_image_is_not(duo: Duo) -> None:
+    state = await duo.here.created(duo.here.instance())
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), UnknownImage)
+
+
+async def a_machine_does_not_move_to_where_its_name_is_taken(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    duo.there.platform.add_foreign("shop-db-0")
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), AlreadyExists)
+
+
+async def a_machine_does_not_move_to_where_it_is_already(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.there.created(instance)
+    duo.there.platform.stop("shop-db-0")
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), AlreadyExists)
+
+
+async def a_machine_does_not_move_onto_disks_from_an_earlier_life(duo: Duo) -> None:
+    instance = duo.here.instance("shop-db-0", ROOT, DATA)
+    await duo.there.created(instance)
+    await duo.there.perform(Destroy(duo.there.host, await duo.there.seen(instance)))
+    state = await duo.here.created(instance)
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), AlreadyExists)
+    assert "shop-db-0/data" in disks(await duo.there.look())
+
+
+async def nothing_moves_that_was_changed_since(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    stale = replace(state, applied=replace(state.applied, cpus=2))
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, stale), ActionFailed)
+
+
+async def nothing_moves_without_the_lock_of_both(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    await duo.there.actuators[0].unlock()
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), HostUnreachable)
+
+
+async def a_twin_that_is_off_is_forgotten_and_its_disks_are_kept(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.there.perform(Create(duo.there.host, instance))
+    duo.there.platform.stop("shop-db-0")
+    await duo.act(Settle(duo.here.host, duo.there.host, state))
+    here, there = await duo.look()
+    assert (names(here), names(there)) == (["shop-db-0"], [])
+    assert list(disks(there)) == ["shop-db-0/root"]
+
+
+async def a_twin_that_runs_is_left_alone(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.there.perform(Create(duo.there.host, instance))
+    await duo.refuses(Settle(duo.here.host, duo.there.host, state), ActionFailed)
+
+
+async def a_twin_that_a_human_paused_is_left_alone(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.there.perform(Create(duo.there.host, instance))
+    duo.there.platform.pause("shop-db-0")
+    await duo.refuses(Settle(duo.here.host, duo.there.host, state), ActionFailed)
+
+
+async def a_machine_of_that_uuid_that_is_not_ours_is_left_alone(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.there.perform(Create(duo.there.host, instance))
+    duo.there.platform.stop("shop-db-0")
+    duo.there.platform.disown("shop-db-0")
+    await duo.refuses(Settle(duo.here.host, duo.there.host, state), AlreadyExists)
+
+
+async def what_a_human_paused_does_not_go_on(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    duo.here.platform.pause("shop-db-0")
+    await duo.refuses(Resume(duo.here.host, duo.there.host, state), ActionFailed)
+
+
+async def there_is_nothing_to_tidy_up_about_a_machine_that_never_left(duo: Duo) -> None:
+    _, state = await duo.runs_here()
+    before = await duo.look()
+    await duo.act(Settle(duo.here.host, duo.there.host, state))
+    assert await duo.look() == before
