@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.plan import (
+    Action,
     Create,
     Destroy,
     DropNetwork,
+    Impact,
     Plan,
     PutImage,
     PutNetwork,
     Replace,
     Start,
     Step,
+    Update,
     subject,
 )
 from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired
-from reconciler.state import HostState, Observed, Power
+from reconciler.state import HostState, InstanceState, Observed, Power
 from tests.properties.looks import (
     fleet_of_action,
     halfway,
@@ -136,8 +139,17 @@ def mercy(planner: Planner, world: World) -> None:
             assert not before.applied.protect, f"{step.id} takes what is protected"
             assert seen[before.uuid] == (before,), f"{step.id} takes what is in doubt"
             assert before.power is not Power.PAUSED, f"{step.id} takes what is in doubt"
+        if loses_sight := _loses_sight(step.action):
+            assert not loses_sight.live.astray, f"{step.id} loses sight of what is written elsewhere"
         if isinstance(step.action, Destroy):
             assert step.action.before.uuid not in wanted, f"{step.id} destroys what is desired"
+
+
+def _loses_sight(action: Action) -> InstanceState | None:
+    """The machine that an action redefines or takes apart, if it does."""
+    if isinstance(action, Destroy | Replace):
+        return action.before
+    return action.before if isinstance(action, Update) and action.impact is Impact.RESTART else None
 
 
 def never_twice(planner: Planner, world: World) -> None:

@@ -54,6 +54,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         Line("verdicts", "_is_removed(case) and case.found.applied.protect", "False"),
     ),
     (
+        "a disk that strayed is forgotten",
+        laws.mercy,
+        Line("verdicts", 'Rule("read from somewhere else", _is_astray, _astray),'),
+    ),
+    (
         "protection from replacement is forgotten",
         laws.mercy,
         Line("verdicts", "case.protected and _must_be_replaced(case)", "False"),

@@ -71,7 +71,7 @@ def found(draw: st.DrawFn, of: Instance, names: Sequence[str]) -> list[InstanceS
     on = draw(st.sampled_from(names))
     match kind:
         case "stopped":
-            return [stopped(was, on=on)]
+            return [draw(drifted(stopped(was, on=on)))]
         case "paused":
             return [paused(was, on=on)]
         case "half":
@@ -90,6 +90,11 @@ def drifted(draw: st.DrawFn, state: InstanceState) -> InstanceState:
         live = replace(live, nics=())
     if draw(st.booleans()):
         live = replace(live, disks=tuple(LiveDisk(disk.name) for disk in live.disks))
+    has_snapshot = draw(rarely())
+    if live.disks and has_snapshot:
+        # A snapshot over its first disk.
+        first, *others = live.disks
+        live = replace(live, disks=(replace(first, source="/elsewhere"), *others))
     return replace(state, live=live)
 
 

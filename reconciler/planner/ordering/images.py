@@ -13,14 +13,16 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
     """One step for each image that a host lacks and is about to need, by identifier."""
     known = {image.use.name: image for image in desired.images}
     held = {state.host: frozenset(state.images) for state in observed.hosts}
-    missing: dict[tuple[HostName, str], list[int]] = {}
+    missing: set[tuple[HostName, str]] = set()
+    sizes: dict[tuple[HostName, str], list[int]] = {}
     for action in actions:
         if (use := _booted(action)) and not held[action.host].issuperset(use.digests):
-            missing.setdefault((action.host, use.name), []).extend(_roots(action))
+            missing.add((action.host, use.name))
+            sizes.setdefault((action.host, use.name), []).extend(_roots(action))
     steps = []
-    for (host, name), roots in sorted(missing.items()):
+    for host, name in sorted(missing):
         source = _source(host, known[name].use, desired.fleet, held)
-        put = PutImage(host, known[name], source, max(roots, default=None))
+        put = PutImage(host, known[name], source, max(sizes[host, name], default=None))
         where = () if source is None else (Cause(f"{source} has it: copied from there"),)
         steps.append(Step(_identifier(host, name), put, (Cause("not on the host yet"), *where)))
     return {step.id: step for step in steps}
