@@ -60,6 +60,7 @@ HUMAN = (
     "human:edit",
     "human:foreign",
     "human:foreign-stop",
+    "human:unlink",
     "human:wall-ahead",
     "human:wall-back",
 )
@@ -81,6 +82,7 @@ EDITS = (
     "edit:restore",
     "edit:protect",
     "edit:cluster",
+    "edit:wire",
     "edit:broken",
     "edit:empty",
     "edit:mend",
