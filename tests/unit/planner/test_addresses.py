@@ -105,7 +105,7 @@ def test_a_network_that_contains_a_hosts_own_address_is_never_made() -> None:
     (blocked,) = addressed(desired(db(0)), look).blocked
     assert (blocked.kind, blocked.refusals[0].reason) == (
         BlockKind.INVALID,
-        "its own address 10.9.0.5 is in the cidr of shop.back",
+        "its own address 10.9.0.5 is in 10.9.0.0/29, the cidr of shop.back",
     )
 
 
