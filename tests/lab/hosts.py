@@ -143,8 +143,12 @@ class Host:
         emptied; disks stay.
         """
         self._kill(self.processes())
-        self.run(["sh", "-c", _CUT_LINKS])
+        self.cut_links()
         self.run(["sh", "-c", "rm -rf /run/* && mkdir -p /run/sshd /run/lock"])
+
+    def cut_links(self) -> None:
+        """Take every link away that the laboratory did not make."""
+        self.run(["sh", "-c", _CUT_LINKS])
 
     def boot(self) -> None:
         """Start what a host starts when its power comes back."""

@@ -161,14 +161,14 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         network_laws.joined,
         Line(
             "ordering.networks",
-            "final = wiring.put(host, ends[host], wiring.seats.staying)",
+            "final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)",
             "final = soon",
         ),
     ),
     (
         "a host that has left is remembered for ever",
         network_laws.joined,
-        Line("ordering.networks", "if now != final.wanted:", "if False:"),
+        Line("ordering.networks", "if now != final.wanted and not leaves:", "if False:"),
     ),
     (
         "who is silent is no longer told of",

@@ -69,6 +69,7 @@ HUMAN = (
     "human:migrate",
     "human:foreign",
     "human:foreign-stop",
+    "human:unlink",
     "human:wall-ahead",
     "human:wall-back",
 )
@@ -90,6 +91,7 @@ EDITS = (
     "edit:restore",
     "edit:protect",
     "edit:cluster",
+    "edit:wire",
     "edit:broken",
     "edit:empty",
     "edit:mend",

@@ -17,9 +17,13 @@ from reconciler.specs.desired import (
     Fleet,
     Instance,
     Machine,
+    Nic,
+    NicKind,
     Placement,
     Resources,
+    Segment,
 )
+from reconciler.specs.identity import bridge_of, vni_of
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.
@@ -43,6 +47,8 @@ class Component:
     cluster: str | None = None
     apart: bool = False
     depends_on: tuple[str, ...] = ()
+    wired: bool = False
+    """Whether it is on the service's own segment."""
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
@@ -50,7 +56,9 @@ class Component:
             disks.append(kept("data", 6 * GIB))
         disks += [Disk(f"extra{number}", 2 * GIB) for number in range(self.extra)]
         image = image_use(_IMAGES[self.image % len(_IMAGES)])
-        machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), protect=self.protect)
+        back = segment_of(fleet)
+        nics = (Nic(NicKind.BRIDGE, back.bridge),) if self.wired else ()
+        machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), nics, protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
         placement = Placement(cluster=self.cluster, anti_affinity=anti)
         return [
@@ -63,6 +71,12 @@ class Component:
             )
             for number in range(self.replicas)
         ]
+
+
+def segment_of(fleet: Fleet) -> Segment:
+    """The only segment."""
+    vni = vni_of(fleet.name, "shop", "back")
+    return Segment("shop", "back", "10.9.0.0/26", vni, bridge_of(vni), 1450)
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,9 @@ class Files:
         ]
         desired = desired_of(self.fleet, *made)
         images = tuple(image_of(image_use(name)) for name in sorted(_IMAGES))
-        return replace(desired, images=images, directory="/files")
+        # Declared all the same by services that do not use it.
+        segments = () if self.empty else (segment_of(self.fleet),)
+        return replace(desired, images=images, directory="/files", segments=segments)
 
     def mended(self) -> Files:
         """The same, once it loads and asks for something."""
@@ -138,6 +154,7 @@ def _change(kind: str, old: Component, number: int, fleet: Fleet) -> Component |
         "disk": {"extra": min(2, old.extra + 1)},
         "no-disk": {"extra": max(0, old.extra - 1)},
         "protect": {"protect": not old.protect},
+        "wire": {"wired": not old.wired},
         "cluster": {"cluster": clusters[number % len(clusters)]},
     }
     return None if kind == "remove" else replace(old, **changes[kind])  # type: ignore[arg-type]
@@ -170,4 +187,11 @@ def files_of(luck: Random) -> Files:
     ]
     if luck.random() < 0.6:
         components.append(Component("web", luck.randint(1, 3), depends_on=("app",)))
-    return Files(fleet, tuple(components))
+    wires = luck.choice(("all", "all", "some", "none"))
+    return Files(
+        fleet,
+        tuple(
+            replace(each, wired=wires == "all" or (wires == "some" and each.name != "db"))
+            for each in components
+        ),
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from reconciler.actuators.links import Link
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Arrive,
@@ -154,9 +155,14 @@ def _with_link(box: Box, effect: LinkEffect) -> Box:
                 raise NotFound(box.host, f"there is no link {name}")
             plugged = [each.name for each in box.domains.values() if _is_plugged_into(each, name)]
             _require(not plugged, box, f"{', '.join(plugged)} is plugged into {name}")
-            return replace(box, links={key: link for key, link in box.links.items() if key != name})
+            rest = {key: _unplugged(link, name) for key, link in box.links.items() if key != name}
+            return replace(box, links=rest)
         case _:
             assert_never(effect)
+
+
+def _unplugged(link: Link, bridge: str) -> Link:
+    return replace(link, master="") if link.master == bridge else link
 
 
 def _is_plugged_into(domain: Domain, bridge: str) -> bool:

@@ -198,7 +198,8 @@ class _Wiring:
         network = ip_network(self.segment.cidr)
         taken = set(_machines_addresses(self.segment, self.desired, self.observed))
         ends: dict[HostName, str] = {}
-        for host in sorted(self.seats.everyone):
+        # What a host has is taken, be it a member or not: until it is gone, it answers there.
+        for host in (seen.host for seen in self.observed.hosts):
             state = self.state(host)
             text = state.address if state else ""
             own = ip_interface(text) if text else None
@@ -229,23 +230,28 @@ def _downwards(segment: Segment, taken: set[str]) -> Iterator[str]:
 
 
 def _on_members(wiring: _Wiring) -> Iterator[Step]:
-    """Make or mend it on every member; then, once others have left, have the members forget them."""
-    ends = wiring.ends() if wiring.seats.staying else {}
+    """Make or mend it on every member; then, once others have left, have the members forget them.
+
+    A host that is about to leave is told of new members too: a guard may hold back what makes it leave.
+    """
+    ends = wiring.ends() if wiring.seats.everyone else {}
     gone = sorted(host for host in wiring.seats.leaving if wiring.seats.left(host))
     goodbyes = tuple(step for host in gone for step in wiring.seats.leaving[host])
-    for host in sorted(wiring.seats.staying):
-        seen = wiring.observed.host(host)
+    for host in sorted(wiring.seats.everyone):
+        seen, now = wiring.observed.host(host), wiring.state(host)
         if seen is None or foreign_in_the_way(wiring.segment.bridge, seen):
             continue
-        soon = wiring.put(host, ends[host], wiring.seats.everyone)
-        final = wiring.put(host, ends[host], wiring.seats.staying)
-        now = wiring.state(host)
+        leaves = wiring.seats.left(host)
+        if leaves and now is None:
+            continue
+        soon = wiring.put(host, ends.get(host, ""), wiring.seats.everyone)
+        final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)
         needs: Needs = goodbyes
         if not _is_good_until_then(now, soon, final):
             first = _step(_MAKE, soon, now)
             yield first
             now, needs = soon.wanted, (first.id, *goodbyes)
-        if now != final.wanted:
+        if now != final.wanted and not leaves:
             yield _step(_FORGET, final, now, needs)
 
 

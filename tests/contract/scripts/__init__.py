@@ -20,6 +20,7 @@ from tests.contract.scripts import (
     sharing,
     storing,
     telling,
+    wiring,
 )
 from tests.contract.stage import Script
 
@@ -33,8 +34,9 @@ def _of(module: ModuleType) -> tuple[Any, ...]:
 _EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing, telling)
 SCRIPTS: tuple[Script, ...] = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging))
-"""For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""
+FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging), *_of(wiring))
+"""For platforms whose machines are processes, volumes files and links the kernel's: libvirt's test driver
+has none of them."""
 
 PAIRS: tuple[DuoScript, ...] = _of(moving)
 """For pairs of hosts between which a machine can move."""
