@@ -45,11 +45,14 @@ _MACHINES = {"x86_64": "q35", "aarch64": "virt"}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a domain's XML takes from its host: domain type, architecture, path of the pool."""
+    """What a domain's XML takes from its host: domain type, architecture, path of the pool, and whether
+    other hosts use that pool too.
+    """
 
     kind: str
     arch: str
     pool: str
+    shared: bool = False
 
     def path(self, volume: str) -> str:
         """Where a volume lies on the host."""
@@ -106,6 +109,10 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     for disk, letter in zip(plugged, ascii_lowercase, strict=False):
         path = site.path(names.disk_volume(mark.fleet, mark.key, disk.name))
         driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
+        if site.shared:
+            # What one host still has in its cache another must not read from the disk: libvirt would refuse
+            # to migrate.
+            driver["cache"] = "none"
         devices.append(_disk(path, driver, letter=letter, serial=disk.name, platform=platform))
     if seeded:
         # A disk, not a CD-ROM: cloud kernels know virtio and leave SATA out.

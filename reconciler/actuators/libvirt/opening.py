@@ -48,7 +48,9 @@ async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
         if reach.files is not None:
             await reach.files.close()
         raise
-    platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
+    platform = Platform(
+        "test" if reach.files is None else host.hypervisor.value, arch, host.storage is not None
+    )
     desk = Desk(
         session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace, reach.address
     )

@@ -34,10 +34,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What kind of domains a host runs, and its architecture: neither changes while we are connected."""
+    """What kind of domains a host runs, its architecture, and whether other hosts share its pool: none of it
+    changes while we are connected.
+    """
 
     kind: str
     arch: str
+    shares_pool: bool = False
 
 
 async def _no_address() -> str:
@@ -114,7 +117,8 @@ class Hands:
 
     def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
         """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""
-        site = Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
+        platform = self.desk.platform
+        site = Site(platform.kind, platform.arch, pool.path, platform.shares_pool)
         try:
             text = domain_xml(mark, site, seeded=seeded, unplugged=unplugged)
         except ValueError as error:
