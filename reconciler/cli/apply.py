@@ -21,7 +21,7 @@ from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import StalePlan
 from reconciler.plan import Plan
 from reconciler.report import Report
-from reconciler.specs.desired import MigrationLimits
+from reconciler.specs.limits import MigrationLimits
 
 
 @dataclass(frozen=True, slots=True)

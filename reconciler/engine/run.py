@@ -19,7 +19,7 @@ from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, Reconci
 from reconciler.plan import Action, Migrate, PairAction, Plan, Step, StepId
 from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
-from reconciler.specs.desired import MigrationLimits
+from reconciler.specs.limits import MigrationLimits
 from reconciler.state import HostState
 
 # Between one look that does not show a step's effect and the next, in seconds.

@@ -34,6 +34,7 @@ from reconciler.planner.placement.rules import (
     same_cluster,
     shortage,
 )
+from reconciler.planner.precondition import astray_reason
 from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.verdicts import Act, Case, Hold, verdict_on
@@ -152,7 +153,7 @@ def _held(case: Case) -> Blocked | None:
         return _refused(case, "it does not run: only what runs is migrated; apply starts it")
     if case.instance is None:
         return _refused(case, "it is no longer declared: apply removes it")
-    return None
+    return next((_refused(case, astray_reason(disk)) for disk in case.found.live.astray), None)
 
 
 def _refused(case: Case, reason: str) -> Blocked:

@@ -79,14 +79,19 @@ def _changed(action: Action, host: HostState) -> HostState:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
         case Start(before=before):
-            return with_instance(host, replace(before, power=Power.RUNNING, detail=""))
+            return with_instance(host, replace(_now(before, host), power=Power.RUNNING, detail=""))
         case Stop(before=before):
-            return with_instance(host, replace(before, power=Power.STOPPED, detail=""))
+            return with_instance(host, replace(_now(before, host), power=Power.STOPPED, detail=""))
         case Destroy(before=before):
             return _without(host, before)
         case Migrate() | Resume() | Settle():
             return passage.after(action, host)
     assert_never(action)
+
+
+def _now(before: InstanceState, host: HostState) -> InstanceState:
+    """The machine as earlier steps have left it."""
+    return host.instance(before.uuid) or before
 
 
 def _built(host: HostState, instance: Instance) -> HostState:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
+
+import pytest
 
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
@@ -29,6 +32,17 @@ class Step:
     what: str
     error: str = ""
     seen: tuple[View, ...] = ()
+
+
+def ending_of(scene: Coroutine[object, object, None]) -> Exception | None:
+    """Play a scene; what it ended in."""
+    try:
+        asyncio.run(scene)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is raised when somebody asks
+        return error
+    except pytest.fail.Exception as error:  # of pytest.raises; no Exception
+        return AssertionError(str(error))
+    return None
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from tests.contract import libvirt_hosts, platforms
 from tests.contract.comparing import differences, table
 from tests.contract.libvirt_hosts import RealHost
 from tests.contract.platforms import Platform
-from tests.contract.recording import Step
+from tests.contract.recording import Step, ending_of
 from tests.contract.scripts import FLESH, SCRIPTS
 from tests.contract.stage import FLEET, Script, Stage
 from tests.lab.boot_sector import boot_sector_image
@@ -117,13 +116,7 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
 def play(script: Script, platform: Platform, store: Path) -> Performance:
     """One script on one platform."""
     stage = Stage(platform, store)
-    ended: Exception | None = None
-    try:
-        asyncio.run(_scene(script, stage))
-    except Exception as error:  # noqa: BLE001  whatever it is, it is raised by check()
-        ended = error
-    except pytest.fail.Exception as error:  # of pytest.raises; no Exception
-        ended = AssertionError(str(error))
+    ended = ending_of(_scene(script, stage))
     return Performance(platform.name, script, tuple(stage.trace.steps), ended)
 
 

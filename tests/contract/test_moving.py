@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from tests.contract.comparing import differences, table
 from tests.contract.duo import Duo, DuoScript
 from tests.contract.libvirt_hosts import RealHost
 from tests.contract.platforms import Platform
-from tests.contract.recording import Step
+from tests.contract.recording import Step, ending_of
 from tests.contract.scripts import PAIRS
 from tests.contract.stage import Stage
 from tests.lab.boot_sector import boot_sector_image
@@ -102,13 +101,7 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
 def play(script: DuoScript, here: Platform, there: Platform, *, store: Path) -> Played:
     """One script on two hosts."""
     duo = Duo(Stage(here, store), Stage(there, store))
-    ended: Exception | None = None
-    try:
-        asyncio.run(_scene(script, duo))
-    except Exception as error:  # noqa: BLE001  whatever it is, it is raised by check()
-        ended = error
-    except pytest.fail.Exception as error:  # of pytest.raises; no Exception
-        ended = AssertionError(str(error))
+    ended = ending_of(_scene(script, duo))
     return Played(duo.steps(), ended)
 
 

@@ -244,3 +244,34 @@ def test_a_daemon_that_sleeps_through_a_migration_wakes_to_one_machine(journey: 
             sleeper.continue_daemon()
     journey.never_twice()
     journey.settled()
+
+
+def test_a_machine_in_a_shared_pool_moves_without_its_disks(
+    laboratory: Laboratory, image: Path, tmp_path: Path
+) -> None:
+    for host in laboratory.hosts:
+        clean(host)
+    source, target = laboratory.hosts
+    fleet = laboratory.fleet_yaml().replace("hypervisor: qemu", "hypervisor: qemu, storage: san1")
+    (tmp_path / "fleet.yaml").write_text(fleet)
+    (tmp_path / "images.yaml").write_text(image_yaml([image]))
+    (tmp_path / "shop.yaml").write_text(_SERVICE)
+    shared = laboratory.shared / "pool"
+    shared.mkdir()
+    for host in laboratory.hosts:
+        host.run(["mount", "--bind", "/srv/pool", IMAGES])
+        host.virsh("pool-refresh", "default")
+    try:
+        desk = Desk(laboratory, tmp_path)
+        assert desk.reconcile("apply", "--yes")[0] == 0
+        wait_until(lambda: beats(source) > 1, what="its heart", within=60)
+        before = files(source)
+        code, report = desk.reconcile("migrate", "--to", target.name, "--yes", about=NAME)
+        assert code == 0, report
+        assert (runs(source), runs(target), files(target)) == (False, True, before)
+        assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+    finally:
+        for host in laboratory.hosts:
+            clean(host)
+            host.run(["umount", IMAGES])
+            host.virsh("pool-refresh", "default")

@@ -20,10 +20,10 @@ def ours(observed: Observed, world: World) -> Iterator[InstanceState]:
     return (each for host in observed.hosts for each in host.instances if each.fleet == world.fleet.name)
 
 
-def said(observed: Observed, step: Step) -> HostState:
-    host = observed.host(step.host)
-    assert host is not None
-    return host
+def said(observed: Observed, step: Step) -> tuple[HostState, ...]:
+    """What each host that a step concerns said."""
+    hosts = [observed.host(name) for name in step.hosts]
+    return tuple(host for host in hosts if host is not None)
 
 
 def used(host: HostState) -> Resources:

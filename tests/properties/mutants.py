@@ -91,7 +91,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "a step is done before it begins",
         laws.honest,
-        Line("simulate", "_runs(found) and not differences(instance.machine, found)", "_runs(found)"),
+        Line("simulate", "runs(found) and not differences(instance.machine, found)", "runs(found)"),
     ),
     (
         "a disk that was to go is not looked for",

@@ -18,7 +18,7 @@ from reconciler.specs.desired import (
     Instance,
     Resources,
 )
-from reconciler.state import HostState, HostUnknown, InstanceState, LiveDisk, Observed, VolumeState
+from reconciler.state import HostState, HostUnknown, InstanceState, Journey, LiveDisk, Observed, VolumeState
 from tests.builders import (
     GIB,
     desired_of,
@@ -35,7 +35,7 @@ from tests.builders import (
 )
 from tests.properties.wishes import desires, machines, rarely, tweaked
 
-KINDS = ("absent",) * 4 + ("same",) * 2 + ("tweaked",) * 4 + ("stopped", "half", "paused", "twice")
+KINDS = ("absent",) * 4 + ("same",) * 2 + ("tweaked",) * 4 + ("stopped", "half", "paused", "twice", "journey")
 """How instances are met with, and how often."""
 
 
@@ -60,7 +60,9 @@ class World:
 
 
 @st.composite
-def found(draw: st.DrawFn, of: Instance, names: Sequence[str]) -> list[InstanceState]:
+def found(  # noqa: PLR0911  a row a kind
+    draw: st.DrawFn, of: Instance, names: Sequence[str]
+) -> list[InstanceState]:
     """How an instance is met with: absent, or on some host, as it should be or not."""
     kind = draw(st.sampled_from(KINDS))
     if kind == "absent":
@@ -68,6 +70,8 @@ def found(draw: st.DrawFn, of: Instance, names: Sequence[str]) -> list[InstanceS
     was = of
     if kind == "tweaked" or (kind in ("stopped", "half") and draw(rarely())):
         was = replace(of, machine=draw(tweaked(of.machine)))
+    if kind == "journey" and len(names) > 1:
+        return draw(travelling(was, draw(st.permutations(names))[:2]))
     on = draw(st.sampled_from(names))
     match kind:
         case "stopped":
@@ -79,6 +83,34 @@ def found(draw: st.DrawFn, of: Instance, names: Sequence[str]) -> list[InstanceS
         case "twice" if len(names) > 1:
             return [running(was, on=each) for each in draw(st.permutations(names))[:2]]
     return [draw(drifted(running(was, on=on)))]
+
+
+@st.composite
+def travelling(draw: st.DrawFn, of: Instance, ends: Sequence[str]) -> list[InstanceState]:
+    """What a migration of ours, or a human's, may have left."""
+    source, destination = ends
+    journey = draw(st.sampled_from([None, Journey(HostName(source), HostName(destination))]))
+    moving = "migrating"
+    here, there = running(of, on=source), running(of, on=destination)
+    met = draw(
+        st.sampled_from(
+            [
+                [here],
+                [there],
+                [replace(there, persistent=False)],
+                [here, stopped(of, on=destination, detail="failed")],
+                [there, stopped(of, on=source, detail="migrated")],
+                [there, paused(of, on=source, detail=moving)],
+                [here, replace(paused(of, on=destination, detail=moving), persistent=False)],
+                [paused(of, on=source, detail=moving)],
+                [paused(of, on=source, detail=moving), stopped(of, on=destination, detail="failed")],
+                [stopped(of, on=source, detail="crashed")],
+                [stopped(of, on=source, detail="migrated")],
+                [stopped(of, on=source, detail="migrated"), stopped(of, on=destination, detail="")],
+            ]
+        )
+    )
+    return [replace(state, journey=journey) for state in met]
 
 
 @st.composite

@@ -233,16 +233,16 @@ MUTANTS = (
         "disks=mark.applied.disks",
     ),
     Mutant(
-        "what stands still goes on without asking the other host",
+        "the journey is forgotten before its disks are removed",
         _PASSAGE,
-        "if twin is not None and twin.power is not Power.STOPPED:\n        raise ActionFailed(peer",
-        "if False:\n        raise ActionFailed(peer",
+        "    if peer is not None:\n        yield from _sweeping(domain, mark, home, peer, fleet)\n    over =",
+        "    over =",
     ),
     Mutant(
-        "what stands still is ended although nothing runs elsewhere",
-        _PASSAGE,
-        "if not (has_left and waits and domain.power is Power.RUNNING):",
-        "if not (has_left and waits):",
+        "a twin that is off is taken for a second machine",
+        _SIGHTING,
+        "return Running(home, twin) if home.complete else Stopped(home, twin)",
+        "return InDoubt(both)",
     ),
     Mutant(
         "disks are swept that no journey explains",
@@ -257,12 +257,6 @@ MUTANTS = (
         " for volume in volumes),\n",
         "        *(Leg(False, AddVolume(volume, source.volumes[volume])) for volume in volumes),\n"
         "        Leg(True, Define(coming)),\n",
-    ),
-    Mutant(
-        "a copy is started that may never have run",
-        _SIGHTING,
-        "if journey is not None and journey.other_end(state.host) in silent:",
-        "if False:",
     ),
     Mutant(
         "a machine that is rebuilt is not marked", _SCRIPT, "    if apart != domain.mark:", "    if False:"

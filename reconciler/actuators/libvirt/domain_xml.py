@@ -52,11 +52,14 @@ _MACHINES = {"x86_64": "q35", "aarch64": "virt"}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a domain's XML takes from its host: domain type, architecture, path of the pool."""
+    """What a domain's XML takes from its host: domain type, architecture, path of the pool, and whether
+    other hosts use that pool too.
+    """
 
     kind: str
     arch: str
     pool: str
+    shared: bool = False
 
     def path(self, volume: str) -> str:
         """Where a volume lies on the host."""
@@ -111,8 +114,7 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     platform, devices = PLATFORMS[site.kind], ET.Element("devices")
     plugged = (disk for disk in mark.applied.disks if disk.name not in unplugged)
     for disk, letter in zip(plugged, ascii_lowercase, strict=False):
-        path = site.path(names.disk_volume(mark.fleet, mark.key, disk.name))
-        devices.append(disk_xml(path, disk.name, letter, platform))
+        devices.append(disk_xml(names.disk_volume(mark.fleet, mark.key, disk.name), disk.name, letter, site))
     if seeded:
         # A disk, not a CD-ROM: cloud kernels know virtio and leave SATA out.
         path = site.path(names.seed_volume(mark.fleet, mark.key))
@@ -128,10 +130,14 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     return devices
 
 
-def disk_xml(path: str, name: str, letter: str, platform: Platform) -> ET.Element:
-    """One disk of a machine, whose volume lies at ``path``."""
+def disk_xml(volume: str, name: str, letter: str, site: Site) -> ET.Element:
+    """One disk of a machine on its host."""
     driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
-    return _disk(path, driver, letter=letter, serial=name, platform=platform)
+    if site.shared:
+        # What one host still has in its cache another must not read from the disk: libvirt would refuse
+        # to migrate.
+        driver["cache"] = "none"
+    return _disk(site.path(volume), driver, letter=letter, serial=name, platform=PLATFORMS[site.kind])
 
 
 def _ports(mark: Mark, site: Site, *, plugged: int) -> Iterable[ET.Element]:

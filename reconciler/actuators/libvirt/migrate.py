@@ -50,6 +50,7 @@ async def migrate(action: Migrate, here: Desk, there: Desk) -> None:
 
 def _set_out(hands: Hands, action: Migrate) -> None:
     domain = hands.domains.get(action.before.uuid)
+    domain.check_at_home(hands.pool())
     journey = Journey(action.from_host, action.host, action.terms.copies)
     domain.write_mark(replace(domain.mark, journey=journey))
 

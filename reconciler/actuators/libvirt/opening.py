@@ -51,7 +51,9 @@ async def open_host(host: Host, access: Access, pace: Pace) -> LibvirtActuator:
         if reach.files is not None:
             await reach.files.close()
         raise
-    platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
+    platform = Platform(
+        "test" if reach.files is None else host.hypervisor.value, arch, host.storage is not None
+    )
     desk = Desk(
         session=session,
         fleet=access.fleet,

@@ -40,10 +40,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What kind of domains a host runs, and its architecture: neither changes while we are connected."""
+    """What kind of domains a host runs, its architecture, and whether other hosts share its pool: none of it
+    changes while we are connected.
+    """
 
     kind: str
     arch: str
+    shares_pool: bool = False
 
 
 Neighbour = Callable[[HostName], AbstractAsyncContextManager["Desk"]]
@@ -120,7 +123,8 @@ class Hands:
 
     def site(self, pool: Pool) -> Site:
         """What a domain's XML takes from the host."""
-        return Site(self.desk.platform.kind, self.desk.platform.arch, pool.path)
+        platform = self.desk.platform
+        return Site(platform.kind, platform.arch, pool.path, platform.shares_pool)
 
     def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
         """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""

@@ -140,9 +140,7 @@ def _plug(hands: Hands, domain: Domain, disk: Disk, sockets: Sockets) -> None:
     if letter is None:
         raise ActionFailed(host, f"{domain.mark.key.name} has no letter left for disk {disk.name}")
     volume = names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name)
-    text = ET.tostring(
-        disk_xml(hands.site(hands.pool()).path(volume), disk.name, letter, platform), "unicode"
-    )
+    text = ET.tostring(disk_xml(volume, disk.name, letter, hands.site(hands.pool())), "unicode")
     try:
         domain.handle.attachDeviceFlags(text, flags)
     except libvirt.libvirtError as error:

@@ -155,13 +155,13 @@ def _with_link(box: Box, effect: LinkEffect) -> Box:
                 raise NotFound(box.host, f"there is no link {name}")
             plugged = [each.name for each in box.domains.values() if _is_plugged_into(each, name)]
             _require(not plugged, box, f"{', '.join(plugged)} is plugged into {name}")
-            rest = {key: _unplugged(link, name) for key, link in box.links.items() if key != name}
+            rest = {key: _released(link, name) for key, link in box.links.items() if key != name}
             return replace(box, links=rest)
         case _:
             assert_never(effect)
 
 
-def _unplugged(link: Link, bridge: str) -> Link:
+def _released(link: Link, bridge: str) -> Link:
     return replace(link, master="") if link.master == bridge else link
 
 

@@ -11,11 +11,11 @@ from reconciler.specs.desired import (
     Fleet,
     Host,
     HostName,
-    MigrationLimits,
     Overcommit,
     Resources,
 )
 from reconciler.specs.documents import Document
+from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.models.amounts import Capacity, Reserve
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.fleet import FleetModel, HostModel, MigrationsModel

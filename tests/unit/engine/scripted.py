@@ -103,7 +103,16 @@ class ScriptedHost:
         return ()
 
     async def migrate(self, action: Migrate, destination: Actuator) -> None:
-        self.asked.append(f"{action.before.name} to {destination.host}")
+        assert isinstance(destination, ScriptedHost)
+        for host in (self, destination):
+            host.now += 1
+            host.most = max(host.most, host.now)
+        await asyncio.sleep(0)
+        moved = self.states.pop(action.before.uuid)
+        if self.moods[moved.uuid] is not Mood.LIES:
+            destination.states[moved.uuid] = replace(moved, host=destination.host)
+        for host in (self, destination):
+            host.now -= 1
 
     async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
         raise AssertionError(action)

@@ -79,3 +79,10 @@ def test_more_disks_than_letters_are_refused() -> None:
     disks = tuple(Disk(f"d{n}", 1) for n in range(MAX_DISKS + 1))
     with pytest.raises(ValueError, match="26 disks"):
         text_of(replace(MARK, applied=replace(MACHINE, disks=disks)))
+
+
+def test_disks_of_a_pool_that_hosts_share_bypass_the_hosts_cache() -> None:
+    shared = ET.fromstring(domain_xml(MARK, replace(site("kvm"), shared=True), seeded=False))
+    own = ET.fromstring(domain_xml(MARK, site("kvm"), seeded=False))
+    assert {driver.get("cache") for driver in shared.findall("devices/disk/driver")} == {"none"}
+    assert {driver.get("cache") for driver in own.findall("devices/disk/driver")} == {None}

@@ -1,0 +1,43 @@
+"""A machine's journey, in its mark."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from reconciler.actuators.libvirt.mark import read_mark
+from reconciler.specs.desired import HostName
+from reconciler.state import Journey
+from tests.builders import FLEET
+from tests.unit.libvirt.machines import MARK
+
+GOES = Journey(HostName("hv1"), HostName("hv2"))
+
+
+@pytest.mark.parametrize("journey", [None, GOES, replace(GOES, copies=False)])
+def test_a_journey_is_read_back_as_it_was_written(journey: Journey | None) -> None:
+    mark = replace(MARK, journey=journey)
+    assert read_mark(mark.element(), fleet=FLEET, uuid=mark.uuid) == mark
+
+
+def test_a_mark_of_an_older_version_has_no_journey() -> None:
+    element = MARK.element()
+    assert {"from", "to", "copies"}.isdisjoint(element.attrib)
+    read = read_mark(element, fleet=FLEET, uuid=MARK.uuid)
+    assert read is not None
+    assert read.journey is None
+
+
+@pytest.mark.parametrize(
+    "damage", [{"to": None}, {"from": "../hv1"}, {"to": "HV2"}, {"copies": "perhaps"}, {"copies": None}]
+)
+def test_a_journey_that_we_did_not_write_makes_the_machine_foreign(damage: dict[str, str | None]) -> None:
+    element: ET.Element = replace(MARK, journey=GOES).element()
+    for name, value in damage.items():
+        if value is None:
+            del element.attrib[name]
+        else:
+            element.set(name, value)
+    assert read_mark(element, fleet=FLEET, uuid=MARK.uuid) is None
