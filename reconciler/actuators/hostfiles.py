@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import TypeAdapter
 
+from reconciler.actuators.questions import Both, Stream
 from reconciler.actuators.ssh import Ssh
 from reconciler.errors import ActionFailed
 
@@ -40,6 +43,12 @@ class HostFiles(Protocol):
 
     async def bridges(self) -> tuple[str, ...]:
         """Names of the host's bridges, sorted."""
+
+    async def line_like(self, pattern: str, path: str) -> str:
+        """The first line of a file that matches a pattern of ``grep -E``; empty where none does."""
+
+    def stream(self, address: str, port: int) -> AbstractAsyncContextManager[Stream]:
+        """A connection to an address as the host reaches it. Raises ActionFailed where nobody listens."""
 
     async def close(self) -> None:
         """Let go of the host."""
@@ -77,6 +86,14 @@ class RemoteFiles:
     async def bridges(self) -> tuple[str, ...]:
         """By what the kernel says, in one command."""
         return read_bridges(await self._ssh.run(["ip", "-j", "link", "show", "type", "bridge"]))
+
+    async def line_like(self, pattern: str, path: str) -> str:
+        """By grep on the host: a log may be long, and a pattern slow."""
+        return (await self._ssh.run(_grep(pattern, path))).rstrip("\n")
+
+    def stream(self, address: str, port: int) -> AbstractAsyncContextManager[Stream]:
+        """By a channel of the SSH connection."""
+        return self._ssh.stream(address, port)
 
     async def close(self) -> None:
         """Hang up."""
@@ -133,6 +150,34 @@ class LocalFiles:
         found = await asyncio.to_thread(lambda: tuple(Path("/sys/class/net").glob("*/bridge")))
         return tuple(sorted(path.parent.name for path in found))
 
+    async def line_like(self, pattern: str, path: str) -> str:
+        """By grep as well: one pattern means the same everywhere."""
+        pipe = asyncio.subprocess.PIPE
+        grep = await asyncio.create_subprocess_exec(
+            *_grep(pattern, path), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+        try:
+            out, error = await grep.communicate()
+        finally:
+            if grep.returncode is None:
+                grep.kill()
+                await grep.wait()
+        if grep.returncode:
+            raise ActionFailed(self._host, error.decode(errors="replace").strip())
+        return out.decode(errors="replace").rstrip("\n")
+
+    @contextlib.asynccontextmanager
+    async def stream(self, address: str, port: int) -> AsyncIterator[Stream]:
+        """By a socket."""
+        try:
+            reader, writer = await asyncio.open_connection(address, port)
+        except OSError as error:
+            raise ActionFailed(self._host, f"{address}:{port}: {error.strerror or error}") from error
+        try:
+            yield Both(reader, writer)
+        finally:
+            writer.transport.abort()
+
     async def close(self) -> None:
         """Nothing is held."""
 
@@ -141,6 +186,12 @@ class LocalFiles:
             await asyncio.to_thread(deed)
         except OSError as error:
             raise ActionFailed(self._host, f"{error.filename}: {error.strerror}") from error
+
+
+def _grep(pattern: str, path: str) -> list[str]:
+    # The shell only takes "nothing found" for no error: pattern and path are its arguments, never its text.
+    script = 'LC_ALL=C grep -aE -m1 -e "$1" -- "$2"; test $? -le 1'
+    return ["sh", "-c", script, "grep", pattern, path]
 
 
 def read_bridges(text: str) -> tuple[str, ...]:

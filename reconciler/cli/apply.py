@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,24 +29,25 @@ class Options:
 
     output: Output
     yes: bool
+    wait: bool
     promise: SignedPlan | None = None
 
 
-def run(request: Request, output: Output, *, yes: bool, allow_deletes: int | None) -> int:
+def run(request: Request, options: Options, allow_deletes: int | None) -> int:
     """Plan, show, ask, carry out, report."""
     promise = read(request.directory) if request.directory.is_file() else None
-    if not yes and not sys.stdin.isatty():
+    if not options.yes and not sys.stdin.isatty():
         sys.stderr.write("error: there is no terminal to ask on: give --yes to apply without asking\n")
         return exits.Exit.USAGE
     if promise is not None:
-        if request.fleet is not None or allow_deletes is not None:
-            sys.stderr.write("error: a signed plan has its fleet and its allowance already\n")
+        if request.fleet is not None or allow_deletes is not None or options.wait:
+            sys.stderr.write("error: a signed plan has its fleet, its allowance and its steps already\n")
             return exits.Exit.USAGE
         fleet = Path(promise.fleet) if promise.fleet else None
         request = Request(Path(promise.directory), fleet, request.store)
         allow_deletes = promise.allow_deletes
-    wish = Wish(request.desired(), allow_deletes)
-    return asyncio.run(_apply(request, wish, Options(output, yes, promise)))
+    wish = Wish(request.desired(), allow_deletes, wait=options.wait)
+    return asyncio.run(_apply(request, wish, replace(options, promise=promise)))
 
 
 async def _apply(request: Request, wish: Wish, options: Options) -> int:
@@ -63,10 +64,9 @@ async def _apply(request: Request, wish: Wish, options: Options) -> int:
                 raise StalePlan("this plan was applied already: a plan applies once")
         if options.output is Output.HUMAN:
             show_plan(plan, options.output)
-        if not plan.steps:
+        if not plan.steps or (plan.is_idle and not options.wait):
             return _nothing_to_do(plan, options.output)
-        question = f"Carry out these {len(plan.steps)} steps?"
-        if not options.yes and not await asyncio.to_thread(typer.confirm, question, err=True):
+        if not plan.is_idle and not options.yes and not await _agreed(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
         report = await _carried_out(plan, cycle)
@@ -74,8 +74,13 @@ async def _apply(request: Request, wish: Wish, options: Options) -> int:
         return exits.of_report(report)
 
 
+async def _agreed(plan: Plan) -> bool:
+    question = f"Carry out these {len(plan.steps)} steps?"
+    return await asyncio.to_thread(typer.confirm, question, err=True)
+
+
 def _nothing_to_do(plan: Plan, output: Output) -> int:
-    report = Report(plan, ())
+    report = Report(replace(plan, steps=()), ())
     if output is not Output.HUMAN:
         show_report(report, output)
     return exits.of_report(report)

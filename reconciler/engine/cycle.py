@@ -13,11 +13,12 @@ from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
-from reconciler.plan import Plan, StepId
+from reconciler.plan import Await, Plan, StepId
 from reconciler.planner import make_plan
+from reconciler.planner.groups import group_of
 from reconciler.report import Report
-from reconciler.specs.desired import Desired
-from reconciler.state import Absent, InDoubt, Observed, Running, Stopped, Unknown
+from reconciler.specs.desired import Desired, InstanceUuid
+from reconciler.state import Absent, InDoubt, Observed, Power, Running, Stopped, Unknown
 from reconciler.store.port import Entry, Journal
 
 DELETION_WINDOW = timedelta(hours=1)
@@ -32,9 +33,11 @@ class Round:
     plan: Plan
 
 
-def decide(desired: Desired, observed: Observed, allowance: Allowance | None = None) -> Round:
+def decide(
+    desired: Desired, observed: Observed, allowance: Allowance | None = None, *, wait: bool = False
+) -> Round:
     """Plan from one look, with every guard applied."""
-    plan = make_plan(desired, observed)
+    plan = make_plan(desired, observed, wait=wait)
     return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
 
 
@@ -42,12 +45,14 @@ def decide(desired: Desired, observed: Observed, allowance: Allowance | None = N
 class Wish:
     """What is to become true: the files, and how many deletions are allowed beyond their budget.
 
-    The steps of ``resting``, and what needs them, are left for a later round: they failed lately.
+    The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
+    ``wait``, everybody who has a health check is to be healthy in the end.
     """
 
     desired: Desired
     allow_deletes: int | None = None
     resting: frozenset[StepId] = frozenset()
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,29 @@ class Cycle:
         """Look and decide; changes nothing. Raises StoreError."""
         observed = await self.hosts.observe()
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
-        current = decide(wish.desired, observed, Allowance(wish.allow_deletes, spent))
+        allowance = Allowance(wish.allow_deletes, spent)
+        current = decide(wish.desired, observed, allowance, wait=wish.wait)
+        if sick := await self._sick(current):
+            observed = replace(observed, sick=sick)
+            current = decide(wish.desired, observed, allowance, wait=wish.wait)
         return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
+
+    async def _sick(self, current: Round) -> tuple[InstanceUuid, ...]:
+        """Who is not healthy, among those whose health may change the plan: it has a part in no other."""
+        waited_for = {
+            group_of(step.action.instance.key)
+            for step in current.plan.steps
+            if isinstance(step.action, Await)
+        }
+        if current.plan.is_idle or not waited_for:
+            return ()
+        return await self.hosts.sick(
+            Await(state.host, instance)
+            for instance in current.desired.instances
+            if instance.health is not None and group_of(instance.key) in waited_for
+            for state in current.observed.by_uuid.get(instance.uuid, ())
+            if state.power is Power.RUNNING
+        )
 
     async def resolve(self, current: Round) -> None:
         """Write down what a look shows of the steps whose controller died. Raises StoreError."""

@@ -12,8 +12,17 @@ from reconciler.actuators.port import Access, Actuator, Open
 from reconciler.engine.look import FreshLook, observe
 from reconciler.engine.patience import Patience
 from reconciler.engine.stragglers import gather_all_but_stragglers
-from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, LockHeld
-from reconciler.specs.desired import Host, HostName
+from reconciler.engine.waiting import asked_once
+from reconciler.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    HostError,
+    HostUnreachable,
+    LockHeld,
+    Unsupported,
+)
+from reconciler.plan import Await
+from reconciler.specs.desired import Host, HostName, InstanceUuid
 from reconciler.state import HostState, HostUnknown, Observed
 
 # Connections being set up, or looks under way, at one time.
@@ -108,6 +117,21 @@ class Hosts:
             hosts=tuple(sorted((a for a in answers if isinstance(a, HostState)), key=lambda a: a.host)),
             unknown=tuple(sorted((a for a in answers if isinstance(a, HostUnknown)), key=lambda a: a.host)),
         )
+
+    async def sick(self, asked: Iterable[Await]) -> tuple[InstanceUuid, ...]:
+        """Ask everybody once, at one time: those who say no, sorted; not those who cannot be asked."""
+
+        async def one(action: Await) -> InstanceUuid | None:
+            async with self._gate:
+                try:
+                    await asked_once(action, lambda: self.actuator(action.host).probe(action.instance))
+                except HostError as error:
+                    says_no = isinstance(error, ActionFailed) and not isinstance(error, Unsupported)
+                    return action.instance.uuid if says_no else None
+            return None
+
+        answers = await asyncio.gather(*(one(action) for action in asked))
+        return tuple(sorted(uuid for uuid in answers if uuid is not None))
 
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""

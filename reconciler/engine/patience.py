@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import Action, Await, Create, Destroy, PutImage, Replace, Start, Stop, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +33,7 @@ class Patience:
                 return self.image
             case Create() | Start() | Stop() | Update() | Replace() | Destroy():
                 return self.work
+            case Await(instance=instance, steady=steady):
+                return steady + (instance.health.patience if instance.health else 0)
             case _:
                 assert_never(action)

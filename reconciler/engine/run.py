@@ -14,11 +14,12 @@ from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
+from reconciler.engine.waiting import Vigils
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
-from reconciler.plan import Plan, Step, StepId
+from reconciler.plan import Await, Plan, Step, StepId, subject
 from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import HostName, InstanceName
 
 # Between one look that does not show a step's effect and the next, in seconds.
 _LOOK_AGAIN = (0.1, 0.3, 0.6, 1.0, 2.0)
@@ -41,6 +42,7 @@ class Conditions:
     listener: Listener
     interruption: Interruption
     patience: Patience = field(default_factory=Patience)
+    vigils: Vigils = field(default_factory=Vigils)
     per_host: int = 4
 
 
@@ -93,11 +95,33 @@ class _Runner:
         for need in step.needs:
             if not isinstance((await asyncio.shield(self._tasks[need])).outcome, Done):
                 return self._ended(StepReport(step, Skipped(need)))
+        if isinstance(step.action, Await):
+            # It asks, and does nothing to the host: it holds up none of the host's other steps.
+            return self._ended(await self._wait(step, step.action))
         gate = self._gates.setdefault(step.host, asyncio.Semaphore(self._with.per_host))
         async with gate:
             if self._with.interruption.asked:
                 return self._ended(StepReport(step, Abandoned(begun=False)))
             return self._ended(await self._turn(step))
+
+    async def _wait(self, step: Step, action: Await) -> StepReport:
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        self._with.listener.begun(step)
+
+        async def probe() -> None:
+            await self._hosts.actuator(step.host).probe(action.instance)
+
+        waiting = asyncio.create_task(self._with.vigils.over(action, probe))
+        interrupted = asyncio.create_task(self._with.interruption.first())
+        try:
+            await asyncio.wait((waiting, interrupted), return_when=asyncio.FIRST_COMPLETED)
+            outcome = waiting.result() if waiting.done() else Abandoned(begun=False)
+        finally:
+            for task in (waiting, interrupted):
+                task.cancel()
+            await asyncio.gather(waiting, interrupted, return_exceptions=True)
+        return StepReport(step, outcome, clock() - since)
 
     async def _turn(self, step: Step) -> StepReport:
         """Check, write the intent down, act, look, write the outcome down."""
@@ -111,6 +135,7 @@ class _Runner:
         except ReconcilerError as error:  # the host is silent, or the disk is full: nothing is begun
             return StepReport(step, Failed(f"not begun: {error}"), clock() - since)
         self._begun.add(step.id)
+        self._with.vigils.forget(InstanceName(subject(step.action)))
         report = StepReport(step, await self._attempt(step), clock() - since)
         try:
             await self._logbook.settle(report)

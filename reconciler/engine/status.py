@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.engine.cycle import Round
-from reconciler.plan import Change, Origin, Step, subject
+from reconciler.plan import Await, Change, Origin, Step, subject
 from reconciler.specs.desired import HostName, Instance, InstanceName
 from reconciler.state import (
     Absent,
@@ -59,7 +59,7 @@ class Status:
 
 def status_of(current: Round) -> Status:
     """Lay what was observed beside what is desired and planned."""
-    steps = {subject(step.action): step for step in current.plan.steps}
+    steps = {subject(step.action): step for step in current.plan.steps if not isinstance(step.action, Await)}
     notes = {entry.instance: entry.refusals for entry in current.plan.blocked}
 
     def row(name: InstanceName, service: str, component: str, seen: tuple[str, str]) -> InstanceStatus:

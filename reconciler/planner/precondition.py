@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import Await, Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
 from reconciler.state import HostState, InstanceState, Power
 
 
 def broken_precondition(step: Step, host_state: HostState) -> str | None:
     """Why a step must not be begun on its host as it is now; None where it may."""
     match step.action:
-        case PutImage():
+        case PutImage() | Await():
             return None
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import Action, Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Action,
+    Await,
+    Create,
+    Destroy,
+    Impact,
+    PutImage,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
 from reconciler.planner.diff import differences
-from reconciler.specs.desired import Instance, InstanceKey, OnDelete
+from reconciler.specs.desired import Instance, InstanceKey, InstanceUuid, OnDelete
 from reconciler.state import (
     HostState,
     InstanceState,
@@ -25,11 +37,25 @@ def after(step: Step, observed: Observed) -> Observed:
     if observed.host(step.host) is None:
         raise LookupError(f"{step.id}: {step.host} was not seen")
     hosts = (_changed(step.action, host) if host.host == step.host else host for host in observed.hosts)
-    return replace(observed, hosts=tuple(hosts))
+    return replace(observed, hosts=tuple(hosts), sick=_still_sick(step.action, observed.sick))
+
+
+def _still_sick(action: Action, sick: tuple[InstanceUuid, ...]) -> tuple[InstanceUuid, ...]:
+    """Whoever was waited for is well; of whom was made anew nobody knows."""
+    match action:
+        case Create(instance=instance) | Replace(instance=instance) | Await(instance=instance):
+            uuid = instance.uuid
+        case Update(instance=instance, impact=Impact.RESTART):
+            uuid = instance.uuid
+        case Start(before=before) | Stop(before=before) | Destroy(before=before):
+            uuid = before.uuid
+        case _:
+            return sick
+    return tuple(each for each in sick if each != uuid)
 
 
 def confirmed(step: Step, host_state: HostState) -> bool:
-    """Whether a fresh look at the step's host shows it done."""
+    """Whether a fresh look at the step's host shows it done; of health no look tells."""
     match step.action:
         case PutImage(image=image):
             return set(image.use.digests) <= set(host_state.images)
@@ -44,6 +70,9 @@ def confirmed(step: Step, host_state: HostState) -> bool:
             return found is not None and found.power is Power.STOPPED
         case Destroy(before=before):
             return host_state.instance(before.uuid) is None and not _leftovers(before, host_state)
+        case Await(instance=instance):
+            found = host_state.instance(instance.uuid)
+            return found is not None and _runs(found)
     assert_never(step.action)
 
 
@@ -69,6 +98,8 @@ def _changed(action: Action, host: HostState) -> HostState:
             return _with(host, replace(before, power=Power.STOPPED, detail=""))
         case Destroy(before=before):
             return _without(host, before)
+        case Await():
+            return host
     assert_never(action)
 
 

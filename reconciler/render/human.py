@@ -32,6 +32,7 @@ _MARKS = {
     "replace": ("±", "red"),
     "destroy": ("-", "red"),
     "image": (">", "blue"),
+    "wait": (".", "dim"),
 }
 
 

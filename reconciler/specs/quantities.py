@@ -1,4 +1,4 @@
-"""Amounts as people write them: whole numbers, and sizes with their unit."""
+"""Amounts as people write them: whole numbers, sizes with their unit, and spans of time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ LARGEST_MIB = 1 << 40
 
 SIZE_PATTERN = r"^(0|[1-9][0-9]*)(\.[0-9]+)?(MiB|GiB|TiB)$"
 _SIZE = re.compile(SIZE_PATTERN[1:-1], re.ASCII)  # "$" would let a line break pass
+
+SECONDS_OF = {"h": 3600, "m": 60, "s": 1}
+LONGEST_S = 24 * 3600
+DURATION_PATTERN = r"^(?=[0-9])([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$"
+_DURATION = re.compile(DURATION_PATTERN[1:-1], re.ASCII)
+_LOOSE_DURATION = re.compile(r"^\s*([0-9]{1,5})\s*([a-zA-Z]*)\s*$", re.ASCII)
+
 _LOOSE = re.compile(r"^\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*$")
 _NEAREST = {"m": "MiB", "g": "GiB", "t": "TiB", "": "GiB"}
 
@@ -43,6 +50,22 @@ def write_size(mib: int) -> str:
     return f"{mib // MIB_OF[unit]}{unit}"
 
 
+def parse_duration(text: str) -> int:
+    """``90s``, ``3m``, ``1h30m`` as whole seconds, a day at the most. Raises NotAnAmount."""
+    if not (match := _DURATION.fullmatch(text)):
+        raise NotAnAmount(f"expected a time such as 30s or 2m, got {_short(text)}", _suggest_duration(text))
+    seconds = sum(int(part[:-1]) * SECONDS_OF[part[-1]] for part in match.groups() if part)
+    if seconds > LONGEST_S:
+        raise NotAnAmount(f"expected a time of at most 24h, got {_short(text)}")
+    return seconds
+
+
+def write_duration(seconds: int) -> str:
+    """The shortest way to write a span of time: the inverse of ``parse_duration``."""
+    unit = next(unit for unit, size in SECONDS_OF.items() if seconds % size == 0 and (seconds or unit == "s"))
+    return f"{seconds // SECONDS_OF[unit]}{unit}"
+
+
 def parse_whole(text: str) -> int:
     """A whole number in plain decimal digits. Raises NotAnAmount."""
     if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", text):
@@ -57,6 +80,14 @@ def _suggest(text: str) -> str:
         return "units are MiB, GiB and TiB"
     number = re.sub(r"^0+(?=[0-9])", "", loose[1].replace("_", ""))
     return f"write {number}{unit}"
+
+
+def _suggest_duration(text: str) -> str:
+    loose = _LOOSE_DURATION.match(text)
+    unit = loose[2][:1].lower() if loose else ""
+    if not loose or loose[2].lower() == "ms" or (unit and unit not in SECONDS_OF):
+        return "units are h, m and s"
+    return f"write {int(loose[1])}{unit or 's'}"
 
 
 def _suggest_whole(text: str) -> str:

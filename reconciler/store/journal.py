@@ -18,7 +18,17 @@ from typing import TypeVar
 
 from reconciler.errors import StoreError
 from reconciler.plan import Change, Plan, Reason, Step, subject, summary_key
-from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, StepReport, Unresolved
+from reconciler.report import (
+    Abandoned,
+    Done,
+    Failed,
+    NotYet,
+    Outcome,
+    Skipped,
+    StepReport,
+    Unhealthy,
+    Unresolved,
+)
 from reconciler.store.port import Entry, Run, RunId
 
 FILE = "history.sqlite"
@@ -207,6 +217,8 @@ def outcome_word(outcome: Outcome) -> str:
             return "failed"
         case Unresolved() | Abandoned(begun=True):
             return "unknown"
+        case Unhealthy() | NotYet():
+            return "unhealthy"
         case Skipped() | Abandoned():
             return "not begun"
 

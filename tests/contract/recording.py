@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
 from reconciler.plan import Action, PutImage, Update, subject
-from reconciler.specs.desired import HostName, Resources
+from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState, InstanceState
 from tests.contract.platforms import Platform
 
@@ -90,6 +90,9 @@ class Recorded:
 
     async def perform(self, action: Action) -> None:
         await self.trace.did(f"{self.title}: {told(action)}", self.actuator.perform(action))
+
+    async def probe(self, instance: Instance) -> None:
+        await self.trace.did(f"{self.title}: probe {instance.name}", self.actuator.probe(instance))
 
     async def changed(self) -> None:
         await self.actuator.changed()

@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import create, destroy, images, power, update
+from reconciler.actuators.libvirt import create, destroy, images, power, probe, update
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
 from reconciler.errors import ActionFailed
 from reconciler.plan import (
     Action,
+    Await,
     Create,
     Destroy,
     Impact,
@@ -22,7 +23,7 @@ from reconciler.plan import (
     Stop,
     Update,
 )
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import HostName, Instance
 from reconciler.state import HostState
 
 
@@ -81,8 +82,14 @@ class LibvirtActuator:
                 await create.rebuild(self.desk, instance)
             case Destroy(before=before):
                 await destroy.destroy(self.desk, before.uuid)
+            case Await():
+                return
             case _:
                 assert_never(action)
+
+    async def probe(self, instance: Instance) -> None:
+        """Ask an instance once. Raises ActionFailed, Unsupported, HostUnreachable."""
+        await probe.probe(self.desk, instance, read_only=self.read_only)
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""

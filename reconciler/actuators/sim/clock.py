@@ -15,6 +15,8 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    Sicken,
+    SickenImage,
     Silence,
     StoreImage,
     Undefine,
@@ -49,7 +51,9 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | Silence() | Cut():
+        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume():
+            return _CALL
+        case Sicken() | SickenImage() | Silence() | Cut():
             return _CALL
         case _:
             assert_never(effect)

@@ -94,6 +94,23 @@ class Cut:
     """Every connection to the host breaks, and with each the lock that was taken over it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sicken:
+    """A machine's guest stops, or begins again, to do its work."""
+
+    uuid: InstanceUuid
+    sick: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SickenImage:
+    """Guests of this image do not do their work, or do again."""
+
+    sha256: Sha256
+    sick: bool
+
+
 DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
 VolumeEffect = AddVolume | GrowVolume | DropVolume
-Effect = StoreImage | DomainEffect | VolumeEffect | Silence | Cut
+HealthEffect = Sicken | SickenImage
+Effect = StoreImage | HealthEffect | DomainEffect | VolumeEffect | Silence | Cut

@@ -16,8 +16,8 @@ from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
 from reconciler.errors import ActionFailed, HostUnreachable
 from reconciler.plan import Action
-from reconciler.specs.desired import Host, HostName, Resources
-from reconciler.state import HostState
+from reconciler.specs.desired import Host, HostName, Instance, Resources
+from reconciler.state import HostState, Power
 
 PHYSICAL = Resources(cpus=16, memory_mib=64 * 1024, disk_mib=1024 * 1024)
 """What a simulated host has unless its ``capacity`` says otherwise."""
@@ -92,6 +92,18 @@ class SimHost:
             if not self._lock.held:
                 raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
             self._truth.change(effect, self._room)
+
+    async def probe(self, instance: Instance) -> None:
+        """A guest that has booted is healthy, unless it or its image is sick. Raises ActionFailed."""
+        box = self._look()
+        domain = box.domains.get(instance.uuid)
+        if domain is None or domain.power is not Power.RUNNING:
+            raise ActionFailed(self.host, "it does not run")
+        if not domain.booted:
+            raise ActionFailed(self.host, "its guest has not booted yet")
+        digests = domain.mark.applied.image.digests if domain.mark else ()
+        if domain.sick or not box.sick_images.isdisjoint(digests):
+            raise ActionFailed(self.host, "its guest does not do its work")
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""

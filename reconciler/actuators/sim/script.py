@@ -24,7 +24,7 @@ from reconciler.actuators.sim.effects import (
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import Action, Await, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.specs.desired import ImageUse, Instance, Machine, OnDelete
 from reconciler.state import InstanceState, Power
 
@@ -52,6 +52,8 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from _replace(box, *_unprotected(box, before, fleet), instance)
         case Destroy(before=before):
             yield from _destroy(box, *_unprotected(box, before, fleet))
+        case Await():
+            return
         case _:
             assert_never(action)
 

@@ -150,6 +150,7 @@ def _box(host: HostName, rows: _Rows) -> Box:
         images=frozenset(Sha256(id_) for id_ in of("image")),
         silent=bool(of("silent")),
         cuts=int(of("cuts").get("", 0)),
+        sick_images=frozenset(Sha256(id_) for id_ in of("sick-image")),
     )
 
 
@@ -158,6 +159,7 @@ def _facts(box: Box) -> dict[_Where, Domain | int]:
     facts: dict[_Where, Domain | int] = {("domain", uuid): domain for uuid, domain in box.domains.items()}
     facts |= {("volume", _volume_id(volume)): size for volume, size in box.volumes.items()}
     facts |= {("image", sha256): 1 for sha256 in box.images}
+    facts |= {("sick-image", sha256): 1 for sha256 in box.sick_images}
     facts |= {("silent", ""): 1} if box.silent else {}
     return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 

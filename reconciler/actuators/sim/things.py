@@ -39,6 +39,7 @@ class Domain:
 
     ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
     ``configured`` is what somebody defined over a running machine: it shows from the next start on.
+    ``sick``: its guest runs and does not do its work.
     """
 
     uuid: InstanceUuid
@@ -50,13 +51,14 @@ class Domain:
     why: str = ""
     configured: Live | None = None
     autostart: bool = False
+    sick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
     """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests.
 
-    ``cuts`` is how often its connections were broken.
+    ``cuts`` is how often its connections were broken; guests booted from ``sick_images`` are sick.
     """
 
     host: HostName
@@ -65,6 +67,7 @@ class Box:
     images: frozenset[Sha256] = frozenset()
     silent: bool = False
     cuts: int = 0
+    sick_images: frozenset[Sha256] = frozenset()
 
     def domain(self, uuid: InstanceUuid) -> Domain:
         """The machine with that UUID. Raises NotFound."""

@@ -19,9 +19,12 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GrowVolume,
     GuestUp,
+    HealthEffect,
     Pause,
     PowerOff,
     PowerOn,
+    Sicken,
+    SickenImage,
     Silence,
     StoreImage,
     Undefine,
@@ -48,6 +51,8 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
             return replace(box, cuts=box.cuts + 1)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
+        case Sicken() | SickenImage():
+            return _with_health(box, effect)
         case _:
             return _with_domain(box, effect, room)
 
@@ -71,6 +76,17 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             domain = box.domain(uuid)
             _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
             return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case _:
+            assert_never(effect)
+
+
+def _with_health(box: Box, effect: HealthEffect) -> Box:
+    match effect:
+        case Sicken(uuid, sick):
+            return _with(box, replace(box.domain(uuid), sick=sick))
+        case SickenImage(sha256, sick):
+            others = box.sick_images - {sha256}
+            return replace(box, sick_images=others | {sha256} if sick else others)
         case _:
             assert_never(effect)
 

@@ -11,6 +11,8 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
 from reconciler.planner.ordering.precedence import precedence_of
+from reconciler.planner.ordering.waits import waits_of
+from reconciler.planner.replicas import Part, Replica, Replicas
 from reconciler.specs.desired import Desired, HostName, InstanceKey
 from reconciler.state import Observed
 
@@ -20,37 +22,53 @@ class Turn(NamedTuple):
 
     destroys: bool
     component: int
+    stage: int
     key: InstanceKey
     host: HostName
 
 
-def steps_of(deeds: Iterable[Deed], desired: Desired, observed: Observed) -> tuple[Step, ...]:
+def steps_of(
+    deeds: Iterable[Deed], replicas: Replicas, desired: Desired, observed: Observed, *, wait: bool = False
+) -> tuple[Step, ...]:
     """The steps of a plan: images, then what is made or changed, then what is destroyed.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
-    any part of the list finds the same ones again.
+    any part of the list finds the same ones again. A wait is listed before the first that needs it;
+    with ``wait``, there is one for everybody who has a health check.
     """
     order = order_of(desired.instances)
-    by_id = named(sorted(deeds, key=_turns(order)))
-    if not by_id:
+    by_id = named(sorted(deeds, key=_turns(order, replicas)))
+    if not by_id and not wait:
         return ()
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
-    steps = list(images.values())
+    waits = waits_of(by_id, replicas, precedence, everyone=wait)
+    steps = dict(images)
     for identifier, deed in by_id.items():
-        image, needs = image_step(deed.action), precedence.needs(deed)
+        image, needs = image_step(deed.action), waits.needs(identifier, precedence.needs(deed))
+        steps |= {step.id: step for step in waits.named(needs) if step.id not in steps}
         if image in images:
             needs = (image, *needs)
-        steps.append(Step(identifier, deed.action, deed.act.because, needs))
-    return tuple(steps)
+        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs)
+    steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
+    return tuple(steps.values())
 
 
-def _turns(order: Sequence[Group]) -> Callable[[Deed], Turn]:
+def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]:
     """When each deed comes: destructions last and backwards, undeclared components last of all."""
     place = {group: number for number, group in enumerate(order)}
+    stages = {each.instance.key: _stage(each) for group in replicas.values() for each in group}
 
     def turn(deed: Deed) -> Turn:
         number = place.get(deed.group, -1)
-        return Turn(deed.destroys, -number if deed.destroys else number, deed.key, deed.action.host)
+        stage = 0 if deed.destroys else stages[deed.key]
+        return Turn(deed.destroys, -number if deed.destroys else number, stage, deed.key, deed.action.host)
 
     return turn
+
+
+def _stage(replica: Replica) -> int:
+    """Of one component, those that come back are first, and those that are taken from health last."""
+    if replica.part is not Part.TAKEN:
+        return 0
+    return 1 if replica.sick else 2

@@ -34,6 +34,22 @@ def _size(text: str) -> int:
         raise refuse(str(error), error.hint) from None
 
 
+def duration(least: int = 0) -> Parsed:
+    """Whole seconds, from a text such as 2m."""
+
+    def parse(text: str) -> int:
+        try:
+            seconds = quantities.parse_duration(text)
+        except quantities.NotAnAmount as error:
+            raise refuse(str(error), error.hint) from None
+        if seconds < least:
+            raise refuse(f"expected at least {quantities.write_duration(least)}, got {text}")
+        return seconds
+
+    schema = {"type": "string", "pattern": quantities.DURATION_PATTERN}
+    return Parsed(parse, schema, wanted="a time such as 30s")
+
+
 def _factor(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text):
         raise refuse(f"expected a factor such as 1.5, got {quoted(text)}")

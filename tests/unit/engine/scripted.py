@@ -99,6 +99,9 @@ class ScriptedHost:
         if mood is Mood.REPLY_LOST:
             raise HostUnreachable(self.host, "the connection was reset")
 
+    async def probe(self, instance: Instance) -> None:
+        return None
+
     async def lock(self, holder: str) -> None:
         return None
 

@@ -9,7 +9,7 @@ import pytest
 from reconciler.engine.look import FreshLook
 from reconciler.errors import DeadlineExceeded
 from reconciler.plan import Action
-from reconciler.specs.desired import HostName, Resources
+from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState
 
 
@@ -30,6 +30,9 @@ class CountingHost:
 
     async def perform(self, action: Action) -> None:
         raise AssertionError("only looked at")
+
+    async def probe(self, instance: Instance) -> None:
+        return None
 
     async def lock(self, holder: str) -> None:
         return None

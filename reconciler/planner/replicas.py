@@ -1,0 +1,90 @@
+"""What each replica of a component does while a plan is carried out: is it up, away, or taken away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from reconciler.plan import Action, Await, Create, Impact, Replace, Start, Update
+from reconciler.planner.decide import Decision
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.verdicts import Act
+from reconciler.specs.desired import HostName, Instance, InstanceUuid
+from reconciler.state import Running
+
+
+class Part(Enum):
+    """A replica's part in a plan."""
+
+    UP = auto()
+    """It runs, and goes on."""
+    TAKEN = auto()
+    """It runs, and a step takes it away for a while."""
+    BACK = auto()
+    """It does not run, and a step makes it."""
+    OUT = auto()
+    """It does not run as far as anybody knows, and is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One replica that is declared; ``host`` is where it is or will be (None where it is OUT).
+
+    ``sick``: it runs, was asked, and is not healthy.
+    """
+
+    instance: Instance
+    decision: Decision
+    part: Part
+    host: HostName | None
+    sick: bool
+
+    @property
+    def action(self) -> Action | None:
+        """What is done to it."""
+        verdict = self.decision.verdict
+        return verdict.action if isinstance(verdict, Act) else None
+
+    def waited_for(self, steady: int = 0) -> Await | None:
+        """To wait for its health; None where it has no check, or nobody can be asked."""
+        if self.host is None or self.instance.health is None:
+            return None
+        return Await(self.host, self.instance, steady)
+
+
+Replicas = Mapping[Group, tuple[Replica, ...]]
+
+
+def replicas_of(decisions: Iterable[Decision], sick: Iterable[InstanceUuid]) -> Replicas:
+    """Every replica that is declared, by component, in the order of the ordinals."""
+    unwell = frozenset(sick)
+    found: dict[Group, list[Replica]] = {}
+    for decision in decisions:
+        if (instance := decision.case.instance) is not None:
+            part = _part(decision)
+            replica = Replica(instance, decision, part, _host(decision, part), instance.uuid in unwell)
+            found.setdefault(group_of(instance.key), []).append(replica)
+    return {group: tuple(sorted(each, key=lambda one: one.instance.key)) for group, each in found.items()}
+
+
+def boots(action: Action) -> bool:
+    """Whether a guest starts, or starts again, by it."""
+    if isinstance(action, Update):
+        return action.impact is not Impact.LIVE
+    return isinstance(action, Create | Start | Replace)
+
+
+def _part(decision: Decision) -> Part:
+    verdict, runs = decision.verdict, isinstance(decision.case.sighting, Running)
+    if not isinstance(verdict, Act):
+        return Part.UP if runs else Part.OUT
+    if not boots(verdict.action):
+        return Part.UP
+    return Part.TAKEN if runs else Part.BACK
+
+
+def _host(decision: Decision, part: Part) -> HostName | None:
+    if isinstance(decision.verdict, Act):
+        return decision.verdict.action.host
+    return None if part is Part.OUT else decision.case.found.host
