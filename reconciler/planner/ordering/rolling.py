@@ -47,8 +47,10 @@ def _roll(row: Sequence[Replica], place: int, most: int, returning: int) -> Roll
         # that of those which the same cure was tried on.
         tried = [each for each in before if each.part is Part.TAKEN]
         return Roll(done=tuple(before[:returning]), back=tuple(tried[-1:]))
-    # Whoever was taken before, n places ahead, has waited for those who come before itself.
     last = before[-1] if before else None
-    if last is not None and last.part is Part.TAKEN and not last.sick:
-        return Roll(back=tuple(before[max(0, place - 2 * most + 1) :]))
-    return Roll(back=tuple(before))
+    if last is None or last.part is not Part.TAKEN or last.sick:
+        return Roll(back=tuple(before))
+    # Whoever was taken n places ahead has waited for what is n places ahead of itself; and of those that
+    # were taken in between, each has its own follower.
+    since = before[max(0, place - 2 * most + 1) : -1]
+    return Roll(back=(*(each for each in since if each.part is not Part.TAKEN or each.sick), last))

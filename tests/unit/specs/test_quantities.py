@@ -101,7 +101,7 @@ def test_time_is_read_as_seconds(text: str, seconds: int) -> None:
         ("", "units are h, m and s"),
         ("5s3m", "units are h, m and s"),
         ("soon", "units are h, m and s"),
-        ("10s\n", "units are h, m and s"),
+        ("10s\n", "write 10s"),
     ],
 )
 def test_wrong_time_is_refused_with_what_to_write(text: str, hint: str) -> None:
