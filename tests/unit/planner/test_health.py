@@ -182,7 +182,7 @@ def test_nobody_is_taken_away_while_too_many_are_out_of_reach() -> None:
     fleet = fleet_of(hv1=64 * GIB, hv2=64 * GIB)
     made = plan(changed(*WEB), on_hv1(*WEB[:2]), silent=("hv2",), fleet=fleet)
     assert made.steps == ()
-    held = {entry.instance: entry for entry in made.blocked}
+    held = {str(entry.instance): entry for entry in made.blocked}
     assert held["shop-web-0"].kind is BlockKind.UNKNOWN
     assert "while shop-web-2 is away" in held["shop-web-0"].refusals[0].reason
     roomier = checked(*WEB, most=2)
