@@ -13,7 +13,7 @@ from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
-from reconciler.plan import Await, Plan, StepId
+from reconciler.plan import Await, Plan, Replace, StepId, Update
 from reconciler.planner import make_plan
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
@@ -31,6 +31,10 @@ class Round:
     desired: Desired
     observed: Observed
     plan: Plan
+
+    def without(self, resting: frozenset[StepId]) -> Round:
+        """The same with these steps, and what needs them, left for later."""
+        return replace(self, plan=self.plan.without(resting)) if resting else self
 
 
 def decide(
@@ -69,25 +73,26 @@ class Cycle:
         observed = await self.hosts.observe()
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
-        current = decide(wish.desired, observed, allowance, wait=wish.wait)
+        current = decide(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
         if sick := await self._sick(current):
             observed = replace(observed, sick=sick)
-            current = decide(wish.desired, observed, allowance, wait=wish.wait)
-        return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
+            current = decide(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
+        return current
 
     async def _sick(self, current: Round) -> tuple[InstanceUuid, ...]:
-        """Who is not healthy, among those whose health may change the plan: it has a part in no other."""
-        waited_for = {
-            group_of(step.action.instance.key)
-            for step in current.plan.steps
-            if isinstance(step.action, Await)
-        }
-        if current.plan.is_idle or not waited_for:
+        """Who is not healthy, of the components whose replicas are taken away one after the other.
+
+        In which order depends on it; anything else is asked when its turn comes.
+        """
+        actions = [step.action for step in current.plan.steps]
+        taken = {group_of(each.instance.key) for each in actions if isinstance(each, Update | Replace)}
+        rolling = {group_of(each.instance.key) for each in actions if isinstance(each, Await)} & taken
+        if not rolling:
             return ()
         return await self.hosts.sick(
             Await(state.host, instance)
             for instance in current.desired.instances
-            if instance.health is not None and group_of(instance.key) in waited_for
+            if instance.health is not None and group_of(instance.key) in rolling
             for state in current.observed.by_uuid.get(instance.uuid, ())
             if state.power is Power.RUNNING
         )

@@ -13,6 +13,7 @@ from dataclasses import replace
 from reconciler.plan import BlockKind, Refusal
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group
+from reconciler.planner.ordering.components import earlier_in
 from reconciler.planner.replicas import Part, Replica, boots, replicas_of
 from reconciler.planner.verdicts import Hold
 from reconciler.specs.desired import InstanceName, InstanceUuid
@@ -25,9 +26,11 @@ def held_back(
     decisions = tuple(decisions)
     replicas = dict(replicas_of(decisions, sick))
     holds: dict[InstanceName, Hold] = {}
-    for group in order:
+    for group, earlier in earlier_in(order).items():
         own = replicas[group]
-        found = _nobody_to_wait_for(own, group, replicas) or _too_many_away(own)
+        names = [name for name in own[0].instance.healthy_first if name in earlier]
+        others = [replicas[Group(group.service, name)] for name in names]
+        found = _nobody_to_wait_for(own, others) or _too_many_away(own)
         if found:
             holds |= found
             replicas[group] = tuple(_as_held(each, found) for each in own)
@@ -38,14 +41,13 @@ def held_back(
 
 
 def _nobody_to_wait_for(
-    own: Sequence[Replica], group: Group, replicas: Mapping[Group, Sequence[Replica]]
+    own: Sequence[Replica], needed: Iterable[Sequence[Replica]]
 ) -> dict[InstanceName, Hold]:
     """Holds for replicas that would boot, where a component they need healthy has no replica left."""
-    for name in own[0].instance.healthy_first:
-        others = replicas.get(Group(group.service, name), ())
-        if others and all(other.part is Part.OUT for other in others):
-            first = others[0].instance.name
-            why = f"it comes after {name} is healthy, and {first} is left as it is"
+    for others in needed:
+        if all(other.part is Part.OUT for other in others):
+            first = others[0].instance
+            why = f"it comes after {first.key.component} is healthy, and {first.name} is left as it is"
             return _held((each for each in own if each.action and boots(each.action)), others[0], why)
     return {}
 

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws
+from tests.properties import laws, rolling
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
-from tests.properties.worlds import World, crowded_worlds, matching_worlds, worlds
+from tests.properties.worlds import World, crowded_worlds, matching_worlds, rolling_worlds, worlds
 
 PLANNER = Planner(make_plan, after, confirmed)
 
@@ -24,14 +24,20 @@ EVERYWHERE: tuple[Law, ...] = (
     laws.order_blind,
     laws.honest,
     laws.orderly,
+    rolling.never_too_many_away,
+    rolling.health_comes_first,
 )
 
 
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
-    where: st.SearchStrategy[World] = (
-        matching_worlds() if law is laws.calm else st.one_of(worlds(), crowded_worlds())
-    )
+    where: st.SearchStrategy[World] = st.one_of(worlds(), crowded_worlds(), rolling_worlds())
+    if law is laws.calm:
+        where = matching_worlds()
+    if law is laws.room:
+        where = st.one_of(worlds(), crowded_worlds())
+    if law in (rolling.never_too_many_away, rolling.health_comes_first):
+        where = st.one_of(worlds(), rolling_worlds(), rolling_worlds())
 
     @settings(
         max_examples=examples,
@@ -59,7 +65,7 @@ def test_the_planner_keeps_the_law(law: Law) -> None:
 )
 def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
     with pytest.raises(AssertionError):
-        try_law(law, broken(line), examples=200)
+        try_law(law, broken(line), examples=1000)
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:

@@ -44,7 +44,7 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
     rolls = _rolls(deeds, replicas)
     rolling = {other.instance.key for roll in rolls.values() for other in roll.back}
     declared = {each.instance.key: each.instance for group in replicas.values() for each in group}
-    gates = {name: _gates(deed, declared, replicas) for name, deed in deeds.items()}
+    gates = {name: _gates(deed, declared, replicas, precedence) for name, deed in deeds.items()}
     asked = {other.instance.key: other for others in gates.values() for other in others}
     asked |= {other.instance.key: other for roll in rolls.values() for other in roll.back}
     everybody = (each for group in replicas.values() for each in group) if everyone else ()
@@ -74,9 +74,12 @@ def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, Roll]:
     return {key: roll for group in groups for key, roll in rolls_of(replicas[group]).items()}
 
 
-def _gates(deed: Deed, declared: Mapping[InstanceKey, Instance], replicas: Replicas) -> tuple[Replica, ...]:
+def _gates(
+    deed: Deed, declared: Mapping[InstanceKey, Instance], replicas: Replicas, precedence: Precedence
+) -> tuple[Replica, ...]:
     """Replicas of other components that must be healthy before a step; those that are out are no one's."""
     if deed.destroys or not boots(deed.action):
         return ()
-    names = (Group(deed.group.service, name) for name in declared[deed.key].healthy_first)
-    return tuple(each for name in names for each in replicas.get(name, ()) if each.part is not Part.OUT)
+    groups = (Group(deed.group.service, name) for name in declared[deed.key].healthy_first)
+    earlier = (group for group in groups if group in precedence.before[deed.group])
+    return tuple(each for group in earlier for each in replicas.get(group, ()) if each.part is not Part.OUT)
