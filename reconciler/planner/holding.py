@@ -1,6 +1,6 @@
 """Hold back what must not begin: taking one more replica away, or starting what nobody can wait for.
 
-A replica that is away and stays so (unknown, in doubt, without a place) takes up one of those that
+A replica that is away and stays so (unknown, in doubt, stopped for good) takes up one of those that
 ``update.parallelism`` allows to be away. A component that needs another one healthy is held while there
 is no replica of that one which could become so.
 """
@@ -17,6 +17,7 @@ from reconciler.planner.ordering.components import earlier_in
 from reconciler.planner.replicas import Part, Replica, boots, replicas_of
 from reconciler.planner.verdicts import Hold
 from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.state import Absent
 
 
 def held_back(
@@ -45,7 +46,7 @@ def _nobody_to_wait_for(
 ) -> dict[InstanceName, Hold]:
     """Holds for replicas that would boot, where a component they need healthy has no replica left."""
     for others in needed:
-        if all(other.part is Part.OUT for other in others):
+        if not any(other.will_run for other in others):
             first = others[0].instance
             why = f"it comes after {first.key.component} is healthy, and {first.name} is left as it is"
             return _held((each for each in own if each.action and boots(each.action)), others[0], why)
@@ -77,5 +78,6 @@ def _as_held(replica: Replica, holds: Mapping[InstanceName, Hold]) -> Replica:
         return replica
     held = replace(replica, decision=replace(replica.decision, verdict=hold))
     if replica.part is Part.BACK:
-        return replace(held, part=Part.OUT, host=None)
+        absent = isinstance(replica.decision.case.sighting, Absent)
+        return replace(held, part=Part.NOWHERE if absent else Part.OUT, host=None)
     return replace(held, part=Part.UP, host=replica.decision.case.found.host)

@@ -11,7 +11,7 @@ from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import HostName, Instance, InstanceUuid
-from reconciler.state import Running
+from reconciler.state import Absent, Running
 
 
 class Part(Enum):
@@ -24,12 +24,16 @@ class Part(Enum):
     BACK = auto()
     """It does not run, and a step makes it."""
     OUT = auto()
-    """It does not run as far as anybody knows, and is left as it is."""
+    """It is somewhere, does not run as far as anybody knows, and is left as it is."""
+    NOWHERE = auto()
+    """It is on no host, and there is no place for it. It is not away: nobody took it, and the change of
+    the others may be what makes room for it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One replica that is declared; ``host`` is where it is or will be (None where it is OUT).
+    """One replica that is declared; ``host`` is where it runs or will (None where it does not).
 
     ``sick``: it runs, was asked, and is not healthy.
     """
@@ -39,6 +43,11 @@ class Replica:
     part: Part
     host: HostName | None
     sick: bool
+
+    @property
+    def will_run(self) -> bool:
+        """Whether it runs, or will when the plan is carried out."""
+        return self.host is not None
 
     @property
     def action(self) -> Action | None:
@@ -78,6 +87,8 @@ def boots(action: Action) -> bool:
 def _part(decision: Decision) -> Part:
     verdict, runs = decision.verdict, isinstance(decision.case.sighting, Running)
     if not isinstance(verdict, Act):
+        if isinstance(decision.case.sighting, Absent):
+            return Part.NOWHERE
         return Part.UP if runs else Part.OUT
     if not boots(verdict.action):
         return Part.UP
@@ -87,4 +98,4 @@ def _part(decision: Decision) -> Part:
 def _host(decision: Decision, part: Part) -> HostName | None:
     if isinstance(decision.verdict, Act):
         return decision.verdict.action.host
-    return None if part is Part.OUT else decision.case.found.host
+    return decision.case.found.host if part is Part.UP else None

@@ -139,6 +139,6 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants begin although nobody can become healthy",
         rolling.health_comes_first,
-        Line("holding", "if all(other.part is Part.OUT for other in others):", "if False:"),
+        Line("holding", "if not any(other.will_run for other in others):", "if False:"),
     ),
 )

@@ -7,7 +7,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from reconciler.plan import Await, Create, Impact, Plan, Replace, Start, Step, StepId, Stop, Update, subject
+from reconciler.plan import (
+    Await,
+    BlockKind,
+    Create,
+    Impact,
+    Plan,
+    Replace,
+    Start,
+    Step,
+    StepId,
+    Stop,
+    Update,
+    subject,
+)
 from reconciler.planner.groups import Group, group_of
 from reconciler.specs.desired import Instance
 from reconciler.state import Running
@@ -106,9 +119,13 @@ class _Schedule:
     unwell: set[str] = field(default_factory=set)
 
     def run(self) -> None:
+        without_place = {
+            str(entry.instance) for entry in self.plan.blocked if entry.kind is BlockKind.NO_PLACE
+        }
         for each in self.world.desired.instances:
             if not _runs(each, self.world):
-                self.down.add(str(each.name))
+                if self.world.observed.by_uuid.get(each.uuid) or str(each.name) not in without_place:
+                    self.down.add(str(each.name))
             elif each.uuid in self.world.observed.sick:
                 self.unwell.add(str(each.name))
         waiting = list(self.plan.steps)

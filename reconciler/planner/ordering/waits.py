@@ -10,7 +10,7 @@ from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs, identifier_of
 from reconciler.planner.ordering.precedence import Precedence
 from reconciler.planner.ordering.rolling import Roll, rolls_of
-from reconciler.planner.replicas import Part, Replica, Replicas, boots
+from reconciler.planner.replicas import Replica, Replicas, boots
 from reconciler.specs.desired import Instance, InstanceKey
 
 _OTHERS = (Cause("others come after it is healthy"),)
@@ -48,7 +48,7 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
     asked = {other.instance.key: other for others in gates.values() for other in others}
     asked |= {other.instance.key: other for roll in rolls.values() for other in roll.back}
     everybody = (each for group in replicas.values() for each in group) if everyone else ()
-    wished = {each.instance.key: each for each in everybody if each.part is not Part.OUT}
+    wished = {each.instance.key: each for each in everybody}
     steps = {}
     for key, replica in sorted({**wished, **asked}.items()):
         wait = replica.waited_for(replica.instance.update.monitor if key in rolling else 0)
@@ -82,4 +82,4 @@ def _gates(
         return ()
     groups = (Group(deed.group.service, name) for name in declared[deed.key].healthy_first)
     earlier = (group for group in groups if group in precedence.before[deed.group])
-    return tuple(each for group in earlier for each in replicas.get(group, ()) if each.part is not Part.OUT)
+    return tuple(each for group in earlier for each in replicas.get(group, ()) if each.will_run)
