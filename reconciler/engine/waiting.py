@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.errors import ActionFailed, HostError
 from reconciler.plan import Await, StepId, subject
@@ -20,6 +20,8 @@ Probe = Callable[[], Awaitable[None]]
 
 # In the beginning a guest is asked more often than its interval says, so that a quick one is not waited for.
 _FIRST_S = 0.25
+_A_ROUND_S = 1.0
+"""Between two rounds that only ask: each looks at the whole fleet."""
 _MOST = 3
 _WAY_S = 15.0
 """Seconds to find the way to a guest, which may take a new connection to its host."""
@@ -57,8 +59,10 @@ class Vigils:
         vigil = self._vigil(action, clock())
         while True:
             outcome = await _asked(action, vigil, probe)
-            if not isinstance(outcome, NotYet) or not self._patient:
+            if not isinstance(outcome, NotYet):
                 return outcome
+            if not self._patient:
+                return replace(outcome, again=max(_A_ROUND_S, outcome.again))
             await asyncio.sleep(outcome.again)
 
     def _vigil(self, action: Await, now: float) -> _Vigil:

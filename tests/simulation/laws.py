@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.actuators.sim.effects import (
     Define,
     DropVolume,
+    GuestUp,
     PowerOff,
     PowerOn,
     Undefine,
@@ -20,8 +21,9 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.view import view
 from reconciler.plan import Action, Create, Destroy, Replace, Step, Stop, Update
 from reconciler.planner import confirmed
+from reconciler.planner.groups import group_of
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import InstanceUuid, OnDelete, Resources
+from reconciler.specs.desired import Instance, InstanceKey, InstanceUuid, OnDelete, Resources
 from reconciler.state import Observed, Power
 from tests.simulation.places import STALEST, Happened, Place
 
@@ -47,6 +49,9 @@ class Laws:
     _paused: dict[InstanceUuid, float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
+    _taken: dict[InstanceUuid, InstanceKey] = field(default_factory=dict)
+    """Whom we took away: they run no more, or are about to, and have not come back."""
+    _declared: dict[InstanceUuid, Instance] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
         self.broken.append(f"{_time():.3f} {law}: {what}")
@@ -63,6 +68,7 @@ class Laws:
             self.breach("faithful", f"{name} is not in the plan that was shown")
             return
         self._faithful(controller, step)
+        self._declared = {each.uuid: each for each in shown.desired.instances}
         if isinstance(action, Create):
             self._creating(shown.observed, action)
         if isinstance(action, Destroy):
@@ -150,6 +156,7 @@ class Laws:
         self._pauses(event.place.box)
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
+        self._away(event)
         if event.action is not None:
             self._budget(event)
             self._mercy(event)
@@ -158,6 +165,26 @@ class Laws:
             # A human who forgets a machine leaves its disks to nobody, or to its successor.
             self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
         self._retain(event.place.box)
+
+    def _away(self, event: Happened) -> None:
+        """Of no component are more replicas away by our doing than are allowed to be, at any instant."""
+        effect, action = event.effect, event.action
+        if isinstance(effect, GuestUp | Undefine):
+            self._taken.pop(effect.uuid, None)
+        if not isinstance(effect, PowerOff) or not isinstance(action, Update | Replace):
+            return
+        before = event.before.domains.get(effect.uuid)
+        if before is None or before.power is not Power.RUNNING:
+            return
+        self._taken[effect.uuid] = action.instance.key
+        group = group_of(action.instance.key)
+        away = [
+            uuid for uuid, key in self._taken.items() if group_of(key) == group and uuid in self._declared
+        ]
+        most = action.instance.update.parallelism
+        if most and len(away) > most:
+            names = ", ".join(sorted(self._taken[uuid].name for uuid in away))
+            self.breach("availability", f"{names} are away by our doing, {most} may be")
 
     def _never_twice(self) -> None:
         running: dict[InstanceUuid, str] = {}

@@ -20,12 +20,14 @@ from reconciler.specs.desired import (
     Placement,
     Resources,
 )
+from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.
 _ROOMY = ((6, 8, 12), (6, 8, 12), (80, 160))
 _TIGHT = ((2, 3, 4), (3, 4, 6), (20, 40))
-_IMAGES = ("one", "two", "three")
+IMAGES = ("one", "two", "three")
+_CHECK = HealthCheck(TcpCheck(80), interval=5, retries=3, start_period=20)
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,32 @@ class Component:
     cluster: str | None = None
     apart: bool = False
     depends_on: tuple[str, ...] = ()
+    healthy_first: bool = False
+    checked: bool = False
+    most: int = 1
+    monitor: int = 0
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
         if self.data:
             disks.append(kept("data", 6 * GIB))
         disks += [Disk(f"extra{number}", 2 * GIB) for number in range(self.extra)]
-        image = image_use(_IMAGES[self.image % len(_IMAGES)])
+        image = image_use(IMAGES[self.image % len(IMAGES)])
         machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
         placement = Placement(cluster=self.cluster, anti_affinity=anti)
         return [
-            instance(
-                f"shop-{self.name}-{number}",
-                machine,
-                placement=placement,
-                depends_on=self.depends_on,
-                fleet=fleet.name,
+            replace(
+                instance(
+                    f"shop-{self.name}-{number}",
+                    machine,
+                    placement=placement,
+                    depends_on=self.depends_on,
+                    fleet=fleet.name,
+                ),
+                healthy_first=self.depends_on if self.healthy_first else (),
+                health=_CHECK if self.checked else None,
+                update=UpdatePolicy(self.most, self.monitor),
             )
             for number in range(self.replicas)
         ]
@@ -90,7 +101,7 @@ class Files:
             ).instances(self.fleet)
         ]
         desired = desired_of(self.fleet, *made)
-        images = tuple(image_of(image_use(name)) for name in sorted(_IMAGES))
+        images = tuple(image_of(image_use(name)) for name in sorted(IMAGES))
         return replace(desired, images=images, directory="/files")
 
     def mended(self) -> Files:
@@ -167,4 +178,10 @@ def files_of(luck: Random) -> Files:
     ]
     if luck.random() < 0.6:
         components.append(Component("web", luck.randint(1, 3), depends_on=("app",)))
-    return Files(fleet, tuple(components))
+    # Drawn last, so that a seed's fleet and its components stay what they were.
+    return Files(fleet, tuple(_with_health(each, components, luck) for each in components))
+
+
+def _with_health(component: Component, everybody: list[Component], luck: Random) -> Component:
+    checked, most, monitor = luck.random() < 0.5, luck.choice((1, 1, 1, 2)), luck.choice((0, 0, 12))
+    return replace(component, checked=checked, most=most, monitor=monitor, healthy_first=luck.random() < 0.5)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access
 from reconciler.actuators.sim.clock import Clock, duration
-from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.effects import Effect, GuestUp
 from reconciler.actuators.sim.script import script
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
@@ -155,5 +156,15 @@ class StoredClock:
 async def open_sim(host: Host, access: Access) -> SimHost:
     """Open one simulated host, kept in ``<access.store>/sim.sqlite``."""
     store = Store(access.store, host.name, read_only=access.read_only)
+    if not access.read_only:
+        _let_boot(store)
     lock = FileLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
     return SimHost(host, access, World(store, StoredClock(store), lock))
+
+
+def _let_boot(store: Store) -> None:
+    """Whoever was switched on by a process that is gone has booted meanwhile: guests do so by themselves."""
+    for domain in store.look().domains.values():
+        if domain.power is Power.RUNNING and not domain.booted:
+            with contextlib.suppress(ActionFailed):
+                store.change(GuestUp(domain.uuid), PHYSICAL)
