@@ -6,6 +6,7 @@ makes them begin again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,12 +14,13 @@ from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
+from reconciler.engine.waiting import says_no
 from reconciler.plan import Await, Plan, Replace, StepId, Update
 from reconciler.planner import make_plan
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.specs.desired import Desired, InstanceUuid
-from reconciler.state import Absent, InDoubt, Observed, Power, Running, Stopped, Unknown
+from reconciler.state import Absent, InDoubt, Observed, Running, Stopped, Unknown
 from reconciler.store.port import Entry, Journal
 
 DELETION_WINDOW = timedelta(hours=1)
@@ -31,6 +33,14 @@ class Round:
     desired: Desired
     observed: Observed
     plan: Plan
+
+    @property
+    def askable(self) -> Iterator[Await]:
+        """Whoever runs and has a health check."""
+        for instance in self.desired.instances:
+            sighting = self.observed.sighting(instance.uuid, could_be_on=frozenset())
+            if instance.health is not None and isinstance(sighting, Running):
+                yield Await(sighting.state.host, instance)
 
     def without(self, resting: frozenset[StepId]) -> Round:
         """The same with these steps, and what needs them, left for later."""
@@ -89,13 +99,9 @@ class Cycle:
         rolling = {group_of(each.instance.key) for each in actions if isinstance(each, Await)} & taken
         if not rolling:
             return ()
-        return await self.hosts.sick(
-            Await(state.host, instance)
-            for instance in current.desired.instances
-            if instance.health is not None and group_of(instance.key) in rolling
-            for state in current.observed.by_uuid.get(instance.uuid, ())
-            if state.power is Power.RUNNING
-        )
+        asked = (each for each in current.askable if group_of(each.instance.key) in rolling)
+        said = await self.hosts.health(asked)
+        return tuple(sorted(uuid for uuid, answer in said.items() if says_no(answer)))
 
     async def resolve(self, current: Round) -> None:
         """Write down what a look shows of the steps whose controller died. Raises StoreError."""

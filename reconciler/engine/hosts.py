@@ -13,14 +13,7 @@ from reconciler.engine.look import FreshLook, observe
 from reconciler.engine.patience import Patience
 from reconciler.engine.stragglers import gather_all_but_stragglers
 from reconciler.engine.waiting import asked_once
-from reconciler.errors import (
-    ActionFailed,
-    DeadlineExceeded,
-    HostError,
-    HostUnreachable,
-    LockHeld,
-    Unsupported,
-)
+from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, LockHeld
 from reconciler.plan import Await
 from reconciler.specs.desired import Host, HostName, InstanceUuid
 from reconciler.state import HostState, HostUnknown, Observed
@@ -118,20 +111,21 @@ class Hosts:
             unknown=tuple(sorted((a for a in answers if isinstance(a, HostUnknown)), key=lambda a: a.host)),
         )
 
-    async def sick(self, asked: Iterable[Await]) -> tuple[InstanceUuid, ...]:
-        """Ask everybody once, at one time: those who say no, sorted; not those who cannot be asked."""
+    async def health(self, asked: Iterable[Await]) -> Mapping[InstanceUuid, HostError | None]:
+        """Ask everybody once, all at one time: what each says, None where it is healthy.
 
-        async def one(action: Await) -> InstanceUuid | None:
+        Only an ActionFailed that is not Unsupported says that it is not.
+        """
+
+        async def one(action: Await) -> tuple[InstanceUuid, HostError | None]:
             async with self._gate:
                 try:
                     await asked_once(action, lambda: self.actuator(action.host).probe(action.instance))
                 except HostError as error:
-                    says_no = isinstance(error, ActionFailed) and not isinstance(error, Unsupported)
-                    return action.instance.uuid if says_no else None
-            return None
+                    return action.instance.uuid, error
+            return action.instance.uuid, None
 
-        answers = await asyncio.gather(*(one(action) for action in asked))
-        return tuple(sorted(uuid for uuid in answers if uuid is not None))
+        return dict(await asyncio.gather(*(one(action) for action in asked)))
 
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from reconciler.errors import ActionFailed, HostError
+from reconciler.errors import ActionFailed, HostError, Unsupported
 from reconciler.plan import Await, StepId, subject
-from reconciler.report import Done, NotYet, Outcome, Unhealthy, Unresolved
+from reconciler.report import Done, Failed, NotYet, Outcome, Unhealthy, Unresolved
 from reconciler.specs.desired import InstanceName, Machine
 
 Probe = Callable[[], Awaitable[None]]
@@ -82,6 +82,8 @@ async def _asked(action: Await, vigil: _Vigil, probe: Probe) -> Outcome:
     silent: HostError | None = None
     try:
         await asked_once(action, probe)
+    except Unsupported as error:
+        return Failed(str(error))
     except ActionFailed as error:
         vigil.well_since = None
         why = error.message
@@ -98,6 +100,11 @@ async def _asked(action: Await, vigil: _Vigil, probe: Probe) -> Outcome:
     if silent is not None:
         return Unresolved(why)
     return Unhealthy(f"not healthy within {check.patience + action.steady} s ({check.check}): {why}")
+
+
+def says_no(answer: HostError | None) -> bool:
+    """Whether somebody who was asked is not healthy; who cannot be asked says nothing."""
+    return isinstance(answer, ActionFailed) and not isinstance(answer, Unsupported)
 
 
 async def asked_once(action: Await, probe: Probe) -> None:

@@ -112,3 +112,29 @@ def test_a_rolling_update_stops_at_the_first_replica_that_does_not_come_back(
     answer = reconcile("apply", directory, "--yes", "-o", "json")
     assert answer.code == 0
     assert outcomes(answer.json)["replace/shop-web-0"] == "done"
+
+
+def test_status_shows_who_is_healthy_and_why_the_others_are_not(
+    reconcile: Reconcile, directory: Directory
+) -> None:
+    directory.edit(
+        "shop.yaml",
+        "components:\n",
+        "components:\n  job:\n    resources: {cpus: 1, memory: 1GiB}\n    disks: {root: 1GiB}\n",
+    )
+    assert reconcile("apply", directory, "--yes").code == 0
+    (host,) = [each for each in ("hv1", "hv2") if store_of(directory, each).look().named("shop-web-0")]
+    interfere.sicken(store_of(directory, host), "shop-web-0")
+
+    def health() -> dict[str, str]:
+        rows = reconcile("status", directory, "-o", "json").json["instances"]
+        assert isinstance(rows, list)
+        return {row["instance"]: row["health"] for row in rows}
+
+    well = {"shop-db-0": "healthy", "shop-job-0": "none", "shop-web-1": "healthy"}
+    assert health() == well | {"shop-web-0": "unhealthy"}
+    assert "its guest does not do its work" in reconcile("status", directory).out
+    directory.edit("shop.yaml", f"web:\n    {CHECK}", f"web:\n    {CHECK.replace('0s', '3m')}")
+    assert health() == well | {"shop-web-0": "starting"}
+    interfere.silence(store_of(directory, host))
+    assert health()["shop-web-0"] == "unknown"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from reconciler.actuators.sim.effects import (
     Define,
     DropVolume,
-    GuestUp,
     PowerOff,
     PowerOn,
     Undefine,
@@ -167,24 +166,31 @@ class Laws:
         self._retain(event.place.box)
 
     def _away(self, event: Happened) -> None:
-        """Of no component are more replicas away by our doing than are allowed to be, at any instant."""
+        """Of no component are more replicas away by our doing than are allowed to be, at any instant.
+
+        Whoever was taken away is back once it has booted, and is seen well where it can be asked.
+        """
         effect, action = event.effect, event.action
-        if isinstance(effect, GuestUp | Undefine):
-            self._taken.pop(effect.uuid, None)
+        self._taken = {uuid: key for uuid, key in self._taken.items() if not self._is_back(uuid)}
         if not isinstance(effect, PowerOff) or not isinstance(action, Update | Replace):
             return
         before = event.before.domains.get(effect.uuid)
         if before is None or before.power is not Power.RUNNING:
             return
         self._taken[effect.uuid] = action.instance.key
-        group = group_of(action.instance.key)
-        away = [
-            uuid for uuid, key in self._taken.items() if group_of(key) == group and uuid in self._declared
-        ]
+        fellows = (
+            uuid for uuid, key in self._taken.items() if group_of(key) == group_of(action.instance.key)
+        )
+        away = [uuid for uuid in fellows if uuid in self._declared]
         most = action.instance.update.parallelism
         if most and len(away) > most:
             names = ", ".join(sorted(self._taken[uuid].name for uuid in away))
             self.breach("availability", f"{names} are away by our doing, {most} may be")
+
+    def _is_back(self, uuid: InstanceUuid) -> bool:
+        found = [place.box for place in self.places if uuid in place.box.domains]
+        wanted = self._declared.get(uuid)
+        return not found or any(_works(box, box.domains[uuid], wanted) for box in found)
 
     def _never_twice(self) -> None:
         running: dict[InstanceUuid, str] = {}
@@ -250,6 +256,15 @@ def _has(event: Happened, volume: VolumeId) -> bool:
     assert isinstance(event.effect, Undefine)
     mark = event.before.domains[event.effect.uuid].mark
     return mark is not None and (mark.fleet, mark.key) == (volume.fleet, volume.key)
+
+
+def _works(box: Box, domain: Domain, wanted: Instance | None) -> bool:
+    """Whether a machine's guest has booted and is well, as far as its service asks."""
+    if domain.power is not Power.RUNNING or not domain.booted:
+        return False
+    if wanted is None or wanted.health is None or domain.mark is None:
+        return True
+    return not domain.sick and box.sick_images.isdisjoint(domain.mark.applied.image.digests)
 
 
 def used(box: Box, fleet: str) -> Resources:

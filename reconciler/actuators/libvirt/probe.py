@@ -77,8 +77,8 @@ async def _through_the_agent(
 
 
 async def _by_the_console(desk: Desk, instance: Instance, pattern: str, health: HealthCheck) -> None:
-    files = _files(desk)
     await desk.session.call("asking whether it runs", lambda host: _running(host, desk.host, instance))
+    files = _files(desk)
     try:
         async with asyncio.timeout(health.timeout):
             line = await files.line_like(pattern, f"{CONSOLE_LOGS}/{instance.name}-console.log")

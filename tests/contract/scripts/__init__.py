@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from tests.contract.scripts import (
+    asking,
     breaking,
     changing,
     growing,
@@ -24,7 +25,7 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, asking)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
 FLESH = _of(breaking)

@@ -185,6 +185,9 @@ class Memo:
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
         self._write(f"resolve {entry.step}: {seen}")
 
+    async def started(self) -> Mapping[str, datetime]:
+        return {}
+
     async def spent(self, plan: str) -> bool:
         return False
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.run import Conditions, run
-from reconciler.engine.waiting import Vigils
+from reconciler.engine.waiting import Vigils, says_no
 from reconciler.errors import ActionFailed, HostError, HostUnreachable, Unsupported
 from reconciler.plan import Await, Basis, Cause, Plan, Start, Step, StepId
-from reconciler.report import Abandoned, Done, NotYet, Outcome, Report, Skipped, Unhealthy, Unresolved
+from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Report, Skipped, Unhealthy, Unresolved
 from reconciler.specs.desired import HostName, Instance, Sha256
 from reconciler.specs.health import HealthCheck, TcpCheck
 from tests.builders import instance
@@ -200,17 +200,11 @@ def test_an_interrupt_ends_a_wait_at_once() -> None:
 
 
 def test_only_a_clear_no_makes_anybody_sick() -> None:
-    async def scene() -> None:
-        answers = (
-            NO,
-            Unsupported("hv1", "not by who may only look"),
-            HostUnreachable("hv1", "no route"),
-            None,
-        )
-        for answer in answers:
-            host = Asked(lambda _, said=answer: said)  # type: ignore[misc]
-            async with hosts_of(host) as hosts:
-                await hosts.observe()
-                assert await hosts.sick([Await(HV1, WEB)]) == ((WEB.uuid,) if answer is NO else ())
+    closed = Unsupported("hv1", "not by who may only look")
+    assert says_no(NO)
+    assert not any(says_no(answer) for answer in (closed, HostUnreachable("hv1", "no route"), None))
 
-    run_virtually(scene())
+
+def test_what_cannot_be_asked_is_not_waited_for() -> None:
+    outcome, seconds, _ = waited(lambda _: Unsupported("hv1", "nobody is in it"))
+    assert (outcome, seconds) == (Failed("hv1: nobody is in it"), 0)
