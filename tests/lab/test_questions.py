@@ -32,13 +32,7 @@ _LOG = "/var/log/libvirt/qemu/some-console.log"
 @pytest.fixture
 def box(laboratory: Laboratory) -> Iterator[Host]:
     box = laboratory.hosts[0]
-    box.run(
-        [
-            "sh",
-            "-ec",
-            f"mkdir -p /tmp/pages && echo well > /tmp/pages/healthz; printf 'a\\377b\\nlogin: \\n' > {_LOG}",
-        ]
-    )
+    box.run(["sh", "-ec", _SCENERY, "sh", _LOG])
     box.run(["busybox", "httpd", "-p", f"{box.address}:{_PAGES}", "-h", "/tmp/pages"])
     yield box
     box.run(["sh", "-c", f"busybox fuser -k {_PAGES}/tcp || :"])
