@@ -14,9 +14,9 @@ from typing import NewType
 
 from pydantic import TypeAdapter
 
-from reconciler.specs.desired import HostName, Image, Instance, InstanceName, Sha256
+from reconciler.specs.desired import HostName, Image, Instance, InstanceName, Segment, Sha256
 from reconciler.specs.fingerprint import sha256_hex
-from reconciler.state import HostUnknown, InstanceState
+from reconciler.state import HostUnknown, InstanceState, SegmentState
 
 StepId = NewType("StepId", str)
 """``<verb>/<instance or object>[@host]``: the same plan gives the same identifiers."""
@@ -104,7 +104,37 @@ class Await:
     steady: int = 0
 
 
-Action = PutImage | Create | Start | Stop | Update | Replace | Destroy | Await
+@dataclass(frozen=True, slots=True)
+class PutNetwork:
+    """Make a segment on a host, or make what is there of it exactly this.
+
+    ``address`` is the host's own on it with its prefix, or empty. ``local`` is the host's address for
+    the tunnels to ``peers``; without peers it is just a bridge, and ``local`` is empty.
+    """
+
+    host: HostName
+    segment: Segment
+    address: str
+    local: str
+    peers: tuple[str, ...]
+
+    @property
+    def wanted(self) -> SegmentState:
+        """As a look shows it once it is done."""
+        its = self.segment
+        made = (its.service, its.network, its.bridge, its.vni, its.mtu)
+        return SegmentState(*made, address=self.address, local=self.local, peers=self.peers)
+
+
+@dataclass(frozen=True, slots=True)
+class DropNetwork:
+    """Take a segment away from a host on which nothing is plugged into it any more."""
+
+    host: HostName
+    segment: SegmentState
+
+
+Action = PutImage | PutNetwork | DropNetwork | Create | Start | Stop | Update | Replace | Destroy | Await
 
 
 class Origin(StrEnum):
@@ -259,6 +289,8 @@ SUMMARY_KEYS = (
 
 _VERBS: Mapping[type[Action], str] = {
     PutImage: "image",
+    PutNetwork: "network",
+    DropNetwork: "network",
     Create: "create",
     Start: "start",
     Stop: "stop",
@@ -283,6 +315,8 @@ def subject(action: Action) -> str:
     match action:
         case PutImage(image=image):
             return image.use.name
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return segment.title
         case (
             Create(instance=instance)
             | Update(instance=instance)

@@ -89,12 +89,45 @@ class VolumeState:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentState:
+    """What one host has of a segment of ours: its bridge, and the VXLAN device that joins it to its peers.
+
+    ``address`` is the host's own on it, with its prefix; ``local`` and ``peers`` are the ends of the
+    tunnels (both empty where there is no VXLAN device). Not ``up``: a part is missing, off or unplugged.
+    """
+
+    service: str
+    network: str
+    bridge: str
+    vni: int
+    mtu: int
+    address: str = ""
+    local: str = ""
+    peers: tuple[str, ...] = ()
+    up: bool = True
+
+    @property
+    def title(self) -> str:
+        """``<service>.<network>``."""
+        return f"{self.service}.{self.network}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignLink:
+    """A link that is not ours and is called like one of ours, or has a VXLAN number."""
+
+    name: str
+    vni: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """Everything one host said in one look.
 
     ``capacity`` is physical. ``foreign`` is what machines and files that are not ours take of it.
-    ``bridges`` and ``networks`` are None where the platform cannot tell. ``images`` are the base
-    images it holds. ``instances`` and ``volumes`` are those of the asking fleet only, sorted by key.
+    ``bridges`` (but for those of ``segments``) and ``networks`` are None where the platform cannot
+    tell. ``images`` are the base images it holds. ``instances`` and ``volumes`` are those of the
+    asking fleet only, sorted by key.
     """
 
     host: HostName
@@ -107,7 +140,14 @@ class HostState:
     instances: tuple[InstanceState, ...] = ()
     volumes: tuple[VolumeState, ...] = ()
     address: str = ""
-    """The IP address by which it was reached; empty where it is not reached over a network."""
+    """The IP address by which other hosts reach it; empty where it is not known."""
+    segments: tuple[SegmentState, ...] | None = ()
+    """Those of the asking fleet, by bridge; None where the platform cannot make any."""
+    foreign_links: tuple[ForeignLink, ...] = ()
+
+    def segment(self, bridge: str) -> SegmentState | None:
+        """What it has of the segment with that bridge, or None."""
+        return next((segment for segment in self.segments or () if segment.bridge == bridge), None)
 
     def instance(self, uuid: InstanceUuid) -> InstanceState | None:
         """Our machine with that UUID, or None."""

@@ -1,4 +1,4 @@
-"""Files and interfaces of a host that libvirt does not show: over SSH, or on this machine."""
+"""Files of a host: over SSH, or on this machine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
-
-from pydantic import TypeAdapter
 
 from reconciler.actuators.questions import Both, Stream
 from reconciler.actuators.ssh import Ssh
@@ -40,9 +38,6 @@ class HostFiles(Protocol):
 
     async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
         """Delete a directory's files whose names match ``pattern`` and not ``but`` (shell wildcards)."""
-
-    async def bridges(self) -> tuple[str, ...]:
-        """Names of the host's bridges, sorted."""
 
     async def line_like(self, pattern: str, path: str) -> str:
         """The first line of a file that matches a pattern of ``grep -E``; empty where none does."""
@@ -82,10 +77,6 @@ class RemoteFiles:
         """By find."""
         which = ["-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
         await self._ssh.run(["find", directory, *which, "-delete"])
-
-    async def bridges(self) -> tuple[str, ...]:
-        """By what the kernel says, in one command."""
-        return read_bridges(await self._ssh.run(["ip", "-j", "link", "show", "type", "bridge"]))
 
     async def line_like(self, pattern: str, path: str) -> str:
         """By grep on the host: a log may be long, and a pattern slow."""
@@ -145,11 +136,6 @@ class LocalFiles:
 
         await self._do(sweep)
 
-    async def bridges(self) -> tuple[str, ...]:
-        """By what the kernel shows: a bridge has a directory of that name."""
-        found = await asyncio.to_thread(lambda: tuple(Path("/sys/class/net").glob("*/bridge")))
-        return tuple(sorted(path.parent.name for path in found))
-
     async def line_like(self, pattern: str, path: str) -> str:
         """By grep as well: one pattern means the same everywhere."""
         pipe = asyncio.subprocess.PIPE
@@ -192,10 +178,3 @@ def _grep(pattern: str, path: str) -> list[str]:
     # The shell only takes "nothing found" for no error: pattern and path are its arguments, never its text.
     script = 'LC_ALL=C grep -aE -m1 -e "$1" -- "$2"; test $? -le 1'
     return ["sh", "-c", script, "grep", pattern, path]
-
-
-def read_bridges(text: str) -> tuple[str, ...]:
-    """Names in what ``ip -j link show`` prints, sorted. Raises ValueError on anything else."""
-    # iproute2 prints an empty object for every link that it was told to leave out.
-    links = TypeAdapter(list[dict[str, object]]).validate_json(text or "[]")
-    return tuple(sorted(str(link["ifname"]) for link in links if "ifname" in link))

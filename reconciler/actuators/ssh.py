@@ -43,6 +43,12 @@ class Ssh:
         """Who we are on the host, in words for a message."""
         return self._host.connect.user or "the ssh user"
 
+    @property
+    def peer(self) -> str:
+        """The IP address at the other end of the connection; empty where there is none."""
+        name = None if self._connection is None else self._connection.get_extra_info("peername")
+        return str(name[0]) if name else ""
+
     async def run(self, argv: Sequence[str], *, deadline: float = RUN_SECONDS) -> str:
         """Standard output of a command. Raises ActionFailed with its standard error if it fails."""
         async with self._session() as connection:

@@ -36,11 +36,12 @@ class Round:
 
     @property
     def askable(self) -> Iterator[Await]:
-        """Whoever runs and has a health check."""
+        """Whoever runs and has a health check, as it was applied: its address is that of then."""
         for instance in self.desired.instances:
             sighting = self.observed.sighting(instance.uuid, could_be_on=frozenset())
             if instance.health is not None and isinstance(sighting, Running):
-                yield Await(sighting.state.host, instance)
+                state = sighting.state
+                yield Await(state.host, replace(instance, machine=state.applied))
 
     def without(self, resting: frozenset[StepId]) -> Round:
         """The same with these steps, and what needs them, left for later."""

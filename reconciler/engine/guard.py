@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.plan import Blocked, BlockKind, Destroy, Plan, Refusal, Step, StepId, subject
+from reconciler.plan import (
+    Blocked,
+    BlockKind,
+    Destroy,
+    DropNetwork,
+    Plan,
+    PutNetwork,
+    Refusal,
+    Step,
+    StepId,
+    subject,
+)
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
 
@@ -86,7 +97,7 @@ def _without(plan: Plan, refused: Mapping[StepId, str], kind: BlockKind) -> Plan
     blocked = [
         Blocked(InstanceName(subject(step.action)), kind, (Refusal(str(step.host), reasons[step.id]),))
         for step in plan.steps
-        if step.id in reasons
+        if step.id in reasons and not isinstance(step.action, PutNetwork | DropNetwork)
     ]
     everything = sorted((*plan.blocked, *blocked), key=lambda entry: entry.instance)
     return replace(plan, steps=tuple(kept), blocked=tuple(everything))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.plan import Action, Await, Create, Destroy, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import (
+    Action,
+    Await,
+    Create,
+    Destroy,
+    DropNetwork,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Stop,
+    Update,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,7 @@ class Patience:
     """After a connection has failed, until it is tried again."""
     observe: float = 30.0
     close: float = 5.0
+    network: float = 30.0
     image: float = 3600.0
     """A base image of some GiB over a slow line."""
     work: float = 180.0
@@ -31,6 +44,8 @@ class Patience:
         match action:
             case PutImage():
                 return self.image
+            case PutNetwork() | DropNetwork():
+                return self.network
             case Create() | Start() | Stop() | Update() | Replace() | Destroy():
                 return self.work
             case Await(instance=instance, steady=steady):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.plan import Blocked, BlockKind, Create, Destroy, Refusal, Replace, Update
+from reconciler.plan import Action, Blocked, BlockKind, Create, Destroy, Refusal, Replace, Start, Update
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import earlier_in, order_of
+from reconciler.planner.ordering.networks import segments_needed_by
 from reconciler.planner.placement.board import Board, Neighbours
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, demand, growth
 from reconciler.planner.placement.rules import shortage
+from reconciler.planner.prepare import Prepared
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
+from reconciler.planner.wires import foreign_in_the_way
 from reconciler.specs.desired import Desired, Instance
 from reconciler.state import Observed, Unknown
 
@@ -42,9 +45,20 @@ class Judged:
     verdict: Verdict
 
 
-def judge(desired: Desired, observed: Observed) -> tuple[Judged, ...]:
+def judge(ready: Prepared) -> tuple[Judged, ...]:
     """A verdict on everything that is declared, then on everything else of ours that was seen."""
-    return tuple(Judged(case, verdict_on(case)) for case in _cases(desired, observed))
+    cases = _cases(ready.desired, ready.observed)
+    return tuple(Judged(case, _unless_blocked(case, verdict_on(case), ready)) for case in cases)
+
+
+def _unless_blocked(case: Case, verdict: Verdict, ready: Prepared) -> Verdict:
+    """The verdict, unless the instance cannot get what it asks for: it may be started as it is."""
+    blocked = ready.blocked.get(case.name)
+    if blocked is None or case.instance is None or isinstance(verdict, Hold):
+        return verdict
+    if isinstance(verdict, Act) and isinstance(verdict.action, Start):
+        return verdict
+    return Hold(blocked.kind, blocked.refusals)
 
 
 def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
@@ -93,7 +107,11 @@ def _turn(instance: Instance, place: dict[Group, int]) -> tuple[str, int, int]:
 
 def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep | Hold | Act:
     """The verdict, unless the machine grows beyond the room of its host."""
-    if not isinstance(verdict, Act) or not isinstance(verdict.action, Create | Update | Replace):
+    if not isinstance(verdict, Act):
+        return verdict
+    if (reason := _in_the_way(verdict.action, board)) is not None:
+        return Hold(BlockKind.NO_PLACE, (Refusal(verdict.action.host, reason),))
+    if not isinstance(verdict.action, Create | Update | Replace):
         return verdict
     need = growth(case.found, case.wanted.machine, board.ledger)
     site = board.ledger.site(case.found.host)
@@ -102,6 +120,15 @@ def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep |
         return Hold(BlockKind.NO_PLACE, (Refusal(site.name, f"no room to grow: {short}"),))
     board.ledger.take(site.name, need)
     return verdict
+
+
+def _in_the_way(action: Action, board: Board) -> str | None:
+    """What keeps a machine's segments from being on its host."""
+    state = board.ledger.site(action.host).state
+    if state is None:
+        return None
+    reasons = (foreign_in_the_way(bridge, state) for bridge in sorted(segments_needed_by(action)))
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _placed(make: Make, choice: Choice, board: Board) -> Hold | Act:

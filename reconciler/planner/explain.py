@@ -14,7 +14,8 @@ from reconciler.planner.decide import Decision, board_of, judge, settle
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.ledger import footprint, growth
-from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.prepare import prepared
+from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.verdicts import Act, Hold
 from reconciler.specs.desired import Desired, HostName, InstanceName, Resources
 from reconciler.state import InstanceState, Observed
@@ -55,8 +56,9 @@ class Explanation:
 def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     """Explain one instance, declared or seen. Raises InvalidInput for a name that is neither."""
     desired, observed = sorted_desired(desired), sorted_observed(observed)
-    seen = scoped(observed, desired.fleet)
-    judged = judge(desired, seen)
+    ready = prepared(desired, observed)
+    desired, seen = ready.desired, ready.observed
+    judged = judge(ready)
     known = [each.case.name for each in judged]
     if name not in known:
         raise _stranger(name, known, desired)

@@ -9,8 +9,9 @@ from reconciler.planner.holding import held_back
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.steps import steps_of
+from reconciler.planner.prepare import prepared
 from reconciler.planner.replicas import replicas_of
-from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.verdicts import Act, Keep
 from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
@@ -25,10 +26,11 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     """
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     basis = Basis(digest_of(desired), observed.digest())
-    seen = scoped(observed, desired.fleet)
-    judged = judge(desired, seen)
+    ready = prepared(desired, observed)
+    desired, seen = ready.desired, ready.observed
+    judged = judge(ready)
     if all(isinstance(each.verdict, Keep) for each in judged) and not wait:
-        return Plan(basis, unknown=seen.unknown)
+        return Plan(basis, steps_of((), {}, desired, seen), unknown=seen.unknown)
     board = board_of(desired, seen, judged)
     decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
     deeds = [

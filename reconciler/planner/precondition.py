@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import Await, Create, Destroy, PutImage, Replace, Start, Step, Stop, Update
+from reconciler.plan import (
+    Await,
+    Create,
+    Destroy,
+    DropNetwork,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Step,
+    Stop,
+    Update,
+)
+from reconciler.planner.wires import foreign_in_the_way, plugged_into, segments_in
+from reconciler.specs.desired import Machine
 from reconciler.state import HostState, InstanceState, Power
 
 
@@ -13,15 +27,35 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
     match step.action:
         case PutImage() | Await():
             return None
+        case PutNetwork() | DropNetwork():
+            return _segment(step.action, host_state)
         case Create(instance=instance):
             found = host_state.instance(instance.uuid)
-            return "it is there already" if found is not None and found.complete else None
+            is_there = found is not None and found.complete
+            return "it is there already" if is_there else _unwired(instance.machine, host_state)
         case Start(before=before):
-            return _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
-        case Stop(before=before) | Update(before=before) | Replace(before=before) | Destroy(before=before):
+            changed = _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
+            return changed or _unwired(before.applied, host_state)
+        case Update(before=before, instance=instance) | Replace(before=before, instance=instance):
+            changed = _changed(before, host_state) or _paused(before, host_state)
+            return changed or _unwired(instance.machine, host_state)
+        case Stop(before=before) | Destroy(before=before):
             return _changed(before, host_state) or _paused(before, host_state)
-        case _:
-            assert_never(step.action)
+    assert_never(step.action)
+
+
+def _segment(action: PutNetwork | DropNetwork, host: HostState) -> str | None:
+    """Whether a link of somebody else's is in its place, or something is still plugged into it."""
+    if isinstance(action, PutNetwork):
+        return foreign_in_the_way(action.segment.bridge, host)
+    users = plugged_into(action.segment.bridge, host)
+    return f"{users[0].name} is plugged into it" if users else None
+
+
+def _unwired(machine: Machine, host: HostState) -> str | None:
+    """Whether a segment that it needs is missing: the host may have lost its power, and them, meanwhile."""
+    missing = sorted(segments_in(machine.nics) - {segment.bridge for segment in host.segments or ()})
+    return f"its network {missing[0]} is not on the host" if missing else None
 
 
 def _changed(before: InstanceState, host: HostState) -> str | None:

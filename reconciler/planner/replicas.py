@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from reconciler.plan import Action, Await, Create, Impact, Replace, Start, Update
@@ -59,7 +59,11 @@ class Replica:
         """To wait for its health; None where it has no check, or nobody can be asked."""
         if self.host is None or self.instance.health is None:
             return None
-        return Await(self.host, self.instance, steady)
+        if self.action is not None:
+            return Await(self.host, self.instance, steady)
+        # Nothing is done to it: it answers at the address that it has, whatever it is to have one day.
+        as_it_is = replace(self.instance, machine=self.decision.case.found.applied)
+        return Await(self.host, as_it_is, steady)
 
 
 Replicas = Mapping[Group, tuple[Replica, ...]]

@@ -5,11 +5,12 @@ Equal inputs in any order become equal here, so that nothing after this has to t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.specs.desired import Desired, Fleet, Host, Image, Instance, Resources
-from reconciler.state import HostState, HostUnknown, Observed
+from reconciler.state import HostState, HostUnknown, Observed, SegmentState
 
 
 def sorted_desired(desired: Desired) -> Desired:
@@ -23,6 +24,7 @@ def sorted_desired(desired: Desired) -> Desired:
         services=tuple(sorted(desired.services)),
         instances=tuple(sorted(map(_sorted_instance, desired.instances), key=lambda each: each.key)),
         images=tuple(sorted(map(_sorted_image, desired.images), key=lambda image: image.use.name)),
+        segments=tuple(sorted(desired.segments)),
     )
 
 
@@ -61,9 +63,19 @@ def _sorted_state(state: HostState) -> HostState:
         bridges=None if state.bridges is None else tuple(sorted(state.bridges)),
         networks=None if state.networks is None else tuple(sorted(state.networks)),
         images=tuple(sorted(state.images)),
+        segments=None if state.segments is None else tuple(map(_sorted_segment, _by_bridge(state.segments))),
+        foreign_links=tuple(sorted(state.foreign_links, key=lambda link: (link.name, link.vni or 0))),
         instances=tuple(sorted(state.instances, key=lambda each: (each.key, each.uuid))),
         volumes=tuple(sorted(state.volumes, key=lambda volume: (volume.key, volume.disk))),
     )
+
+
+def _by_bridge(segments: Iterable[SegmentState]) -> list[SegmentState]:
+    return sorted(segments, key=lambda segment: segment.bridge)
+
+
+def _sorted_segment(segment: SegmentState) -> SegmentState:
+    return replace(segment, peers=tuple(sorted(segment.peers)))
 
 
 def scoped(observed: Observed, fleet: Fleet) -> Observed:

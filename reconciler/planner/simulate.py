@@ -11,8 +11,10 @@ from reconciler.plan import (
     Await,
     Create,
     Destroy,
+    DropNetwork,
     Impact,
     PutImage,
+    PutNetwork,
     Replace,
     Start,
     Step,
@@ -28,6 +30,7 @@ from reconciler.state import (
     LiveDisk,
     Observed,
     Power,
+    SegmentState,
     VolumeState,
 )
 
@@ -59,21 +62,25 @@ def confirmed(step: Step, host_state: HostState) -> bool:
     match step.action:
         case PutImage(image=image):
             return set(image.use.digests) <= set(host_state.images)
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return host_state.segment(segment.bridge) == _left_of(step.action)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and _runs(found) and not differences(instance.machine, found)
-        case Start(before=before):
-            found = host_state.instance(before.uuid)
+        case Start(before=InstanceState(uuid=uuid)) | Await(instance=Instance(uuid=uuid)):
+            found = host_state.instance(uuid)
             return found is not None and _runs(found)
         case Stop(before=before):
             found = host_state.instance(before.uuid)
             return found is not None and found.power is Power.STOPPED
         case Destroy(before=before):
             return host_state.instance(before.uuid) is None and not _leftovers(before, host_state)
-        case Await(instance=instance):
-            found = host_state.instance(instance.uuid)
-            return found is not None and _runs(found)
     assert_never(step.action)
+
+
+def _left_of(action: PutNetwork | DropNetwork) -> SegmentState | None:
+    """What is there of a segment afterwards."""
+    return action.wanted if isinstance(action, PutNetwork) else None
 
 
 def _runs(state: InstanceState) -> bool:
@@ -90,12 +97,13 @@ def _changed(action: Action, host: HostState) -> HostState:
     match action:
         case PutImage(image=image):
             return replace(host, images=tuple(sorted({*host.images, *image.use.digests})))
+        case PutNetwork(segment=segment) | DropNetwork(segment=segment):
+            return _with_segment(host, segment.bridge, _left_of(action))
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
-        case Start(before=before):
-            return _with(host, replace(before, power=Power.RUNNING, detail=""))
-        case Stop(before=before):
-            return _with(host, replace(before, power=Power.STOPPED, detail=""))
+        case Start(before=before) | Stop(before=before):
+            power = Power.RUNNING if isinstance(action, Start) else Power.STOPPED
+            return _with(host, replace(before, power=power, detail=""))
         case Destroy(before=before):
             return _without(host, before)
         case Await():
@@ -126,6 +134,12 @@ def _built(host: HostState, instance: Instance) -> HostState:
     left = {**_detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)
     return _with(_with_volumes(host, instance.key, {**left, **attached}), state)
+
+
+def _with_segment(host: HostState, bridge: str, segment: SegmentState | None) -> HostState:
+    others = (each for each in host.segments or () if each.bridge != bridge)
+    there = (*others, segment) if segment else tuple(others)
+    return replace(host, segments=tuple(sorted(there, key=lambda each: each.bridge)))
 
 
 def _without(host: HostState, before: InstanceState) -> HostState:

@@ -33,6 +33,7 @@ _MARKS = {
     "destroy": ("-", "red"),
     "image": (">", "blue"),
     "wait": (".", "dim"),
+    "network": ("=", "blue"),
 }
 
 

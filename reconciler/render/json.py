@@ -7,7 +7,19 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, PutImage, Reason, Refusal, Step, subject, summary_key
+from reconciler.plan import (
+    Blocked,
+    Change,
+    DropNetwork,
+    Plan,
+    PutImage,
+    PutNetwork,
+    Reason,
+    Refusal,
+    Step,
+    subject,
+    summary_key,
+)
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
@@ -160,7 +172,8 @@ def reason_json(reason: Reason) -> Json:
 
 
 def _step(step: Step) -> dict[str, Json]:
-    about = "object" if isinstance(step.action, PutImage) else "instance"
+    is_object = isinstance(step.action, PutImage | PutNetwork | DropNetwork)
+    about = "object" if is_object else "instance"
     return {
         "id": step.id,
         "action": summary_key(step.action),

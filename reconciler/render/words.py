@@ -6,7 +6,19 @@ import unicodedata
 from collections.abc import Mapping
 from typing import assert_never
 
-from reconciler.plan import Action, Await, Cause, Change, Impact, Origin, Plan, Reason, Update, summary_key
+from reconciler.plan import (
+    Action,
+    Await,
+    Cause,
+    Change,
+    DropNetwork,
+    Impact,
+    Origin,
+    Plan,
+    Reason,
+    Update,
+    summary_key,
+)
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
 
 
@@ -42,6 +54,8 @@ def verb(action: Action) -> str:
             return "update live" if impact is Impact.LIVE else "update with restart"
         case Await(steady=steady):
             return f"wait {steady} s for the health of" if steady else "wait for the health of"
+        case DropNetwork():
+            return "remove network"
         case _:
             return summary_key(action)
 

@@ -119,6 +119,11 @@ class Segment:
     bridge: str
     mtu: int
 
+    @property
+    def title(self) -> str:
+        """``<service>.<network>``."""
+        return f"{self.service}.{self.network}"
+
 
 class ImageFormat(StrEnum):
     """How the bytes of a disk image are laid out."""

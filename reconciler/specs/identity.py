@@ -6,6 +6,7 @@ changes nothing.
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from reconciler.specs.desired import InstanceKey, InstanceUuid
@@ -25,3 +26,39 @@ def mac_address(instance: InstanceUuid, nic: int) -> str:
     """MAC address of the instance's card number ``nic`` (from 0), in QEMU's range 52:54:00."""
     tail = uuid.uuid5(uuid.UUID(instance), f"nic/{nic}").bytes[:3]
     return "52:54:00:" + ":".join(f"{byte:02x}" for byte in tail)
+
+
+_OWN_LINK = re.compile(r"r[cx][0-9a-f]{6}")
+_MOST_VNIS = (1 << 24) - 1
+
+
+def vni_of(fleet: str, service: str, network: str) -> int:
+    """VXLAN network identifier of a segment: 24 bits of (fleet, service, network), and never 0."""
+    digest = uuid.uuid5(_NAMESPACE, f"{fleet}/{service}/{network}/vni").int
+    return 1 + digest % _MOST_VNIS
+
+
+def bridge_of(vni: int) -> str:
+    """Name of a segment's bridge, on every host that has it."""
+    return f"rc{vni:06x}"
+
+
+def vni_of_bridge(bridge: str) -> int:
+    """The VNI in the name of a segment's bridge."""
+    return int(bridge[2:], 16)
+
+
+def vxlan_of(vni: int) -> str:
+    """Name of the device that joins a segment's bridge to its peers."""
+    return f"rx{vni:06x}"
+
+
+def is_own_link(name: str) -> bool:
+    """Whether a name is one that we give to bridges and VXLAN devices."""
+    return _OWN_LINK.fullmatch(name) is not None
+
+
+def link_mac(owner: str, host: str, link: str) -> str:
+    """MAC address of a link that we make: the same whenever it is made anew, another on each host."""
+    tail = uuid.uuid5(_NAMESPACE, f"{owner}/{host}/{link}/mac").bytes[:5]
+    return "02:" + ":".join(f"{byte:02x}" for byte in tail)

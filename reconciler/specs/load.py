@@ -16,6 +16,7 @@ from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
 from reconciler.specs.resolve.images import check_image, image_of
 from reconciler.specs.resolve.instances import instances_of
 from reconciler.specs.resolve.moves import check_moves, key_of_service
+from reconciler.specs.resolve.networks import check_networks, segments_of
 from reconciler.specs.resolve.services import World, check_names, check_service
 from reconciler.specs.yaml.nodes import printable
 
@@ -61,6 +62,8 @@ def _meeting(documents: Documents, attachments: Attachments, *, where: str) -> I
         yield from check_service(service, world)
     yield from check_moves(documents.services, documents.names(Kind.SERVICE))
     yield from check_names(documents.services)
+    names = [fleet.model.name for fleet in documents.fleets]
+    yield from check_networks(documents.services, names[0] if len(names) == 1 else None)
 
 
 def _twice(documents: Documents) -> Iterator[Fault]:
@@ -91,12 +94,14 @@ def _desired(documents: Documents, attachments: Attachments) -> Desired:
         for service in documents.services
         for instance in instances_of(service, name, uses, attachments)
     ]
+    segments = (segment for service in documents.services for segment in segments_of(service, name))
     return Desired(
         fleet=fleet_of(fleet),
         services=tuple(sorted(key_of_service(service.model) for service in documents.services)),
         instances=tuple(sorted(instances, key=lambda instance: instance.key)),
         images=tuple(images),
         directory=str(fleet.source.path.parent.absolute()),
+        segments=tuple(sorted(segments)),
     )
 
 

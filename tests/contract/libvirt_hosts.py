@@ -249,11 +249,18 @@ class RealHost:
         self.box.boot()
         self.box.virsh("uri")
 
+    def lay_bridge(self, name: str) -> None:
+        self.box.run(["ip", "link", "add", "name", name, "up", "type", "bridge"])
+
+    def cut_link(self, name: str) -> None:
+        self.box.run(["ip", "link", "delete", "dev", name])
+
     def clean(self) -> None:
         """Leave the host as empty as it was."""
         for name in self.box.virsh("list", "--all", "--name").splitlines():
             if name:
                 self.undefine(name)
+        self.box.cut_links()
         self.box.run(["sh", "-c", 'while umount "$1" 2> /dev/null && umount /mnt; do :; done', "sh", IMAGES])
         self.box.virsh("pool-refresh", "default")
         for line in self.box.virsh("vol-list", "default").splitlines():

@@ -148,6 +148,14 @@ class Flesh(Platform, Protocol):
         """Take the host's power away and give it back."""
         ...
 
+    def lay_bridge(self, name: str) -> None:
+        """Make a bridge that is nobody's."""
+        ...
+
+    def cut_link(self, name: str) -> None:
+        """Take a link away."""
+        ...
+
 
 async def opened(platform: Platform, store: Path, *, fleet: str, read_only: bool = False) -> Actuator:
     """An actuator for the platform's host, with no patience for guests that hear no shutdown."""
@@ -267,6 +275,12 @@ class Simulated:
 
     def reboot(self) -> None:
         interfere.reboot(self.store)
+
+    def lay_bridge(self, name: str) -> None:
+        interfere.lay(self.store, name)
+
+    def cut_link(self, name: str) -> None:
+        interfere.unlay(self.store, name)
 
     def add_foreign(self, name: str) -> None:
         interfere.foreign(self.store, name, "64")

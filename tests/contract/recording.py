@@ -123,6 +123,7 @@ def comparable(state: HostState) -> HostState:
         foreign=replace(state.foreign, disk_mib=0),
         bridges=None,
         networks=None,
+        address="",
         instances=tuple(_comparable(each) for each in state.instances),
     )
 

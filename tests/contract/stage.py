@@ -198,7 +198,7 @@ def assert_as_asked(state: InstanceState, instance: Instance) -> None:
     assert (state.key, state.fleet, state.uuid) == (instance.key, instance.fleet, instance.uuid)
     assert (state.power, state.complete) == (Power.RUNNING, True)
     assert state.applied == machine
-    assert_live(state.live, machine.cpus, machine.memory_mib, machine.nics)
+    assert_live(state.live, machine.cpus, machine.memory_mib, machine.plugs)
     assert {disk.name for disk in state.live.disks} == {disk.name for disk in machine.disks}
 
 

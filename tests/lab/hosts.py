@@ -18,6 +18,13 @@ from .settings import AUTOSTART_LINKS, PRIVATE_DIRECTORIES, Place, config_files
 IMAGES = "/var/lib/libvirt/images"
 _REAPER = Path(__file__).with_name("reaper.py").resolve()
 _KINDS = ("mount", "uts", "ipc", "net")
+# The laboratory's own wires stay: nobody in here could plug them in again.
+_CUT_LINKS = """
+for each in /sys/class/net/*; do
+    name=${each##*/}
+    case $name in lo | br-lab | eth0) ;; *) ip link delete dev "$name" 2> /dev/null || : ;; esac
+done
+"""
 _DAEMON_PIDFILE = "/run/libvirtd.pid"
 
 # $1 the host's directory, $2 the shared directory, $3 its name, then its private directories.
@@ -132,9 +139,16 @@ class Host:
         self._kill([self.guest_pid(domain_name)])
 
     def crash(self) -> None:
-        """Lose power: every process but the holder dies and /run is emptied; disks stay."""
+        """Lose power: every process but the holder dies, links that were made die with them and /run is
+        emptied; disks stay.
+        """
         self._kill(self.processes())
+        self.cut_links()
         self.run(["sh", "-c", "rm -rf /run/* && mkdir -p /run/sshd /run/lock"])
+
+    def cut_links(self) -> None:
+        """Take every link away that the laboratory did not make."""
+        self.run(["sh", "-c", _CUT_LINKS])
 
     def boot(self) -> None:
         """Start what a host starts when its power comes back."""

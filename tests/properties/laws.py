@@ -9,13 +9,16 @@ from reconciler.plan import (
     Await,
     Create,
     Destroy,
+    DropNetwork,
     Plan,
     PutImage,
+    PutNetwork,
     Replace,
     Start,
     Step,
     subject,
 )
+from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired
 from reconciler.state import HostState, Observed, Power
 from tests.properties.looks import (
@@ -74,7 +77,7 @@ def converge(planner: Planner, world: World) -> None:
     again, end = planner.end(world, world.observed, rounds)
     assert again.steps == ()
     held = {blocked.instance for blocked in again.blocked}
-    for each in world.desired.instances:
+    for each in prepared(world.desired, end).desired.instances:
         if each.name not in held:
             (state,) = end.by_uuid[each.uuid]
             assert (state.power, state.complete, state.applied) == (Power.RUNNING, True, each.machine)
@@ -92,7 +95,8 @@ def resume(planner: Planner, world: World) -> None:
     """
     plan = planner.make_plan(world.desired, world.observed)
     last, end = planner.end(world, world.observed, ROUNDS)
-    frees = any(not isinstance(step.action, Create | Start | PutImage | Await) for step in plan.steps)
+    kinds = Create | Start | PutImage | PutNetwork | Await
+    frees = any(not isinstance(step.action, kinds) for step in plan.steps)
     for number, prefix in enumerate(planner.prefixes(plan, world.observed)):
         for start in (prefix, *halfway(plan.steps[number : number + 1], prefix)):
             other_last, other_end = planner.end(world, start, ROUNDS)
@@ -125,7 +129,7 @@ def mercy(planner: Planner, world: World) -> None:
     seen = world.observed.by_uuid
     for step in plan.steps:
         assert world.observed.host(step.host) is not None, f"{step.id} acts on a silent host"
-        if isinstance(step.action, PutImage):
+        if isinstance(step.action, PutImage | PutNetwork | DropNetwork):
             continue
         if isinstance(step.action, Await):
             continue

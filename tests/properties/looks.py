@@ -47,7 +47,14 @@ def standing(observed: Observed, *, hosts: bool) -> list[tuple[str, str, Power, 
     """Every machine with its state, and its host where that is to be told."""
     return sorted(
         (
-            (state.uuid, state.host if hosts else "", state.power, state.complete, state.applied)
+            (
+                state.uuid,
+                state.host if hosts else "",
+                state.power,
+                state.complete,
+                # An address that was given back may be given to another.
+                state.applied if hosts else replace(state.applied, nics=state.applied.plugs),
+            )
             for host in observed.hosts
             for state in host.instances
         ),
@@ -91,6 +98,7 @@ def reversed_desired(desired: Desired) -> Desired:
             for each in reversed(desired.instances)
         ),
         images=desired.images[::-1],
+        segments=desired.segments[::-1],
     )
 
 
@@ -115,4 +123,6 @@ def _reversed_state(host: HostState) -> HostState:
         images=host.images[::-1],
         instances=host.instances[::-1],
         volumes=host.volumes[::-1],
+        segments=None if host.segments is None else host.segments[::-1],
+        foreign_links=host.foreign_links[::-1],
     )

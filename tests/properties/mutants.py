@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, rolling
+from tests.properties import laws, network_laws, rolling
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -140,5 +140,68 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "dependants begin although nobody can become healthy",
         rolling.health_comes_first,
         Line("holding", "if not any(other.will_run for other in others):", "if False:"),
+    ),
+    (
+        "a machine does not wait for its network",
+        network_laws.wired,
+        Line("ordering.steps", "needs = (*networks.needed_by(deed.action), *needs)"),
+    ),
+    (
+        "a network goes before its last machine",
+        network_laws.wired,
+        Line("ordering.steps", "return (*steps, *networks.last)", "return (*networks.last, *steps)"),
+    ),
+    (
+        "an address that was applied is not looked at",
+        network_laws.one_address,
+        Line("addresses", "self.taken = {*self.claims, *self.holders}", "self.taken = {*self.claims}"),
+    ),
+    (
+        "a written address is taken from whoever has it",
+        network_laws.one_address,
+        Line("addresses", "if holder is None or holder.uuid == instance.uuid:", "if True:"),
+    ),
+    (
+        "nobody asks who is silent before an address is given",
+        network_laws.one_address,
+        Line("addresses", "        if self.silent:\n", "        if False:\n"),
+    ),
+    (
+        "a host takes the address of a machine",
+        network_laws.one_address,
+        Line(
+            "ordering.networks",
+            "taken = set(_machines_addresses(self.segment, self.desired, self.observed))",
+            "taken: set[str] = set()",
+        ),
+    ),
+    (
+        "a network is taken away while a host is silent",
+        network_laws.remembered,
+        Line("ordering.networks", "drops = () if observed.unknown else _drops", "drops = _drops"),
+    ),
+    (
+        "who is silent is forgotten",
+        network_laws.remembered,
+        Line("ordering.networks", " | self.remembered()"),
+    ),
+    (
+        "a link of somebody else's is no reason",
+        network_laws.remembered,
+        Line("wires", "if link.name in (bridge, vxlan_of(vni)):", "if False:"),
+    ),
+    (
+        "the members of a network are told of whoever leaves",
+        network_laws.joined,
+        Line(
+            "ordering.networks",
+            "final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)",
+            "final = soon",
+        ),
+    ),
+    (
+        "a host that has left is remembered for ever",
+        network_laws.joined,
+        Line("ordering.networks", "if now != final.wanted and not leaves:", "if False:"),
     ),
 )

@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, rolling
+from tests.properties import laws, network_laws, rolling
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
+from tests.properties.wired import wired_worlds
 from tests.properties.worlds import World, crowded_worlds, matching_worlds, rolling_worlds, worlds
 
 PLANNER = Planner(make_plan, after, confirmed)
@@ -24,20 +25,26 @@ EVERYWHERE: tuple[Law, ...] = (
     laws.order_blind,
     laws.honest,
     laws.orderly,
-    rolling.never_too_many_away,
-    rolling.health_comes_first,
 )
+OF_HEALTH: tuple[Law, ...] = (rolling.never_too_many_away, rolling.health_comes_first)
+OF_NETWORKS: tuple[Law, ...] = (
+    network_laws.wired,
+    network_laws.one_address,
+    network_laws.remembered,
+    network_laws.joined,
+)
+_WHERE: dict[Law, st.SearchStrategy[World]] = {
+    laws.calm: matching_worlds(),
+    laws.room: st.one_of(worlds(), crowded_worlds(), wired_worlds()),
+    **dict.fromkeys(OF_HEALTH, st.one_of(worlds(), rolling_worlds(), rolling_worlds())),
+    **dict.fromkeys(OF_NETWORKS, wired_worlds()),
+}
 
 
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
-    where: st.SearchStrategy[World] = st.one_of(worlds(), crowded_worlds(), rolling_worlds())
-    if law is laws.calm:
-        where = matching_worlds()
-    if law is laws.room:
-        where = st.one_of(worlds(), crowded_worlds())
-    if law in (rolling.never_too_many_away, rolling.health_comes_first):
-        where = st.one_of(worlds(), rolling_worlds(), rolling_worlds())
+    somewhere = st.one_of(worlds(), crowded_worlds(), wired_worlds(), rolling_worlds())
+    where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
 
     @settings(
         max_examples=examples,
@@ -54,7 +61,9 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     holds()
 
 
-@pytest.mark.parametrize("law", [*EVERYWHERE, laws.calm], ids=lambda law: law.__name__)
+@pytest.mark.parametrize(
+    "law", [*EVERYWHERE, *OF_NETWORKS, *OF_HEALTH, laws.calm], ids=lambda law: law.__name__
+)
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
 
@@ -69,4 +78,4 @@ def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
-    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, laws.calm}
+    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, *OF_HEALTH, laws.calm}

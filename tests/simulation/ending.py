@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from reconciler.actuators.links import seen_by
 from reconciler.actuators.sim.things import Domain, VolumeId
-from reconciler.specs.desired import Desired, InstanceUuid
+from reconciler.actuators.sim.view import address_of
+from reconciler.specs.desired import Desired, InstanceUuid, Machine
 from reconciler.state import Power
 from tests.simulation.places import Place
 
@@ -29,7 +32,7 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
         assert domain.mark is not None
         if domain.power is not Power.RUNNING:
             wrong[instance.name] = f"is {domain.power}"
-        elif not domain.mark.complete or domain.mark.applied != instance.machine:
+        elif not domain.mark.complete or _unaddressed(domain.mark.applied) != _unaddressed(instance.machine):
             wrong[instance.name] = "is not what was asked for"
         elif (domain.live.cpus, domain.live.memory_mib) != (
             instance.machine.cpus,
@@ -41,6 +44,30 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
     for domains in found.values():
         wrong[domains[0].name] = "is not declared"
     return wrong
+
+
+def _unaddressed(machine: Machine) -> Machine:
+    """Which address it gets is nobody's wish."""
+    return replace(machine, nics=machine.plugs)
+
+
+def untied(fleet: str, places: tuple[Place, ...]) -> Iterator[str]:
+    """Segments that no machine is on, and machines of one segment that do not reach each other."""
+    members: dict[str, list[Place]] = {}
+    for place in places:
+        for domain in place.box.domains.values():
+            if domain.mark is not None and domain.mark.fleet == fleet:
+                for nic in domain.mark.applied.nics:
+                    if place not in members.setdefault(nic.source, []):
+                        members[nic.source].append(place)
+    for place in places:
+        for segment in seen_by(fleet, place.box.links.values()).segments:
+            mine = members.get(segment.bridge, [])
+            others = sorted(address_of(each.host.name) for each in mine if each is not place)
+            if place not in mine:
+                yield f"{segment.title} on {place.name} is nobody's"
+            elif not segment.up or list(segment.peers) != others:
+                yield f"{segment.title} on {place.name} does not reach its peers"
 
 
 def orphans(fleet: str, places: tuple[Place, ...], retained: set[VolumeId]) -> Iterator[str]:

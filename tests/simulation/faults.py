@@ -66,6 +66,7 @@ HUMAN = (
     "human:cure",
     "human:foreign",
     "human:foreign-stop",
+    "human:unlink",
     "human:wall-ahead",
     "human:wall-back",
 )
@@ -87,6 +88,7 @@ EDITS = (
     "edit:restore",
     "edit:protect",
     "edit:cluster",
+    "edit:wire",
     "edit:broken",
     "edit:empty",
     "edit:mend",

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from reconciler.actuators.links import Link, seen_by
 from reconciler.actuators.sim.effects import (
     Define,
+    DropLink,
     DropVolume,
     PowerOff,
     PowerOn,
+    PutLink,
     Undefine,
 )
 from reconciler.actuators.sim.host import PHYSICAL
@@ -152,6 +155,7 @@ class Laws:
 
     def happened(self, event: Happened) -> None:
         self._never_twice()
+        self._one_address()
         self._pauses(event.place.box)
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
@@ -206,6 +210,24 @@ class Laws:
                     )
                 running[domain.uuid] = place.name
 
+    def _one_address(self) -> None:
+        """No two machines that run have one address on a segment, and each has its bridge."""
+        owners: dict[tuple[str, str], InstanceUuid] = {}
+        for place in self.places:
+            if not place.up:
+                continue
+            for domain in place.box.domains.values():
+                if domain.mark is None or domain.power is Power.STOPPED:
+                    continue
+                for nic in domain.mark.applied.nics:
+                    if nic.address is None:
+                        continue
+                    if nic.source not in place.box.links:
+                        self.breach("wired", f"{domain.name} runs on {place.name} without {nic.source}")
+                    owner = owners.setdefault((nic.source, nic.address), domain.uuid)
+                    if owner != domain.uuid:
+                        self.breach("one address", f"{domain.name} runs with {nic.address}, as {owner} does")
+
     def _pauses(self, box: Box) -> None:
         for uuid, domain in box.domains.items():
             if domain.power is not Power.PAUSED:
@@ -224,6 +246,10 @@ class Laws:
                 before = event.before.domains.get(uuid)
                 if before is not None and (before.mark is None or before.mark.fleet != self.fleet):
                     self.breach("mercy", f"{event.effect} on the foreign {before.name}")
+            case PutLink(link=Link(name=name)) | DropLink(name=name):
+                link = event.before.links.get(name)
+                if link is not None and not seen_by(self.fleet, (link,)).segments:
+                    self.breach("mercy", f"{event.effect} on the foreign {name}")
             case DropVolume(volume=volume):
                 if volume.fleet != self.fleet:
                     self.breach("mercy", f"the foreign {volume} was deleted")

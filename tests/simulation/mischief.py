@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from reconciler.actuators.sim.effects import (
     Define,
+    DropLink,
     Effect,
     GuestUp,
     PowerOff,
@@ -35,12 +36,14 @@ _NAMESPACE = UUID("0b6e7f5e-57a3-4d6c-9f60-8a4f6f1e1c55")
 
 
 def dies(place: Place, fault: Fault, *, autostart: bool = False) -> None:
-    """Power is lost: nothing runs, nobody is told; after a while it boots."""
+    """Power is lost: nothing runs, links are gone, nobody is told; after a while it boots."""
     if not place.up:
         return
     running = [domain.uuid for domain in place.box.domains.values() if domain.power is not Power.STOPPED]
     for uuid in running:
         by_hand(place, PowerOff(uuid))
+    for name in tuple(place.box.links):
+        by_hand(place, DropLink(name))
     place.up = False
     later(max(10.0, fault.seconds), boots, place, running if autostart else [])
 
@@ -202,6 +205,12 @@ def foreign_stop(place: Place, fault: Fault) -> None:
     for domain in tuple(place.box.domains.values()):
         if domain.mark is None:
             by_hand(place, PowerOff(domain.uuid))
+
+
+def unlink(place: Place, fault: Fault) -> None:
+    """Links are taken away, as far as nothing is plugged in."""
+    for name in sorted(place.box.links, reverse=True)[: 1 + fault.number % 2]:
+        by_hand(place, DropLink(name))
 
 
 def by_human(places: Sequence[Place], fault: Fault) -> None:

@@ -141,6 +141,37 @@ MUTANTS = (
         'Rule("incomplete", lambda case: not case.found.complete, _resume),',
     ),
     Mutant("room is not looked at", "planner.placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, "),
+    Mutant(
+        "a network stays after its last machine",
+        "planner.ordering.networks",
+        "drops = () if observed.unknown else _drops(seats, observed)",
+        "drops: tuple[Step, ...] = ()",
+    ),
+    Mutant(
+        "the members of a network are not told of a new one",
+        "planner.ordering.networks",
+        "others = {self.local(member) for member in members if member != host} | self.remembered()",
+        "others = set(now.peers if (now := self.state(host)) else ()) or "
+        "{self.local(member) for member in members if member != host}",
+    ),
+    Mutant(
+        "an address is looked for anew in every round",
+        "planner.addresses",
+        "if now is not None and wanted in (None, now) and self._may_keep(instance, now):",
+        "if False:",
+    ),
+    Mutant(
+        "an address that somebody has is given away",
+        "planner.addresses",
+        "self.taken = {*self.claims, *self.holders}",
+        "self.taken = {*self.claims}",
+    ),
+    Mutant(
+        "a machine starts without its network",
+        "actuators.sim.world",
+        "_require(not unplugged, box, f\"{domain.name} finds no bridge {', '.join(unplugged)}\")",
+        "pass",
+    ),
     Mutant("stopped machines stay stopped", _VERDICTS, 'Rule("stopped", _is_stopped, _start),'),
     Mutant(
         "a paused machine is changed",

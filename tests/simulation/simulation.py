@@ -16,7 +16,7 @@ from reconciler.state import Observed
 from tests.simulation import faults as kinds
 from tests.simulation import mischief
 from tests.simulation.controllers import Controller, Directory, Scene
-from tests.simulation.ending import orphans, unlike
+from tests.simulation.ending import orphans, unlike, untied
 from tests.simulation.faults import Fault
 from tests.simulation.laws import Laws
 from tests.simulation.memory import Disk
@@ -230,6 +230,8 @@ class _Simulation:
         excused = self.laws.retained | self.laws.abandoned
         for orphan in orphans(self.laws.fleet, self.places, excused):
             self.laws.breach("orphans", orphan)
+        for loose in untied(self.laws.fleet, self.places):
+            self.laws.breach("tied", loose)
         domains = [domain for place in self.places for domain in place.box.domains.values()]
         volumes = [volume for place in self.places for volume in place.box.volumes.items()]
         self.end = (
@@ -268,6 +270,7 @@ _OTHERS = {
     "controller:stop": _Simulation.stop,
     "human:foreign": lambda _, place, fault: mischief.foreign(place, fault),
     "human:foreign-stop": lambda _, place, fault: mischief.foreign_stop(place, fault),
+    "human:unlink": lambda _, place, fault: mischief.unlink(place, fault),
     "human:wall-ahead": _Simulation.wall,
     "human:wall-back": _Simulation.wall,
 }

@@ -17,10 +17,14 @@ from reconciler.specs.desired import (
     Fleet,
     Instance,
     Machine,
+    Nic,
+    NicKind,
     Placement,
     Resources,
+    Segment,
 )
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
+from reconciler.specs.identity import bridge_of, vni_of
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.
@@ -49,6 +53,8 @@ class Component:
     checked: bool = False
     most: int = 1
     monitor: int = 0
+    wired: bool = False
+    """Whether it is on the service's own segment."""
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
@@ -56,7 +62,9 @@ class Component:
             disks.append(kept("data", 6 * GIB))
         disks += [Disk(f"extra{number}", 2 * GIB) for number in range(self.extra)]
         image = image_use(IMAGES[self.image % len(IMAGES)])
-        machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), protect=self.protect)
+        back = segment_of(fleet)
+        nics = (Nic(NicKind.BRIDGE, back.bridge),) if self.wired else ()
+        machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), nics, protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
         placement = Placement(cluster=self.cluster, anti_affinity=anti)
         return [
@@ -74,6 +82,12 @@ class Component:
             )
             for number in range(self.replicas)
         ]
+
+
+def segment_of(fleet: Fleet) -> Segment:
+    """The only segment."""
+    vni = vni_of(fleet.name, "shop", "back")
+    return Segment("shop", "back", "10.9.0.0/26", vni, bridge_of(vni), 1450)
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,9 @@ class Files:
         ]
         desired = desired_of(self.fleet, *made)
         images = tuple(image_of(image_use(name)) for name in sorted(IMAGES))
-        return replace(desired, images=images, directory="/files")
+        # Declared all the same by services that do not use it.
+        segments = () if self.empty else (segment_of(self.fleet),)
+        return replace(desired, images=images, directory="/files", segments=segments)
 
     def mended(self) -> Files:
         """The same, once it loads and asks for something."""
@@ -146,6 +162,7 @@ def _change(kind: str, old: Component, number: int, fleet: Fleet) -> Component |
         "disk": {"extra": min(2, old.extra + 1)},
         "no-disk": {"extra": max(0, old.extra - 1)},
         "protect": {"protect": not old.protect},
+        "wire": {"wired": not old.wired},
         "cluster": {"cluster": clusters[number % len(clusters)]},
     }
     return None if kind == "remove" else replace(old, **changes[kind])  # type: ignore[arg-type]
@@ -178,10 +195,14 @@ def files_of(luck: Random) -> Files:
     ]
     if luck.random() < 0.6:
         components.append(Component("web", luck.randint(1, 3), depends_on=("app",)))
+    wires = luck.choice(("all", "all", "some", "none"))
+    wired = (
+        replace(each, wired=wires == "all" or (wires == "some" and each.name != "db")) for each in components
+    )
     # Drawn last, so that a seed's fleet and its components stay what they were.
-    return Files(fleet, tuple(_with_health(each, components, luck) for each in components))
+    return Files(fleet, tuple(_with_health(each, luck) for each in wired))
 
 
-def _with_health(component: Component, everybody: list[Component], luck: Random) -> Component:
+def _with_health(component: Component, luck: Random) -> Component:
     checked, most, monitor = luck.random() < 0.5, luck.choice((1, 1, 1, 2)), luck.choice((0, 0, 12))
     return replace(component, checked=checked, most=most, monitor=monitor, healthy_first=luck.random() < 0.5)

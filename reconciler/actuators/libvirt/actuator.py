@@ -6,18 +6,21 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import create, destroy, images, power, probe, update
+from reconciler.actuators.libvirt import create, destroy, images, power, probe, segments, update
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
+from reconciler.actuators.links import seen_by
 from reconciler.errors import ActionFailed
 from reconciler.plan import (
     Action,
     Await,
     Create,
     Destroy,
+    DropNetwork,
     Impact,
     PutImage,
+    PutNetwork,
     Replace,
     Start,
     Stop,
@@ -43,15 +46,23 @@ class LibvirtActuator:
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
         looking = look(self.desk.session, Viewer(self.host, self.desk.fleet, self.desk.is_test))
-        if self.desk.files is None:
-            return await looking
+        wires = self.desk.wires
+        if wires is None:
+            return replace(await looking, segments=None)
         # Asked for at once: a command over SSH takes as long as all of libvirt's answers.
-        bridges = asyncio.create_task(self.desk.files.bridges())
+        wiring = asyncio.create_task(wires.look())
         try:
-            return replace(await looking, bridges=await bridges)
+            state, links = await looking, seen_by(self.desk.fleet, await wiring)
         finally:
-            bridges.cancel()
-            await asyncio.gather(bridges, return_exceptions=True)
+            wiring.cancel()
+            await asyncio.gather(wiring, return_exceptions=True)
+        return replace(
+            state,
+            bridges=links.bridges,
+            address=wires.address,
+            segments=links.segments,
+            foreign_links=links.foreign,
+        )
 
     async def lock(self, holder: str) -> None:
         """Become the only writer of this fleet on this host. Raises LockHeld, HostUnreachable."""
@@ -68,6 +79,10 @@ class LibvirtActuator:
         match action:
             case PutImage(image=image):
                 await images.put_image(self.desk, image)
+            case PutNetwork():
+                await segments.put_network(self.desk, action)
+            case DropNetwork():
+                await segments.drop_network(self.desk, action)
             case Create(instance=instance):
                 await create.create(self.desk, instance)
             case Start(before=before):

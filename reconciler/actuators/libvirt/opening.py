@@ -14,6 +14,7 @@ from reconciler.actuators.libvirt.ears import Ears, run_events
 from reconciler.actuators.libvirt.locking import HostLock, LocalLock, SshLock
 from reconciler.actuators.libvirt.order import Desk, Pace, Platform
 from reconciler.actuators.libvirt.session import Session, Target
+from reconciler.actuators.libvirt.wires import LocalWires, RemoteWires, Wires
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.relay import Dial, dial_local
 from reconciler.actuators.ssh import Ssh
@@ -25,9 +26,10 @@ _RELAYED = "qemu+unix:///system?socket={socket}"
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """How a host's files, its libvirt socket and its lock are reached; the test driver has only a lock."""
+    """How a host's files, links, libvirt socket and lock are reached; the test driver has only a lock."""
 
     files: HostFiles | None
+    wires: Wires | None
     dial: Dial | None
     lock: HostLock
 
@@ -47,7 +49,16 @@ async def open_host(host: Host, access: Access, pace: Pace) -> Actuator:
             await reach.files.close()
         raise
     platform = Platform("test" if reach.files is None else host.hypervisor.value, arch)
-    desk = Desk(session, access.fleet, platform, reach.files, access.supplies, reach.lock, pace)
+    desk = Desk(
+        session=session,
+        fleet=access.fleet,
+        platform=platform,
+        files=reach.files,
+        wires=reach.wires,
+        supplies=access.supplies,
+        lock=reach.lock,
+        pace=pace,
+    )
     return LibvirtActuator(desk, Ears(session), access.read_only)
 
 
@@ -57,13 +68,14 @@ def _reach(host: Host, access: Access) -> _Reach:
     match host.connect.scheme:
         case Scheme.SSH:
             ssh = Ssh(host)
-            return _Reach(RemoteFiles(ssh), partial(ssh.dial, path), SshLock(host.name, ssh, lock))
+            wires = RemoteWires(host, ssh)
+            return _Reach(RemoteFiles(ssh), wires, partial(ssh.dial, path), SshLock(host.name, ssh, lock))
         case Scheme.QEMU:
             local = LocalLock(host.name, Path(lock))
-            return _Reach(LocalFiles(host.name), partial(dial_local, path), local)
+            return _Reach(LocalFiles(host.name), LocalWires(host), partial(dial_local, path), local)
         case Scheme.TEST:
             beside = LocalLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
-            return _Reach(None, None, beside)
+            return _Reach(None, None, None, beside)
         case Scheme.SIM:
             raise ValueError(f"{host.name}: a simulated host has no libvirt")
 

@@ -17,6 +17,7 @@ from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.names import seed_volume
 from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
+from reconciler.actuators.libvirt.wires import Wires
 from reconciler.actuators.port import Supplies
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
@@ -42,12 +43,13 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a verb works with. ``files`` is None for the test driver."""
+    """What a verb works with. ``files`` and ``wires`` are None for the test driver."""
 
     session: Session
     fleet: str
     platform: Platform
     files: HostFiles | None
+    wires: Wires | None
     supplies: Supplies
     lock: HostLock
     pace: Pace

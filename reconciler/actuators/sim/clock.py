@@ -8,6 +8,7 @@ from reconciler.actuators.sim.effects import (
     AddVolume,
     Cut,
     Define,
+    DropLink,
     DropVolume,
     Effect,
     GrowVolume,
@@ -15,6 +16,7 @@ from reconciler.actuators.sim.effects import (
     Pause,
     PowerOff,
     PowerOn,
+    PutLink,
     Sicken,
     SickenImage,
     Silence,
@@ -51,9 +53,11 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
-        case Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume():
+        case (
+            Define() | Undefine() | PowerOn() | Pause() | GrowVolume() | DropVolume() | PutLink() | DropLink()
+        ):
             return _CALL
         case Sicken() | SickenImage() | Silence() | Cut():
-            return _CALL
+            return 0.0
         case _:
             assert_never(effect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.actuators.links import Link
 from reconciler.actuators.sim.things import Domain, VolumeId
 from reconciler.specs.desired import InstanceUuid, Sha256
 
@@ -83,6 +84,20 @@ class DropVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class PutLink:
+    """A link is there; one of the same name becomes this."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class DropLink:
+    """A link is gone."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """The host stops, or begins again, to answer."""
 
@@ -113,4 +128,5 @@ class SickenImage:
 DomainEffect = Define | Undefine | PowerOn | GuestUp | PowerOff | Pause
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 HealthEffect = Sicken | SickenImage
-Effect = StoreImage | HealthEffect | DomainEffect | VolumeEffect | Silence | Cut
+LinkEffect = PutLink | DropLink
+Effect = StoreImage | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut

@@ -72,7 +72,8 @@ class SimHost:
 
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
-        return view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+        seen = view(self._look(), self._access.fleet, self._declared.capacity or PHYSICAL)
+        return replace(seen, address=self._declared.address or seen.address)
 
     async def lock(self, holder: str) -> None:
         """Become the only writer. Raises LockHeld, HostUnreachable."""

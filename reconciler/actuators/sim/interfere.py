@@ -12,16 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid5
 
+from reconciler.actuators.links import Link, LinkKind
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Cut,
     Define,
+    DropLink,
     DropVolume,
     Effect,
     GuestUp,
     Pause,
     PowerOff,
     PowerOn,
+    PutLink,
     Sicken,
     SickenImage,
     Silence,
@@ -134,11 +137,21 @@ def cut(store: Store) -> None:
 
 
 def reboot(store: Store) -> None:
-    """Take the host's power away and give it back: what starts with it runs again."""
+    """Take the host's power away and give it back: what starts with it runs again, its links are gone."""
     box = store.look()
-    _do(store, Cut(), *(PowerOff(uuid, "") for uuid in box.domains))
+    _do(store, Cut(), *(PowerOff(uuid, "") for uuid in box.domains), *map(DropLink, box.links))
     started = [domain.uuid for domain in box.domains.values() if domain.autostart]
     _do(store, *(PowerOn(uuid) for uuid in started), *(GuestUp(uuid) for uuid in started))
+
+
+def lay(store: Store, name: str) -> None:
+    """Make a bridge that is nobody's."""
+    _do(store, PutLink(Link(name, LinkKind.BRIDGE)))
+
+
+def unlay(store: Store, name: str) -> None:
+    """Take a link away, whosever it is. Raises NotFound, ActionFailed."""
+    _do(store, DropLink(name))
 
 
 def silence(store: Store) -> None:
@@ -155,7 +168,7 @@ _HANDS: dict[str, Callable[..., None]] = {
     hand.__name__: hand
     for hand in (
         *(stop, crash, pause, undefine, edit, rename, disown, autostart),
-        *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
+        *(foreign, unplug, litter, sweep, cut, reboot, silence, wake, lay, unlay),
         *(sicken, cure, sicken_image, cure_image),
     )
 }

@@ -23,8 +23,22 @@ from reconciler.actuators.sim.effects import (
     Undefine,
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
+from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Action, Await, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
+from reconciler.plan import (
+    Action,
+    Await,
+    Create,
+    Destroy,
+    DropNetwork,
+    Impact,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Start,
+    Stop,
+    Update,
+)
 from reconciler.specs.desired import ImageUse, Instance, Machine, OnDelete
 from reconciler.state import InstanceState, Power
 
@@ -40,6 +54,10 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage(image=image):
             yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
+        case PutNetwork():
+            yield from put_network(action, box, fleet)
+        case DropNetwork():
+            yield from drop_network(action, box, fleet)
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from reconciler.actuators.links import Link
 from reconciler.actuators.sim.effects import Effect
 from reconciler.actuators.sim.pulse import pulse_of
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
@@ -35,6 +36,8 @@ PRAGMA user_version = {_VERSION};
 
 _Where = tuple[str, str]
 """Kind and id of something on one host."""
+
+_Fact = Domain | Link | int
 
 _Rows = Mapping[_Where, str]
 
@@ -91,7 +94,7 @@ class Store:
         return {(kind, id_): body for kind, id_, body in found}
 
     def _save(
-        self, connection: sqlite3.Connection, old: Mapping[_Where, object], new: Mapping[_Where, Domain | int]
+        self, connection: sqlite3.Connection, old: Mapping[_Where, object], new: Mapping[_Where, _Fact]
     ) -> None:
         gone = [(self.host, *where) for where in old if where not in new]
         written = [(self.host, *where, _body(fact)) for where, fact in new.items() if old.get(where) != fact]
@@ -148,24 +151,32 @@ def _box(host: HostName, rows: _Rows) -> Box:
         domains={InstanceUuid(uuid): _domain(body) for uuid, body in of("domain").items()},
         volumes={_volume(id_): int(body) for id_, body in of("volume").items()},
         images=frozenset(Sha256(id_) for id_ in of("image")),
+        links={name: _link(body) for name, body in of("link").items()},
         silent=bool(of("silent")),
         cuts=int(of("cuts").get("", 0)),
         sick_images=frozenset(Sha256(id_) for id_ in of("sick-image")),
     )
 
 
-def _facts(box: Box) -> dict[_Where, Domain | int]:
+def _facts(box: Box) -> dict[_Where, _Fact]:
     """Everything on a host, each under its own name."""
-    facts: dict[_Where, Domain | int] = {("domain", uuid): domain for uuid, domain in box.domains.items()}
+    facts: dict[_Where, _Fact] = {("domain", uuid): domain for uuid, domain in box.domains.items()}
     facts |= {("volume", _volume_id(volume)): size for volume, size in box.volumes.items()}
+    facts |= {("link", name): link for name, link in box.links.items()}
     facts |= {("image", sha256): 1 for sha256 in box.images}
     facts |= {("sick-image", sha256): 1 for sha256 in box.sick_images}
     facts |= {("silent", ""): 1} if box.silent else {}
     return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 
 
-def _body(fact: Domain | int) -> str:
-    return str(fact) if isinstance(fact, int) else _adapter().dump_json(fact).decode()
+def _body(fact: _Fact) -> str:
+    match fact:
+        case Domain():
+            return _adapter().dump_json(fact).decode()
+        case Link():
+            return _link_adapter().dump_json(fact).decode()
+        case _:
+            return str(fact)
 
 
 def _volume_id(volume: VolumeId) -> str:
@@ -181,6 +192,16 @@ def _volume(text: str) -> VolumeId:
 @lru_cache(maxsize=1)
 def _adapter() -> TypeAdapter[Domain]:
     return TypeAdapter(Domain)
+
+
+@lru_cache(maxsize=1)
+def _link_adapter() -> TypeAdapter[Link]:
+    return TypeAdapter(Link)
+
+
+@lru_cache(maxsize=4096)
+def _link(body: str) -> Link:
+    return _link_adapter().validate_json(body)
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.actuators.links import Link
 from reconciler.errors import NotFound
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
 from reconciler.state import Live, LiveDisk, Power
@@ -65,6 +66,7 @@ class Box:
     domains: Mapping[InstanceUuid, Domain] = field(default_factory=dict)
     volumes: Mapping[VolumeId, int] = field(default_factory=dict)
     images: frozenset[Sha256] = frozenset()
+    links: Mapping[str, Link] = field(default_factory=dict)
     silent: bool = False
     cuts: int = 0
     sick_images: frozenset[Sha256] = frozenset()

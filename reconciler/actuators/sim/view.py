@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
+from ipaddress import IPv6Address
 
+from reconciler.actuators.links import seen_by
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
-from reconciler.specs.desired import Resources
+from reconciler.specs.desired import HostName, Resources
 from reconciler.state import HostState, InstanceState, Power, VolumeState
+
+_EXAMPLES = int(IPv6Address("2001:db8::"))
 
 
 def view(box: Box, fleet: str, capacity: Resources) -> HostState:
@@ -22,6 +27,7 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         for volume, size in sorted(box.volumes.items())
         if volume.fleet == fleet
     ]
+    links = seen_by(fleet, box.links.values())
     return HostState(
         host=box.host,
         capacity=capacity,
@@ -32,7 +38,15 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         images=tuple(sorted(box.images)),
         instances=tuple(sorted(states, key=lambda state: state.key)),
         volumes=tuple(volumes),
+        address=address_of(box.host),
+        segments=links.segments,
+        foreign_links=links.foreign,
     )
+
+
+def address_of(host: HostName) -> str:
+    """The address of a simulated host: its own, from the range that is set aside for examples."""
+    return str(IPv6Address(_EXAMPLES + int.from_bytes(sha256(host.encode()).digest()[:8], "big")))
 
 
 def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:

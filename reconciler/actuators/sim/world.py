@@ -10,19 +10,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from reconciler.actuators.links import Link
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Cut,
     Define,
     DomainEffect,
+    DropLink,
     DropVolume,
     Effect,
     GrowVolume,
     GuestUp,
     HealthEffect,
+    LinkEffect,
     Pause,
     PowerOff,
     PowerOn,
+    PutLink,
     Sicken,
     SickenImage,
     Silence,
@@ -33,6 +37,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import Resources
+from reconciler.specs.identity import is_own_link
 from reconciler.state import Power
 
 
@@ -45,14 +50,14 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     match effect:
         case StoreImage(sha256):
             return replace(box, images=box.images | {sha256})
-        case Silence(silent):
-            return replace(box, silent=silent)
-        case Cut():
-            return replace(box, cuts=box.cuts + 1)
+        case Silence() | Cut():
+            return _with_wire(box, effect)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
         case Sicken() | SickenImage():
             return _with_health(box, effect)
+        case PutLink() | DropLink():
+            return _with_link(box, effect)
         case _:
             return _with_domain(box, effect, room)
 
@@ -76,6 +81,16 @@ def _with_domain(box: Box, effect: DomainEffect, room: Resources) -> Box:
             domain = box.domain(uuid)
             _require(domain.power is Power.RUNNING, box, f"{domain.name} does not run")
             return _with(box, replace(domain, power=Power.PAUSED, why=why))
+        case _:
+            assert_never(effect)
+
+
+def _with_wire(box: Box, effect: Silence | Cut) -> Box:
+    match effect:
+        case Silence(silent):
+            return replace(box, silent=silent)
+        case Cut():
+            return replace(box, cuts=box.cuts + 1)
         case _:
             assert_never(effect)
 
@@ -107,6 +122,29 @@ def _with_volume(box: Box, effect: VolumeEffect, room: Resources) -> Box:
             assert_never(effect)
 
 
+def _with_link(box: Box, effect: LinkEffect) -> Box:
+    match effect:
+        case PutLink(link):
+            return replace(box, links={**box.links, link.name: link})
+        case DropLink(name):
+            if name not in box.links:
+                raise NotFound(box.host, f"there is no link {name}")
+            plugged = [each.name for each in box.domains.values() if _is_plugged_into(each, name)]
+            _require(not plugged, box, f"{', '.join(plugged)} is plugged into {name}")
+            rest = {key: _unplugged(link, name) for key, link in box.links.items() if key != name}
+            return replace(box, links=rest)
+        case _:
+            assert_never(effect)
+
+
+def _unplugged(link: Link, bridge: str) -> Link:
+    return replace(link, master="") if link.master == bridge else link
+
+
+def _is_plugged_into(domain: Domain, bridge: str) -> bool:
+    return domain.power is not Power.STOPPED and any(nic.source == bridge for nic in domain.live.nics)
+
+
 def _defined(box: Box, domain: Domain) -> Box:
     namesake = box.named(domain.name)
     if namesake is not None and namesake.uuid != domain.uuid:
@@ -122,6 +160,10 @@ def _powered_on(box: Box, domain: Domain, room: Resources) -> Box:
     if domain.mark is not None:
         gone = [disk.name for disk in domain.live.disks if domain.mark.volume(disk.name) not in box.volumes]
         _require(not gone, box, f"{domain.name} cannot open its disk {', '.join(gone)}")
+    unplugged = [
+        name for nic in domain.live.nics if is_own_link(name := nic.source) and name not in box.links
+    ]
+    _require(not unplugged, box, f"{domain.name} finds no bridge {', '.join(unplugged)}")
     running = (each for each in box.domains.values() if each.power is not Power.STOPPED)
     free = room.memory_mib - sum(each.live.memory_mib for each in running)
     if domain.live.memory_mib > free:

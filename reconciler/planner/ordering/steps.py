@@ -10,6 +10,7 @@ from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.networks import steps_for_networks
 from reconciler.planner.ordering.precedence import precedence_of
 from reconciler.planner.ordering.waits import waits_of
 from reconciler.planner.replicas import Part, Replica, Replicas
@@ -30,7 +31,8 @@ class Turn(NamedTuple):
 def steps_of(
     deeds: Iterable[Deed], replicas: Replicas, desired: Desired, observed: Observed, *, wait: bool = False
 ) -> tuple[Step, ...]:
-    """The steps of a plan: images, then what is made or changed, then what is destroyed.
+    """The steps of a plan: images and networks, then what is made or changed, then what is destroyed,
+    then the networks that nothing needs any more.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
     any part of the list finds the same ones again. A wait is listed before the first that needs it;
@@ -38,20 +40,22 @@ def steps_of(
     """
     order = order_of(desired.instances)
     by_id = named(sorted(deeds, key=_turns(order, replicas)))
+    networks = steps_for_networks(by_id, desired, observed)
     if not by_id and not wait:
-        return ()
+        return (*networks.first, *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
     waits = waits_of(by_id, replicas, precedence, everyone=wait)
-    steps = dict(images)
+    steps = {**images, **{step.id: step for step in networks.first}}
     for identifier, deed in by_id.items():
         image, needs = image_step(deed.action), waits.needs(identifier, precedence.needs(deed))
         steps |= {step.id: step for step in waits.named(needs) if step.id not in steps}
         if image in images:
             needs = (image, *needs)
+        needs = (*networks.needed_by(deed.action), *needs)
         steps[identifier] = Step(identifier, deed.action, deed.act.because, needs)
     steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
-    return tuple(steps.values())
+    return (*steps.values(), *networks.last)
 
 
 def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]:

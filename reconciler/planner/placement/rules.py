@@ -13,6 +13,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
+from reconciler.planner.wires import foreign_in_the_way, segments_in
 from reconciler.specs.desired import Affinity, HostName, Instance, Nic, NicKind, Resources, Spread
 from reconciler.specs.expressions import MissingLabel, Unanswered
 from reconciler.state import HostState
@@ -63,8 +64,27 @@ def plugged(instance: Instance, _: Board) -> Check:
     """The bridges and networks exist; where the platform cannot tell, they are believed to."""
 
     def check(site: Site) -> str | None:
-        missing = [nic for nic in instance.machine.nics if not _has(site.state, nic)]
+        missing = [nic for nic in others if not _has(site.state, nic)]
         return f"has no {missing[0].kind} {missing[0].source}" if missing else None
+
+    segments = segments_in(instance.machine.nics)
+    others = [nic for nic in instance.machine.nics if nic.source not in segments]
+    return check
+
+
+def wired(instance: Instance, board: Board) -> Check:
+    """The segments that it needs can be there."""
+    segments = sorted(segments_in(instance.machine.nics))
+    is_alone = len(board.sites) == 1
+
+    def check(site: Site) -> str | None:
+        if not segments or site.state is None:
+            return None
+        reasons = (foreign_in_the_way(bridge, site.state) for bridge in segments)
+        reason = next((reason for reason in reasons if reason is not None), None)
+        if reason is None and not (is_alone or site.state.address):
+            return f"has no address by which others reach it: set hosts.{site.name}.address"
+        return reason
 
     return check
 
@@ -196,7 +216,7 @@ def _place(over: str, value: str) -> str:
     return f"already on {value}" if over == "host" else f"in {over} {value}"
 
 
-ADMISSION: tuple[Rule, ...] = (answered, same_cluster, required, plugged, with_its_data)
+ADMISSION: tuple[Rule, ...] = (answered, same_cluster, required, plugged, wired, with_its_data)
 """What does not depend on who else is there."""
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reconciler.specs.desired import OnDelete
+from reconciler.specs.models.addresses import OwnAddress
 from reconciler.specs.models.amounts import DiskSize, MachineSize, whole
 from reconciler.specs.models.base import (
     NAME_PATTERN,
@@ -98,7 +99,9 @@ class DiskModel(Spec):
 
 
 class PlugModel(Spec):
-    """How a component is plugged into a network."""
+    """How a component is plugged into a network: ``addresses`` by ordinal, on a segment of its own."""
+
+    addresses: list[OwnAddress] = Field(default_factory=list)
 
 
 _Disk = Annotated[DiskModel, Short(_as_size, {"type": "string", "pattern": SIZE_PATTERN})]

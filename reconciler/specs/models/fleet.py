@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from reconciler.specs.connect import FORMS, NotAConnection, parse_connect
 from reconciler.specs.desired import Connect, Hypervisor, Scheme
+from reconciler.specs.models.addresses import UnderlayAddress
 from reconciler.specs.models.amounts import Capacity, Factor, Reserve, whole
 from reconciler.specs.models.base import (
     LabelKey,
@@ -64,6 +65,7 @@ class HostModel(Spec):
     capacity: Capacity | None = None
     overcommit: OvercommitModel = Field(default_factory=OvercommitModel)
     reserve: Reserve = Field(default_factory=Reserve)
+    address: UnderlayAddress | None = None
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:

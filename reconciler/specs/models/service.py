@@ -6,6 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from reconciler.specs.identity import is_own_link
+from reconciler.specs.models.addresses import Cidr
+from reconciler.specs.models.amounts import whole
 from reconciler.specs.models.base import Name, Spec, refuse, text_like
 from reconciler.specs.models.component import ComponentModel, DefaultsModel
 from reconciler.specs.models.document import Document, Kind, only
@@ -19,18 +22,29 @@ _BRIDGE = text_like(
 _LIBVIRT_NETWORK = text_like(r"^[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,63}$", "the name of a libvirt network")
 
 
+MTU = 1450
+"""What is left of an Ethernet frame inside VXLAN over IPv4."""
+
+
 class NetworkModel(Spec):
-    """Something that exists on the hosts: used, never changed."""
+    """Something that exists on the hosts (used, never changed), or a segment of the service's own."""
 
     bridge: Annotated[str, _BRIDGE] | None = None
     libvirt_network: Annotated[str, _LIBVIRT_NETWORK] | None = None
+    cidr: Cidr | None = None
+    mtu: Annotated[int, whole(1280, 9000)] | None = None
 
     @model_validator(mode="after")
     def _is_exactly_one(self) -> Self:
-        if self.bridge and self.libvirt_network:
-            raise refuse("a network is a bridge or a libvirt_network, not both", at="libvirt_network")
-        if not (self.bridge or self.libvirt_network):
-            raise refuse("expected {bridge: NAME} or {libvirt_network: NAME}")
+        kinds = [kind for kind in ("bridge", "libvirt_network", "cidr") if getattr(self, kind)]
+        if len(kinds) > 1:
+            raise refuse(f"a network is a {kinds[0]} or a {kinds[1]}, not both", at=kinds[1])
+        if not kinds:
+            raise refuse("expected {cidr: NETWORK}, {bridge: NAME} or {libvirt_network: NAME}")
+        if self.mtu is not None and self.cidr is None:
+            raise refuse("only a network with a cidr has an mtu: the others have that of the host", at="mtu")
+        if self.bridge and is_own_link(self.bridge):
+            raise refuse(f"names like {self.bridge!r} are for bridges made by us", at="bridge")
         return self
 
 

@@ -60,6 +60,7 @@ def _host(document: Document[FleetModel], name: str) -> Host:
         capacity=_capacity(model.capacity),
         overcommit=Overcommit(cpu=factors.cpu, memory=factors.memory, disk=factors.disk),
         reserve=_reserve(model.reserve),
+        address=model.address,
         origin=(found.key or found.node.place).position,
     )
 

@@ -17,7 +17,6 @@ from reconciler.specs.desired import (
     InstanceKey,
     Machine,
     Nic,
-    NicKind,
     Placement,
     Sha256,
     Spread,
@@ -27,10 +26,11 @@ from reconciler.specs.fingerprint import sha256_hex
 from reconciler.specs.identity import instance_uuid
 from reconciler.specs.models.component import ComponentModel, Phase
 from reconciler.specs.models.placement import PlacementModel
-from reconciler.specs.models.service import NetworkModel, ServiceModel
+from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.resolve.attachments import Attachments, keys_in
 from reconciler.specs.resolve.health import health_of, update_of
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components
+from reconciler.specs.resolve.networks import Cards
 from reconciler.specs.yaml.nodes import Source
 
 
@@ -41,12 +41,15 @@ def instances_of(
     service = document.model
     own_key, keys = key_of_service(service), keys_of_components(service)
     for name, component in service.components.items():
-        machine = _machine(component, images[component.image], service.networks)
+        cards = Cards(fleet, service, component)
+        machine = _machine(component, images[component.image], cards.alike)
         placement = _placement(name, component.placement, keys)
         context = _context(component, attachments, document.source.path.parent)
         waits = component.depends_on.items()
         healthy_first = tuple(sorted(keys[other] for other, phase in waits if phase is Phase.HEALTHY))
         health, update = health_of(component.healthcheck), update_of(component.update)
+        if context is None and cards.addressed:
+            context = GuestContext(hostname="")  # a guest on a segment has to be told its address
         found = document.find("components", name)
         origin = (found.key or found.node.place).position
         for ordinal in range(component.replicas):
@@ -56,7 +59,7 @@ def instances_of(
                 key=key,
                 fleet=fleet,
                 uuid=instance_uuid(fleet, key),
-                machine=replace(machine, context=_digest(told)) if told else machine,
+                machine=_told(machine, cards.of(ordinal), told) if told else machine,
                 placement=placement,
                 depends_on=tuple(sorted(keys[other] for other in component.depends_on)),
                 healthy_first=healthy_first,
@@ -67,7 +70,11 @@ def instances_of(
             )
 
 
-def _machine(component: ComponentModel, image: ImageUse, networks: Mapping[str, NetworkModel]) -> Machine:
+def _told(machine: Machine, nics: tuple[Nic, ...], context: GuestContext) -> Machine:
+    return replace(machine, nics=nics, context=_digest(context))
+
+
+def _machine(component: ComponentModel, image: ImageUse, nics: tuple[Nic, ...]) -> Machine:
     names = sorted(component.disks, key=lambda name: (name != "root", name))
     disks = (Disk(name, component.disks[name].size, component.disks[name].on_delete) for name in names)
     return Machine(
@@ -75,15 +82,9 @@ def _machine(component: ComponentModel, image: ImageUse, networks: Mapping[str, 
         cpus=component.resources.cpus,
         memory_mib=component.resources.memory,
         disks=tuple(disks),
-        nics=tuple(_nic(networks[name]) for name in component.networks),
+        nics=nics,
         protect=component.protect,
     )
-
-
-def _nic(network: NetworkModel) -> Nic:
-    if network.bridge:
-        return Nic(NicKind.BRIDGE, network.bridge)
-    return Nic(NicKind.NETWORK, network.libvirt_network or "")
 
 
 def _placement(component: str, model: PlacementModel, keys: Mapping[str, str]) -> Placement:

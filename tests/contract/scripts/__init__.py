@@ -15,6 +15,7 @@ from tests.contract.scripts import (
     making,
     meddling,
     sharing,
+    wiring,
 )
 from tests.contract.stage import Script
 
@@ -28,5 +29,6 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
 _EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, asking)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH = _of(breaking)
-"""For platforms whose machines are processes and volumes files: libvirt's test driver has neither."""
+FLESH = (*_of(breaking), *_of(wiring))
+"""For platforms whose machines are processes, volumes files and links the kernel's: libvirt's test driver
+has none of them."""

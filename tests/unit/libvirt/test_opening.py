@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.actuators.hostfiles import read_bridges
 from reconciler.actuators.libvirt import open_libvirt
 from reconciler.actuators.port import Access
 from reconciler.errors import HostUnreachable
@@ -51,8 +50,3 @@ def test_a_host_that_refuses_is_unreachable(tmp_path: Path) -> None:
     connect = Connect(Scheme.SSH, "ssh://x", address="127.0.0.1", port=1, known_hosts=known)
     with pytest.raises(HostUnreachable, match="hv1: cannot connect"):
         open_it(connect)
-
-
-def test_bridges_are_what_iproute_lists() -> None:
-    assert read_bridges('[{"ifname":"br1"},{},{"ifname":"br0"}]') == ("br0", "br1")
-    assert read_bridges("") == ()

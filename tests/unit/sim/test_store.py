@@ -15,6 +15,7 @@ import pytest
 from reconciler.actuators import open_host
 from reconciler.actuators.sim import interfere
 from reconciler.actuators.sim.store import FILE, Store
+from reconciler.actuators.sim.view import address_of
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
 from reconciler.plan import Create, PutImage
 from reconciler.specs.desired import HostName
@@ -50,7 +51,7 @@ def everything_in(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_status_sees_what_apply_did(tmp_path: Path) -> None:
     assert look(tmp_path / "store") == HostState(
-        HV1, look(tmp_path / "store").capacity, bridges=None, networks=None
+        HV1, look(tmp_path / "store").capacity, bridges=None, networks=None, address=address_of(HV1)
     )
     assert apply(tmp_path / "store") == look(tmp_path / "store")
 

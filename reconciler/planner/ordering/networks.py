@@ -1,0 +1,292 @@
+"""Which segments have to be made, changed and taken away on which hosts, and when.
+
+A host is a member of a segment as long as a machine on it has a card there. What a machine needs is
+made before it is; what a machine leaves behind is taken away after it has gone, and only then do the
+other members forget the host. While a host is silent, nobody forgets anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_interface, ip_network
+
+from reconciler.plan import (
+    Action,
+    Cause,
+    Change,
+    Create,
+    Destroy,
+    DropNetwork,
+    Origin,
+    PutNetwork,
+    Reason,
+    Replace,
+    Start,
+    Step,
+    StepId,
+    Update,
+)
+from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
+from reconciler.planner.wires import foreign_in_the_way, segments_in, segments_of_state, swallowed_by
+from reconciler.specs.addresses import from_the_top, unusable
+from reconciler.specs.desired import Desired, HostName, InstanceUuid, Segment
+from reconciler.state import Observed, SegmentState
+
+_MAKE, _FORGET, _DROP = "network/", "network-peers/", "network-drop/"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSteps:
+    """``first`` are those that make what is needed, ``last`` those that take away what no longer is."""
+
+    first: tuple[Step, ...] = ()
+    last: tuple[Step, ...] = ()
+
+    def needed_by(self, action: Action) -> Needs:
+        """The steps that make or mend the segments that a machine needs on its host when it starts."""
+        return network_steps_on(action.host, segments_needed_by(action), self.first)
+
+
+def network_steps_on(host: HostName, bridges: Container[str], first: Iterable[Step]) -> Needs:
+    """Of the steps that make segments, those that make these ones on a host."""
+    return tuple(
+        step.id
+        for step in first
+        if isinstance(step.action, PutNetwork) and step.host == host and step.action.segment.bridge in bridges
+    )
+
+
+def segments_needed_by(action: Action) -> frozenset[str]:
+    """Bridges of the segments that must be on the action's host before it."""
+    match action:
+        case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
+            return segments_in(instance.machine.nics)
+        case Start(before=before):
+            return segments_in(before.applied.nics)
+        case _:
+            return frozenset()
+
+
+def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> NetworkSteps:
+    """What is to be done to segments, given what is to be done to machines."""
+    if not desired.segments and not any(host.segments for host in observed.hosts):
+        return NetworkSteps()
+    seats = _seats(deeds, observed)
+    steps = [
+        step
+        for segment in desired.segments
+        if not swallowed_by(segment, observed)
+        for step in _on_members(_Wiring(segment, seats.get(segment.bridge, _Seats()), desired, observed))
+    ]
+    drops = () if observed.unknown else _drops(seats, observed)
+    first = tuple(step for step in steps if step.id.startswith(_MAKE))
+    return NetworkSteps(first, (*(step for step in steps if step not in first), *drops))
+
+
+@dataclass(slots=True)
+class _Seats:
+    """Who is on one segment: hosts with a machine that stays or comes, and where one leaves, its steps."""
+
+    staying: set[HostName] = field(default_factory=set)
+    leaving: dict[HostName, list[StepId]] = field(default_factory=dict)
+
+    @property
+    def everyone(self) -> set[HostName]:
+        """Members at some time of the plan."""
+        return self.staying | self.leaving.keys()
+
+    def left(self, host: HostName) -> bool:
+        """Whether the host is no member at the end."""
+        return host not in self.staying
+
+
+def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
+    """By bridge."""
+    seats: dict[str, _Seats] = {}
+    named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
+    for identifier, deed in deeds.items():
+        named[deed.action.host, _uuid(deed.action)] = (identifier, deed)
+        if not isinstance(deed.action, Start | Destroy):
+            for bridge in segments_needed_by(deed.action):
+                seats.setdefault(bridge, _Seats()).staying.add(deed.action.host)
+    for host in observed.hosts:
+        for state in host.instances:
+            found = named.get((host.host, state.uuid))
+            for bridge in segments_of_state(state):
+                seat = seats.setdefault(bridge, _Seats())
+                if found is None or _stays(found[1].action, bridge):
+                    seat.staying.add(host.host)
+                else:
+                    seat.leaving.setdefault(host.host, []).append(found[0])
+    return seats
+
+
+def _uuid(action: Action) -> InstanceUuid:
+    match action:
+        case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
+            return instance.uuid
+        case Destroy(before=before) | Start(before=before):
+            return before.uuid
+        case _:
+            raise AssertionError(f"{action} is not done to an instance")
+
+
+def _stays(action: Action, bridge: str) -> bool:
+    """Whether a machine that is on a segment is on it afterwards."""
+    return isinstance(action, Start) or bridge in segments_needed_by(action)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wiring:
+    """One declared segment over all hosts."""
+
+    segment: Segment
+    seats: _Seats
+    desired: Desired
+    observed: Observed
+
+    def state(self, host: HostName) -> SegmentState | None:
+        """What a host has of it."""
+        seen = self.observed.host(host)
+        return None if seen is None else seen.segment(self.segment.bridge)
+
+    def local(self, host: HostName) -> str:
+        """The address by which others reach a host."""
+        seen = self.observed.host(host)
+        return "" if seen is None else seen.address
+
+    def remembered(self) -> frozenset[str]:
+        """Peers that may be hosts which do not answer now."""
+        if not self.observed.unknown:
+            return frozenset()
+        states = (self.state(host.host) for host in self.observed.hosts)
+        return frozenset(peer for state in states if state for peer in state.peers)
+
+    def peers(self, host: HostName, members: Iterable[HostName]) -> tuple[str, ...]:
+        """The other ends of a host's tunnels; none where it has no address for its own."""
+        own = self.local(host)
+        if not own:
+            return ()
+        others = {self.local(member) for member in members if member != host} | self.remembered()
+        return tuple(sorted(others - {own, ""}))
+
+    def put(self, host: HostName, address: str, members: Iterable[HostName]) -> PutNetwork:
+        """The segment as it is to be on a host."""
+        peers = self.peers(host, members)
+        return PutNetwork(host, self.segment, address, self.local(host) if peers else "", peers)
+
+    def ends(self) -> Mapping[HostName, str]:
+        """Each member's own address on the segment, with its prefix; empty where none is to be had.
+
+        What a host has it keeps. The others get the highest that are free, in the order of their
+        names; none while a host is silent, for it may have any.
+        """
+        network = ip_network(self.segment.cidr)
+        taken = set(_machines_addresses(self.segment, self.desired, self.observed))
+        ends: dict[HostName, str] = {}
+        # What a host has is taken, be it a member or not: until it is gone, it answers there.
+        for host in (seen.host for seen in self.observed.hosts):
+            state = self.state(host)
+            text = state.address if state else ""
+            own = ip_interface(text) if text else None
+            if own and own.network == network and not unusable(own.ip, network) and str(own.ip) not in taken:
+                ends[host] = text
+                taken.add(str(own.ip))
+        free = _downwards(self.segment, taken)
+        for host in sorted(self.seats.staying - ends.keys()):
+            ends[host] = "" if self.observed.unknown else next(free, "")
+        return ends
+
+
+def _machines_addresses(segment: Segment, desired: Desired, observed: Observed) -> Iterator[str]:
+    machines = [instance.machine for instance in desired.instances]
+    machines += [state.applied for host in observed.hosts for state in host.instances]
+    for machine in machines:
+        for nic in machine.nics:
+            if nic.source == segment.bridge and nic.address is not None:
+                yield nic.address
+
+
+def _downwards(segment: Segment, taken: set[str]) -> Iterator[str]:
+    network = ip_network(segment.cidr)
+    kind = type(network.network_address)
+    for number in range(from_the_top(network), int(network.network_address), -1):
+        if (text := str(kind(number))) not in taken:
+            yield f"{text}/{network.prefixlen}"
+
+
+def _on_members(wiring: _Wiring) -> Iterator[Step]:
+    """Make or mend it on every member; then, once others have left, have the members forget them.
+
+    A host that is about to leave is told of new members too: a guard may hold back what makes it leave.
+    """
+    ends = wiring.ends() if wiring.seats.everyone else {}
+    gone = sorted(host for host in wiring.seats.leaving if wiring.seats.left(host))
+    goodbyes = tuple(step for host in gone for step in wiring.seats.leaving[host])
+    for host in sorted(wiring.seats.everyone):
+        seen, now = wiring.observed.host(host), wiring.state(host)
+        if seen is None or foreign_in_the_way(wiring.segment.bridge, seen):
+            continue
+        leaves = wiring.seats.left(host)
+        if leaves and now is None:
+            continue
+        soon = wiring.put(host, ends.get(host, ""), wiring.seats.everyone)
+        final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)
+        needs: Needs = goodbyes
+        if not _is_good_until_then(now, soon, final):
+            first = _step(_MAKE, soon, now)
+            yield first
+            now, needs = soon.wanted, (first.id, *goodbyes)
+        if now != final.wanted and not leaves:
+            yield _step(_FORGET, final, now, needs)
+
+
+def _is_good_until_then(now: SegmentState | None, soon: PutNetwork, final: PutNetwork) -> bool:
+    """Whether all that is wrong with it is that it still knows hosts that are about to leave."""
+    if now is None:
+        return False
+    if now in (soon.wanted, final.wanted):
+        return True
+    known = set(now.peers)
+    return (
+        now == PutNetwork(soon.host, soon.segment, soon.address, soon.local, now.peers).wanted
+        and known.issuperset(final.peers)
+        and known.issubset(soon.peers)
+    )
+
+
+def _drops(seats: Mapping[str, _Seats], observed: Observed) -> Iterator[Step]:
+    """Take away what has no machine any more, once the last one has gone."""
+    because = (Cause("no machine on the host is plugged into it any more"),)
+    for host in observed.hosts:
+        for state in host.segments or ():
+            seat = seats.get(state.bridge, _Seats())
+            if seat.left(host.host):
+                identifier = _identifier(_DROP, state.title, host.host)
+                needs = tuple(seat.leaving.get(host.host, ()))
+                yield Step(identifier, DropNetwork(host.host, state), because, needs)
+
+
+def _step(verb: str, put: PutNetwork, now: SegmentState | None, needs: Needs = ()) -> Step:
+    return Step(_identifier(verb, put.segment.title, put.host), put, tuple(_because(put, now)), needs)
+
+
+def _because(put: PutNetwork, now: SegmentState | None) -> Iterator[Reason]:
+    if now is None:
+        yield Cause("not on the host yet")
+        return
+    wanted = put.wanted
+    if not now.up:
+        yield Change("up", "false", "true", Origin.DRIFT)
+    rows = (
+        ("mtu", str(now.mtu), str(wanted.mtu)),
+        ("address", now.address, wanted.address),
+        ("local", now.local, wanted.local),
+        ("peers", ", ".join(now.peers), ", ".join(wanted.peers)),
+    )
+    yield from (Change(name, was, is_) for name, was, is_ in rows if was != is_)
+
+
+def _identifier(verb: str, what: str, host: HostName) -> StepId:
+    return StepId(f"{verb}{what}@{host}")

@@ -1,0 +1,29 @@
+"""The one door to what is judged: what is desired with every address found, what was seen of the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.plan import Blocked
+from reconciler.planner.addresses import addressed
+from reconciler.planner.scope import scoped
+from reconciler.planner.told import told
+from reconciler.specs.desired import Desired, InstanceName
+from reconciler.state import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What everything after this reads. ``blocked`` are instances that must be left as they are."""
+
+    desired: Desired
+    observed: Observed
+    blocked: Mapping[InstanceName, Blocked]
+
+
+def prepared(desired: Desired, observed: Observed) -> Prepared:
+    """Both sorted already: scope the look, find the addresses, then what guests are told of them."""
+    seen = scoped(observed, desired.fleet)
+    ready = addressed(desired, seen)
+    return Prepared(told(ready.desired), seen, {each.instance: each for each in ready.blocked})
