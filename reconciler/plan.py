@@ -115,6 +115,15 @@ class Destroy:
 
 
 @dataclass(frozen=True, slots=True)
+class Await:
+    """Wait until an instance is healthy, and has been for ``steady`` seconds in a row. Changes nothing."""
+
+    host: HostName
+    instance: Instance
+    steady: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PutNetwork:
     """Make a segment on a host, or make what is there of it exactly this.
 
@@ -197,7 +206,7 @@ NetworkAction = PutNetwork | DropNetwork
 MachineAction = Create | Start | Stop | Update | Replace | Destroy
 PairAction = Migrate | Resume | Settle
 """What concerns two hosts: both are locked, and both are looked at again before anything happens."""
-Action = ImageAction | NetworkAction | MachineAction | PairAction
+Action = ImageAction | NetworkAction | MachineAction | PairAction | Await
 
 
 def peer_of(action: Action) -> HostName | None:
@@ -313,7 +322,9 @@ class Plan:
     """What the user may have meant instead, a line each."""
 
     def without(self, left: Collection[StepId]) -> Plan:
-        """The plan without these steps and without every step that needs one of them."""
+        """The plan without these steps, without every step that needs one of them, and without the
+        waits that nobody is left to need.
+        """
         gone = set(left)
         kept: list[Step] = []
         for step in self.steps:
@@ -321,7 +332,15 @@ class Plan:
                 gone.add(step.id)
             else:
                 kept.append(step)
-        return replace(self, steps=tuple(kept))
+        was_needed = {need for step in self.steps for need in step.needs}
+        needed = {need for step in kept for need in step.needs}
+        idle = {step.id for step in kept if isinstance(step.action, Await)} & was_needed - needed
+        return replace(self, steps=tuple(step for step in kept if step.id not in idle))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be changed: there is no step, or all there is to do is to wait."""
+        return all(isinstance(step.action, Await) for step in self.steps)
 
     def digest(self) -> Sha256:
         """SHA-256 of everything that will be done and why; equal plans, equal digests."""
@@ -332,7 +351,8 @@ class Plan:
         """How many steps of each kind, and how many blocked; every key present."""
         counts = dict.fromkeys(SUMMARY_KEYS, 0)
         for step in self.steps:
-            counts[summary_key(step.action)] += 1
+            if not isinstance(step.action, Await):
+                counts[summary_key(step.action)] += 1
         counts["blocked"] = len(self.blocked)
         return counts
 
@@ -371,11 +391,12 @@ _VERBS: Mapping[type[Action], str] = {
     Migrate: "migrate",
     Resume: "resume",
     Settle: "settle",
+    Await: "wait",
 }
 
 
 def summary_key(action: Action) -> str:
-    """The key of ``Plan.summary`` that counts this action."""
+    """The key of ``Plan.summary`` that counts this action; what changes nothing (``wait``) is not counted."""
     if isinstance(action, Update):
         return "update_live" if action.impact is Impact.LIVE else "update_restart"
     return _VERBS[type(action)]
@@ -401,7 +422,12 @@ def subject(action: Action) -> str:
             return name
         case PutNetwork(segment=segment) | DropNetwork(segment=segment):
             return segment.title
-        case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
+        case (
+            Create(instance=instance)
+            | Update(instance=instance)
+            | Replace(instance=instance)
+            | Await(instance=instance)
+        ):
             return instance.name
         case Start(before=before) | Stop(before=before) | Destroy(before=before):
             return before.name

@@ -27,6 +27,21 @@ class Unresolved:
 
 
 @dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """It was not healthy in time; the last reason."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """It is not healthy yet, and has time left; ``again`` is in how many seconds to ask."""
+
+    error: str
+    again: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Not attempted: a step it needs did not succeed."""
 
@@ -40,7 +55,7 @@ class Abandoned:
     begun: bool
 
 
-Outcome = Done | Failed | Unresolved | Skipped | Abandoned
+Outcome = Done | Failed | Unresolved | Unhealthy | NotYet | Skipped | Abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,14 @@ class Report:
     @property
     def failures(self) -> tuple[StepReport, ...]:
         """Steps that were tried and did not come to be done."""
-        return self.having(Failed, Unresolved)
+        return self.having(Failed, Unresolved, Unhealthy)
+
+    def cause(self, entry: StepReport) -> Outcome:
+        """What became of a step, and of one that was skipped: of the step that it was skipped for."""
+        by_id = {each.step.id: each for each in self.steps}
+        while isinstance(entry.outcome, Skipped):
+            entry = by_id[entry.outcome.needs]
+        return entry.outcome
 
     def having(self, *kinds: type[Outcome]) -> tuple[StepReport, ...]:
         """Steps whose outcome is one of these."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -217,11 +218,16 @@ class HostUnknown:
 
 @dataclass(frozen=True)
 class Observed:
-    """One look at the whole fleet; ``hosts`` and ``unknown`` are sorted by name and disjoint."""
+    """One look at the whole fleet; ``hosts`` and ``unknown`` are sorted by name and disjoint.
+
+    ``sick`` are machines that run and were asked, and are not healthy: sorted. Who was not asked is not
+    among them.
+    """
 
     fleet: str
     hosts: tuple[HostState, ...]
     unknown: tuple[HostUnknown, ...] = ()
+    sick: tuple[InstanceUuid, ...] = ()
 
     @cached_property
     def by_uuid(self) -> dict[InstanceUuid, tuple[InstanceState, ...]]:
@@ -241,7 +247,9 @@ class Observed:
         return {host.host: host for host in self.hosts}
 
     def digest(self) -> Sha256:
-        """SHA-256 of the look, but for what changes by itself: how full foreign things make a host."""
+        """SHA-256 of the look, but for what changes by itself: health, and how full foreign things make
+        a host.
+        """
         return sha256_hex(_adapter().dump_json(self, exclude=_BY_ITSELF))
 
 
@@ -252,7 +260,7 @@ class _Recording:
 
 
 # A log that grows must not make every signed plan stale; where it matters, the steps come out different.
-_BY_ITSELF = {"hosts": {"__all__": {"foreign": True}}}
+_BY_ITSELF: dict[str, Any] = {"hosts": {"__all__": {"foreign": True}}, "sick": True}
 
 
 @lru_cache(maxsize=1)

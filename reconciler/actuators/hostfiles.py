@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
@@ -13,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from reconciler.actuators.questions import Both, Line
 from reconciler.actuators.ssh import Ssh, Stream
 from reconciler.errors import ActionFailed, NoRoom, NotFound
 
@@ -56,6 +58,12 @@ class HostFiles(Protocol):
 
     async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
         """Delete a directory's files whose names match ``pattern`` and not ``but`` (shell wildcards)."""
+
+    async def line_like(self, pattern: str, path: str) -> str:
+        """The first line of a file that matches a pattern of ``grep -E``; empty where none does."""
+
+    def stream(self, address: str, port: int) -> AbstractAsyncContextManager[Line]:
+        """A connection to an address as the host reaches it. Raises ActionFailed where nobody listens."""
 
     async def close(self) -> None:
         """Let go of the host."""
@@ -109,6 +117,14 @@ class RemoteFiles:
         """By find."""
         which = ["-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
         await self._ssh.run(["find", directory, *which, "-delete"])
+
+    async def line_like(self, pattern: str, path: str) -> str:
+        """By grep on the host: a log may be long, and a pattern slow."""
+        return (await self._ssh.run(_grep(pattern, path))).rstrip("\n")
+
+    def stream(self, address: str, port: int) -> AbstractAsyncContextManager[Line]:
+        """By a channel of the SSH connection."""
+        return self._ssh.stream(address, port)
 
     async def close(self) -> None:
         """Hang up."""
@@ -202,6 +218,34 @@ class LocalFiles:
 
         await self._do(sweep)
 
+    async def line_like(self, pattern: str, path: str) -> str:
+        """By grep as well: one pattern means the same everywhere."""
+        pipe = asyncio.subprocess.PIPE
+        grep = await asyncio.create_subprocess_exec(
+            *_grep(pattern, path), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+        try:
+            out, error = await grep.communicate()
+        finally:
+            if grep.returncode is None:
+                grep.kill()
+                await grep.wait()
+        if grep.returncode:
+            raise ActionFailed(self._host, error.decode(errors="replace").strip())
+        return out.decode(errors="replace").rstrip("\n")
+
+    @contextlib.asynccontextmanager
+    async def stream(self, address: str, port: int) -> AsyncIterator[Line]:
+        """By a socket."""
+        try:
+            reader, writer = await asyncio.open_connection(address, port)
+        except OSError as error:
+            raise ActionFailed(self._host, f"{address}:{port}: {error.strerror or error}") from error
+        try:
+            yield Both(reader, writer)
+        finally:
+            writer.transport.abort()
+
     async def close(self) -> None:
         """Nothing is held."""
 
@@ -227,3 +271,9 @@ async def head(files: HostFiles, path: str, size_bytes: int) -> bytes:
             if len(data) >= size_bytes:
                 break
     return data[:size_bytes]
+
+
+def _grep(pattern: str, path: str) -> list[str]:
+    # The shell only takes "nothing found" for no error: pattern and path are its arguments, never its text.
+    script = 'LC_ALL=C grep -aE -m1 -e "$1" -- "$2"; test $? -le 1'
+    return ["sh", "-c", script, "grep", pattern, path]

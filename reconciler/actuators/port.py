@@ -88,6 +88,14 @@ class Actuator(Protocol):
         """
         ...
 
+    async def probe(self, instance: Instance) -> None:
+        """Ask an instance once what its health check asks; returns where it is healthy.
+
+        Raises ActionFailed where it is not (the reason is for people), Unsupported where this cannot be
+        asked here, HostUnreachable. Changes nothing, and needs no lock.
+        """
+        ...
+
     async def changed(self) -> None:
         """Return when something on the host may have changed, or the connection to it was lost.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import asyncssh
 
+from reconciler.actuators.questions import Both, Line
 from reconciler.actuators.relay import End
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostUnreachable, NotFound
 from reconciler.specs.desired import Host
@@ -55,7 +56,9 @@ class Ssh:
         async with self._session() as connection:
             try:
                 async with asyncio.timeout(deadline):
-                    done = await connection.run(shlex.join(argv), check=False, stdin=asyncssh.DEVNULL)
+                    done = await connection.run(
+                        shlex.join(argv), check=False, stdin=asyncssh.DEVNULL, errors="replace"
+                    )
             except TimeoutError:
                 raise DeadlineExceeded(self._host.name, argv[0], after=deadline) from None
         if done.exit_status != 0:
@@ -114,6 +117,24 @@ class Ssh:
         connection = await self._connected()
         with self._translated(f"no answer at {path} on the host: is libvirtd running there?"):
             await connection.create_unix_connection(lambda: _Channel(end), path)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, address: str, port: int) -> AsyncIterator[Line]:
+        """A connection from the host to an address. Raises ActionFailed where nobody listens there."""
+        connection = await self._connected()
+        try:
+            with self._translated(f"no way to {address}:{port}"):
+                reader, writer = await connection.open_connection(address, port, encoding=None)
+        except HostUnreachable as error:
+            if isinstance(error.__cause__, asyncssh.ChannelOpenError):
+                raise ActionFailed(
+                    self._host.name, _why_no_channel(error.__cause__, address, port)
+                ) from error
+            raise
+        try:
+            yield Both(reader, writer)
+        finally:
+            writer.channel.abort()
 
     async def close(self) -> None:
         """Hang up. May be repeated."""
@@ -193,6 +214,12 @@ class Ssh:
         connect = self._host.connect
         has_port = connect.port and connect.port != _SSH_PORT
         return f"'[{connect.address}]:{connect.port}'" if has_port else str(connect.address)
+
+
+def _why_no_channel(error: asyncssh.ChannelOpenError, address: str, port: int) -> str:
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return "its sshd lets nobody through to guests: set AllowTcpForwarding yes (or local) there"
+    return f"{address}:{port}: {error.reason}"
 
 
 def _users_known_hosts() -> str:

@@ -94,12 +94,15 @@ def apply(
     output: OutputFormat = Output.HUMAN,
     yes: Yes = False,
     allow_deletes: AllowDeletes = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until everything that has a health check is healthy.")
+    ] = False,
 ) -> int:
     """Plan, ask, and make the fleet what the files say."""
     from reconciler.cli import apply as verb
     from reconciler.cli.session import Request
 
-    return verb.run(Request(directory, fleet, store), output, yes=yes, allow_deletes=allow_deletes)
+    return verb.run(Request(directory, fleet, store), verb.Options(output, yes, wait), allow_deletes)
 
 
 @app.command()

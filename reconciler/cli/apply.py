@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,27 +30,27 @@ class Options:
 
     output: Output
     yes: bool
+    wait: bool
     promise: SignedPlan | None = None
     verb: str = "apply"
 
 
-def run(request: Request, output: Output, *, yes: bool, allow_deletes: int | None) -> int:
+def run(request: Request, options: Options, allow_deletes: int | None) -> int:
     """Plan, show, ask, carry out, report."""
     promise = read(request.directory) if request.directory.is_file() else None
-    if not yes and not sys.stdin.isatty():
+    if not options.yes and not sys.stdin.isatty():
         sys.stderr.write("error: there is no terminal to ask on: give --yes to apply without asking\n")
         return exits.Exit.USAGE
     if promise is not None:
-        if request.fleet is not None or allow_deletes is not None:
-            sys.stderr.write("error: a signed plan has its fleet and its allowance already\n")
+        if request.fleet is not None or allow_deletes is not None or options.wait:
+            sys.stderr.write("error: a signed plan has its fleet, its allowance and its steps already\n")
             return exits.Exit.USAGE
         fleet = Path(promise.fleet) if promise.fleet else None
         request = Request(Path(promise.directory), fleet, request.store)
         allow_deletes = promise.allow_deletes
-    wish = Wish(request.desired(), allow_deletes)
-    return asyncio.run(
-        apply_wish(request, wish, Options(output, yes, promise, "apply" if promise is None else "apply-plan"))
-    )
+    wish = Wish(request.desired(), allow_deletes, wait=options.wait)
+    verb = "apply" if promise is None else "apply-plan"
+    return asyncio.run(apply_wish(request, wish, replace(options, promise=promise, verb=verb)))
 
 
 async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
@@ -67,9 +67,9 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
                 raise StalePlan("this plan was applied already: a plan applies once")
         if options.output is Output.HUMAN:
             show_plan(plan, options.output)
-        if not plan.steps:
+        if not plan.steps or (plan.is_idle and not options.wait):
             return _nothing_to_do(plan, options.output)
-        if not options.yes and not await may_go_on(plan):
+        if not plan.is_idle and not options.yes and not await may_go_on(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
@@ -78,7 +78,7 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
 
 
 def _nothing_to_do(plan: Plan, output: Output) -> int:
-    report = Report(plan, ())
+    report = Report(replace(plan, steps=()), ())
     if output is not Output.HUMAN:
         show_report(report, output)
     return exits.of_report(report)

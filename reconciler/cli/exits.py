@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from reconciler.plan import BlockKind, Plan
-from reconciler.report import Done, Report
+from reconciler.report import Done, NotYet, Report, Unhealthy
 
 
 class Exit(IntEnum):
@@ -47,7 +47,7 @@ _BLOCKED = {
 def of_plan(plan: Plan, *, detailed: bool = False) -> Exit:
     """Exit code of ``plan``; with ``detailed``, pending steps show as 2."""
     found = _of_view(plan)
-    if detailed and plan.steps:
+    if detailed and not plan.is_idle:
         found.add(Exit.PENDING)
     return _first(found)
 
@@ -57,8 +57,14 @@ def of_report(report: Report) -> Exit:
     if report.interrupted:
         return Exit.INTERRUPTED
     found = _of_view(report.plan)
-    if len(report.having(Done)) < len(report.steps):
-        found.add(Exit.ERROR)
+    for entry in report.steps:
+        match report.cause(entry):
+            case Done():
+                continue
+            case Unhealthy() | NotYet():
+                found.add(Exit.UNHEALTHY)
+            case _:
+                found.add(Exit.ERROR)
     return _first(found)
 
 

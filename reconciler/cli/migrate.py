@@ -19,4 +19,4 @@ def run(request: Request, move: Move, output: Output, *, yes: bool) -> int:
         sys.stderr.write("error: there is no terminal to ask on: give --yes to migrate without asking\n")
         return exits.Exit.USAGE
     wish = Wish(request.desired(), move=move)
-    return asyncio.run(apply_wish(request, wish, Options(output, yes, verb="migrate")))
+    return asyncio.run(apply_wish(request, wish, Options(output, yes, wait=False, verb="migrate")))

@@ -33,6 +33,11 @@ class Backoff:
         rest = min(LONGEST_S, FIRST_S * FACTOR ** min(failures - 1, 16))
         self._rests[step] = _Rest(failures, now + rest * self._luck.uniform(1 - JITTER, 1 + JITTER))
 
+    def rest(self, step: StepId, *, until: float) -> None:
+        """It is not to be tried before then, and has not failed."""
+        failures = self._rests[step].failures if step in self._rests else 0
+        self._rests[step] = _Rest(failures, until)
+
     def succeeded(self, step: StepId) -> None:
         """It was done: the next failure is a first one."""
         self._rests.pop(step, None)

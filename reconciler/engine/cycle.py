@@ -6,7 +6,7 @@ makes them begin again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -14,11 +14,13 @@ from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
-from reconciler.plan import Plan, StepId
+from reconciler.engine.waiting import says_no
+from reconciler.plan import Await, Plan, Replace, StepId, Update
 from reconciler.planner import Move, make_plan, plan_move
+from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, InstanceUuid
 from reconciler.state import Observed
 from reconciler.store.port import Entry, Journal
 
@@ -33,10 +35,25 @@ class Round:
     observed: Observed
     plan: Plan
 
+    @property
+    def askable(self) -> Iterator[Await]:
+        """Whoever runs and has a health check, as it was applied: its address is that of then."""
+        for instance in self.desired.instances:
+            sighting = sighting_of(self.observed, instance.uuid, could_be_on=frozenset())
+            if instance.health is not None and isinstance(sighting, Running):
+                state = sighting.state
+                yield Await(state.host, replace(instance, machine=state.applied))
 
-def decide(desired: Desired, observed: Observed, allowance: Allowance | None = None) -> Round:
+    def without(self, resting: frozenset[StepId]) -> Round:
+        """The same with these steps, and what needs them, left for later."""
+        return replace(self, plan=self.plan.without(resting)) if resting else self
+
+
+def decide(
+    desired: Desired, observed: Observed, allowance: Allowance | None = None, *, wait: bool = False
+) -> Round:
     """Plan from one look, with every guard applied."""
-    plan = make_plan(desired, observed)
+    plan = make_plan(desired, observed, wait=wait)
     return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
 
 
@@ -47,20 +64,20 @@ class Answer:
     """
 
     def __init__(self) -> None:
-        self._allowance = Allowance()
+        self._asked = (Allowance(), False)
         self._round: Round | None = None
 
-    def to(self, desired: Desired, observed: Observed, allowance: Allowance) -> Round:
+    def to(self, desired: Desired, observed: Observed, allowance: Allowance, *, wait: bool) -> Round:
         """As ``decide``; the plan is made anew only where anything is not as it was."""
         last = self._round
         if (
             last is None
-            or allowance != self._allowance
+            or (allowance, wait) != self._asked
             or (desired is not last.desired and desired != last.desired)
             or observed != last.observed
         ):
-            last = decide(desired, observed, allowance)
-        self._round, self._allowance = Round(desired, observed, last.plan), allowance
+            last = decide(desired, observed, allowance, wait=wait)
+        self._round, self._asked = Round(desired, observed, last.plan), (allowance, wait)
         return self._round
 
 
@@ -68,13 +85,15 @@ class Answer:
 class Wish:
     """What is to become true: the files, and how many deletions are allowed beyond their budget.
 
-    The steps of ``resting``, and what needs them, are left for a later round: they failed lately.
-    With a ``move``, that migration is to happen and nothing else.
+    The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
+    ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
+    migration is to happen and nothing else.
     """
 
     desired: Desired
     allow_deletes: int | None = None
     resting: frozenset[StepId] = frozenset()
+    wait: bool = False
     move: Move | None = None
 
 
@@ -94,8 +113,26 @@ class Cycle:
         if wish.move is not None:
             return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
-        current = self._answer.to(wish.desired, observed, Allowance(wish.allow_deletes, spent))
-        return replace(current, plan=current.plan.without(wish.resting)) if wish.resting else current
+        allowance = Allowance(wish.allow_deletes, spent)
+        current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
+        if sick := await self._sick(current):
+            observed = replace(observed, sick=sick)
+            current = decide(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
+        return current
+
+    async def _sick(self, current: Round) -> tuple[InstanceUuid, ...]:
+        """Who is not healthy, of the components whose replicas are taken away one after the other.
+
+        In which order depends on it; anything else is asked when its turn comes.
+        """
+        actions = [step.action for step in current.plan.steps]
+        taken = {group_of(each.instance.key) for each in actions if isinstance(each, Update | Replace)}
+        rolling = {group_of(each.instance.key) for each in actions if isinstance(each, Await)} & taken
+        if not rolling:
+            return ()
+        asked = (each for each in current.askable if group_of(each.instance.key) in rolling)
+        said = await self.hosts.health(asked)
+        return tuple(sorted(uuid for uuid, answer in said.items() if says_no(answer)))
 
     async def unsettled(self, current: Round) -> Sequence[Entry]:
         """Steps without an outcome, as far as this look shows what became of them. Raises StoreError.

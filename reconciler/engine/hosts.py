@@ -12,8 +12,10 @@ from reconciler.actuators.port import Access, Actuator, Open
 from reconciler.engine.look import FreshLook, observe
 from reconciler.engine.patience import Patience
 from reconciler.engine.stragglers import gather_all_but_stragglers
+from reconciler.engine.waiting import asked_once
 from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, LockHeld
-from reconciler.specs.desired import Host, HostName
+from reconciler.plan import Await
+from reconciler.specs.desired import Host, HostName, InstanceUuid
 from reconciler.state import HostState, HostUnknown, Observed
 
 # Connections being set up, or looks under way, at one time.
@@ -124,6 +126,22 @@ class Hosts:
     def cluster(self, host: HostName) -> str:
         """Which cluster a host of the fleet belongs to."""
         return next((each.cluster for each in self._hosts if each.name == host), "")
+
+    async def health(self, asked: Iterable[Await]) -> Mapping[InstanceUuid, HostError | None]:
+        """Ask everybody once, all at one time: what each says, None where it is healthy.
+
+        Only an ActionFailed that is not Unsupported says that it is not.
+        """
+
+        async def one(action: Await) -> tuple[InstanceUuid, HostError | None]:
+            async with self._gate:
+                try:
+                    await asked_once(action, lambda: self.actuator(action.host).probe(action.instance))
+                except HostError as error:
+                    return action.instance.uuid, error
+            return action.instance.uuid, None
+
+        return dict(await asyncio.gather(*(one(action) for action in asked)))
 
     def actuator(self, host: HostName) -> Actuator:
         """The hands of a host that has answered. Raises HostUnreachable for one that has not."""

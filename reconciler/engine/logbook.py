@@ -53,7 +53,9 @@ class Logbook:
         digest = plan.digest()
         # The tail tells two runs of the same second apart.
         run = RunId(f"{started:%Y%m%dT%H%M%S}-{digest[:6]}{token_hex(2)}")
-        await journal.begin(Run(run, digest, author.verb, author.who, author.version, started), plan)
+        # Who only waits changes nothing, and leaves no page.
+        if not plan.is_idle:
+            await journal.begin(Run(run, digest, author.verb, author.who, author.version, started), plan)
         return cls(journal, run, now)
 
     async def intend(self, step: Step) -> None:

@@ -19,9 +19,10 @@ from reconciler.engine.cycle import Cycle, Round, Wish
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.run import Conditions, Listener
 from reconciler.engine.ticks import Ticks
+from reconciler.engine.waiting import Vigils
 from reconciler.errors import InvalidInput, LockHeld, ReconcilerError
 from reconciler.plan import StepId
-from reconciler.report import Done, Report
+from reconciler.report import Done, NotYet, Report
 from reconciler.specs.desired import Desired, Fleet
 
 _ROUND = StepId("round")
@@ -79,6 +80,8 @@ class Loop:
         self._teller = teller
         self._pace = pace
         self._backoff = Backoff(luck)
+        # A round asks and goes on: the rest of the fleet does not wait for one guest to boot.
+        self._vigils = Vigils(patient=False)
         self._desired: Desired | None = None
         self._refused: InvalidInput | None = None
         self._stack = AsyncExitStack()
@@ -151,8 +154,10 @@ class Loop:
         wish = Wish(desired, 0 if self._refused else None, self._backoff.resting(now=self._now()))
         current = await cycle.plan(wish)
         cycle.hosts.listen(self._pace.ticks.tick)
-        self._backoff.keep(frozenset(step.id for step in current.plan.steps) | wish.resting | {_ROUND})
-        if not current.plan.steps and not await cycle.unsettled(current):
+        planned = frozenset(step.id for step in current.plan.steps) | wish.resting
+        self._backoff.keep(planned | {_ROUND})
+        self._vigils.keep(planned)
+        if current.plan.is_idle and not await cycle.unsettled(current):
             self._teller.planned(current)
             return
         try:
@@ -160,8 +165,9 @@ class Loop:
             current = await cycle.plan(wish)
             self._teller.planned(current)
             await cycle.resolve(current)
-            if current.plan.steps:
-                conditions = Conditions(self._teller, interruption, migrations=desired.fleet.migrations)
+            if not current.plan.is_idle:
+                limits = desired.fleet.migrations
+                conditions = Conditions(self._teller, interruption, vigils=self._vigils, migrations=limits)
                 report = await cycle.carry_out(current.plan, conditions)
                 self._learn(report)
                 self._teller.carried_out(report)
@@ -177,6 +183,8 @@ class Loop:
         for entry in report.steps:
             if isinstance(entry.outcome, Done):
                 self._backoff.succeeded(entry.step.id)
+            if isinstance(entry.outcome, NotYet):
+                self._backoff.rest(entry.step.id, until=self._now() + entry.outcome.again)
         for entry in report.failures:
             self._backoff.failed(entry.step.id, now=self._now())
 

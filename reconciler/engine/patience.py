@@ -7,6 +7,7 @@ from typing import assert_never
 
 from reconciler.plan import (
     Action,
+    Await,
     Create,
     Destroy,
     DropImage,
@@ -64,5 +65,7 @@ class Patience:
             case Migrate():
                 # The platform calls it off when its time is over; who waits for that waits longer.
                 return action.terms.timeout_s + self.work
+            case Await(instance=instance, steady=steady):
+                return steady + (instance.health.patience if instance.health else 0)
             case _:
                 assert_never(action)

@@ -15,10 +15,12 @@ from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
+from reconciler.engine.waiting import Vigils
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
-from reconciler.plan import Action, Migrate, PairAction, Plan, Step, StepId
+from reconciler.plan import Action, Await, Migrate, PairAction, Plan, Step, StepId, subject
 from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
+from reconciler.specs.desired import InstanceName
 from reconciler.specs.limits import MigrationLimits
 from reconciler.state import HostState
 
@@ -46,6 +48,7 @@ class Conditions:
     listener: Listener
     interruption: Interruption
     patience: Patience = field(default_factory=Patience)
+    vigils: Vigils = field(default_factory=Vigils)
     per_host: int = 4
     migrations: MigrationLimits = MigrationLimits()
 
@@ -99,6 +102,9 @@ class _Runner:
         for need in step.needs:
             if not isinstance((await asyncio.shield(self._tasks[need])).outcome, Done):
                 return self._ended(StepReport(step, Skipped(need)))
+        if isinstance(step.action, Await):
+            # It asks, and does nothing to the host: it holds up none of the host's other steps.
+            return self._ended(await self._wait(step, step.action))
         async with AsyncExitStack() as gates:
             for gate in self._gates_of(step):
                 await gates.enter_async_context(gate)
@@ -116,6 +122,25 @@ class _Runner:
         wanted |= {f"steps of {host}": self._with.per_host for host in sorted(step.hosts)}
         return [self._gates.setdefault(name, asyncio.Semaphore(count)) for name, count in wanted.items()]
 
+    async def _wait(self, step: Step, action: Await) -> StepReport:
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        self._with.listener.begun(step)
+
+        async def probe() -> None:
+            await self._hosts.actuator(step.host).probe(action.instance)
+
+        waiting = asyncio.create_task(self._with.vigils.over(action, probe))
+        interrupted = asyncio.create_task(self._with.interruption.first())
+        try:
+            await asyncio.wait((waiting, interrupted), return_when=asyncio.FIRST_COMPLETED)
+            outcome = waiting.result() if waiting.done() else Abandoned(begun=False)
+        finally:
+            for task in (waiting, interrupted):
+                task.cancel()
+            await asyncio.gather(waiting, interrupted, return_exceptions=True)
+        return StepReport(step, outcome, clock() - since)
+
     async def _turn(self, step: Step) -> StepReport:
         """Check, write the intent down, act, look, write the outcome down."""
         clock = asyncio.get_running_loop().time
@@ -128,6 +153,7 @@ class _Runner:
         except ReconcilerError as error:  # the host is silent, or the disk is full: nothing is begun
             return StepReport(step, Failed(f"not begun: {error}"), clock() - since)
         self._begun.add(step.id)
+        self._with.vigils.forget(InstanceName(subject(step.action)))
         report = StepReport(step, await self._attempt(step), clock() - since)
         try:
             await self._logbook.settle(report)

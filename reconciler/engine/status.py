@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
 
-from reconciler.engine.cycle import Round
-from reconciler.plan import Change, Origin, Step, subject
+from reconciler.engine.cycle import Cycle, Round
+from reconciler.engine.waiting import says_no
+from reconciler.errors import HostError
+from reconciler.plan import Await, Change, Origin, Step, subject
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
-from reconciler.specs.desired import HostName, Instance, InstanceName
+from reconciler.specs.desired import HostName, Instance, InstanceName, InstanceUuid
 from reconciler.state import HostUnknown, InstanceState, Observed
+
+
+class Health(StrEnum):
+    """What an instance says of itself."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    STARTING = "starting"
+    """Not healthy, and started so lately that it need not be."""
+    UNKNOWN = "unknown"
+    """It was not asked, or could not be."""
+    NONE = "none"
+    """It has no health check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Somebody's health, and why it is no better."""
+
+    health: Health
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +42,7 @@ class InstanceStatus:
     """One instance: ``state`` in a word, ``host`` where it is (empty where it is not anywhere).
 
     ``pending`` is the action the next apply would take (None: none); ``drift`` says that the
-    machine is not what was last applied; ``notes`` says why it is left as it is.
+    machine is not what was last applied; ``notes`` says why it is left as it is. ``health`` in a word.
     """
 
     name: InstanceName
@@ -28,6 +53,7 @@ class InstanceStatus:
     pending: Step | None
     drift: bool
     notes: tuple[str, ...]
+    health: Health = Health.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +75,32 @@ class Status:
     unknown: tuple[HostUnknown, ...]
 
 
-def status_of(current: Round) -> Status:
-    """Lay what was observed beside what is desired and planned."""
-    steps = {subject(step.action): step for step in current.plan.steps}
+async def health_of(current: Round, cycle: Cycle) -> Mapping[InstanceUuid, Condition]:
+    """Ask everybody who runs and has a health check, once."""
+    asked = {each.instance.uuid: each.instance for each in current.askable}
+    said = await cycle.hosts.health(current.askable)
+    young = await cycle.journal.started()
+    return {
+        uuid: Condition(_health(asked[uuid], answer, young, cycle.now()), answer.message if answer else "")
+        for uuid, answer in said.items()
+    }
+
+
+def _health(
+    instance: Instance, answer: HostError | None, started: Mapping[str, datetime], now: datetime
+) -> Health:
+    if answer is None:
+        return Health.HEALTHY
+    if not says_no(answer):
+        return Health.UNKNOWN
+    since, check = started.get(instance.name), instance.health
+    is_young = since and check and now - since < timedelta(seconds=check.start_period)
+    return Health.STARTING if is_young else Health.UNHEALTHY
+
+
+def status_of(current: Round, health: Mapping[InstanceUuid, Condition] = {}) -> Status:
+    """Lay what was observed beside what is desired and planned, and beside what was said of ``health``."""
+    steps = {subject(step.action): step for step in current.plan.steps if not isinstance(step.action, Await)}
     notes = {entry.instance: entry.refusals for entry in current.plan.blocked}
 
     def row(name: InstanceName, service: str, component: str, seen: tuple[str, str]) -> InstanceStatus:
@@ -62,7 +111,7 @@ def status_of(current: Round) -> Status:
         return InstanceStatus(name, service, component, state, host, step, _drifted(step), said)
 
     rows = [
-        row(want.name, want.key.service, want.key.component, _seen(want, current))
+        _with_health(row(want.name, want.key.service, want.key.component, _seen(want, current)), want, health)
         for want in current.desired.instances
     ]
     wanted = {want.uuid for want in current.desired.instances}
@@ -75,6 +124,15 @@ def status_of(current: Round) -> Status:
         retained=tuple(_retained(current.observed)),
         unknown=current.observed.unknown,
     )
+
+
+def _with_health(
+    entry: InstanceStatus, want: Instance, health: Mapping[InstanceUuid, Condition]
+) -> InstanceStatus:
+    if want.health is None:
+        return entry
+    found = health.get(want.uuid, Condition(Health.UNKNOWN))
+    return replace(entry, health=found.health, notes=(*entry.notes, *([found.why] if found.why else [])))
 
 
 def _states(observed: Observed) -> Iterable[InstanceState]:

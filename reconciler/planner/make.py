@@ -5,10 +5,13 @@ from __future__ import annotations
 from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of, judge, settle
 from reconciler.planner.hints import hints_of
+from reconciler.planner.holding import held_back
+from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
-from reconciler.planner.ordering.steps import steps_of
+from reconciler.planner.ordering.steps import Work, steps_of
 from reconciler.planner.prepare import prepared
+from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.verdicts import Act, Keep
 from reconciler.specs.desired import Desired
@@ -16,10 +19,11 @@ from reconciler.specs.fingerprint import digest_of
 from reconciler.state import Observed
 
 
-def make_plan(desired: Desired, observed: Observed) -> Plan:
+def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Plan:
     """What to do so that the fleet becomes what is desired: the same for the same input in any order.
 
-    Nothing that runs is moved. What is not known is held; why is told in ``Plan.blocked``.
+    Nothing that runs is moved. What is not known is held; why is told in ``Plan.blocked``. With
+    ``wait``, everybody who has a health check is waited for, changed or not.
     """
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     basis = Basis(digest_of(desired), observed.digest())
@@ -27,10 +31,10 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
     desired, seen = ready.desired, ready.observed
     judged = judge(ready)
     mends = mends_of((each.case for each in judged), seen)
-    if not mends and all(isinstance(each.verdict, Keep) for each in judged):
-        return Plan(basis, steps_of((), desired, seen), unknown=seen.unknown)
+    if not wait and not mends and all(isinstance(each.verdict, Keep) for each in judged):
+        return Plan(basis, steps_of(Work(), desired, seen), unknown=seen.unknown)
     board = board_of(desired, seen, judged)
-    decisions = tuple(settle(desired, judged, board))
+    decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
     deeds = [
         Deed((each.case.instance or each.case.found).key, each.verdict)
         for each in decisions
@@ -39,7 +43,7 @@ def make_plan(desired: Desired, observed: Observed) -> Plan:
     blocked = [each.blocked for each in decisions if each.blocked is not None]
     return Plan(
         basis,
-        steps_of(deeds, desired, seen, mends),
+        steps_of(Work(deeds, replicas_of(decisions, seen.sick), mends), desired, seen, wait=wait),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
         hints_of(desired, judged),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler.plan import (
+    Await,
     Create,
     Destroy,
     DropImage,
@@ -36,6 +37,8 @@ def broken_precondition(step: Step, host_state: HostState, peer: HostState | Non
     match step.action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             return objects.broken(step.action, host_state)
+        case Await():
+            return None
         case Migrate() | Resume() | Settle():
             return passage.broken(step.action, host_state, peer)
         case _:

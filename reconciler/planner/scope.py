@@ -34,6 +34,7 @@ def sorted_observed(observed: Observed) -> Observed:
         observed,
         hosts=tuple(sorted(map(_sorted_state, observed.hosts), key=lambda state: state.host)),
         unknown=tuple(sorted(observed.unknown, key=lambda unknown: unknown.host)),
+        sick=tuple(sorted(observed.sick)),
     )
 
 
@@ -45,7 +46,11 @@ def _sorted_host(host: Host) -> Host:
 def _sorted_instance(instance: Instance) -> Instance:
     if len(instance.depends_on) < 2:
         return instance
-    return replace(instance, depends_on=tuple(sorted(instance.depends_on)))
+    return replace(
+        instance,
+        depends_on=tuple(sorted(instance.depends_on)),
+        healthy_first=tuple(sorted(instance.healthy_first)),
+    )
 
 
 def _sorted_image(image: Image) -> Image:
@@ -84,7 +89,8 @@ def scoped(observed: Observed, fleet: Fleet) -> Observed:
     silent = [unknown for unknown in observed.unknown if unknown.host in names]
     heard_of = {state.host for state in seen} | {unknown.host for unknown in silent}
     unasked = [HostUnknown(name, "was not asked") for name in names - heard_of]
-    return Observed(fleet.name, seen, tuple(sorted((*silent, *unasked), key=lambda unknown: unknown.host)))
+    unknown = tuple(sorted((*silent, *unasked), key=lambda unknown: unknown.host))
+    return Observed(fleet.name, seen, unknown, observed.sick)
 
 
 def _own(state: HostState, fleet: Fleet) -> HostState:

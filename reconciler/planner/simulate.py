@@ -7,10 +7,12 @@ from typing import assert_never
 
 from reconciler.plan import (
     Action,
+    Await,
     Create,
     Destroy,
     DropImage,
     DropNetwork,
+    Impact,
     Migrate,
     PutImage,
     PutNetwork,
@@ -25,7 +27,7 @@ from reconciler.plan import (
 from reconciler.planner import objects, passage
 from reconciler.planner.diff import differences
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
-from reconciler.specs.desired import Instance, OnDelete
+from reconciler.specs.desired import Instance, InstanceUuid, OnDelete
 from reconciler.state import (
     HostState,
     InstanceState,
@@ -42,19 +44,36 @@ def after(step: Step, observed: Observed) -> Observed:
         if observed.host(name) is None:
             raise LookupError(f"{step.id}: {name} was not seen")
     hosts = (_changed(step.action, host) if host.host in step.hosts else host for host in observed.hosts)
-    return replace(observed, hosts=tuple(hosts))
+    return replace(observed, hosts=tuple(hosts), sick=_still_sick(step.action, observed.sick))
+
+
+def _still_sick(action: Action, sick: tuple[InstanceUuid, ...]) -> tuple[InstanceUuid, ...]:
+    """Whoever was waited for is well; of whom was made anew nobody knows."""
+    match action:
+        case Create(instance=instance) | Replace(instance=instance) | Await(instance=instance):
+            uuid = instance.uuid
+        case Update(instance=instance, impact=Impact.RESTART):
+            uuid = instance.uuid
+        case Start(before=before) | Stop(before=before) | Destroy(before=before):
+            uuid = before.uuid
+        case _:
+            return sick
+    return tuple(each for each in sick if each != uuid)
 
 
 def confirmed(step: Step, host_state: HostState, peer: HostState | None = None) -> bool:
-    """Whether a fresh look at the step's host shows it done; ``peer`` is the second host, if it has one."""
+    """Whether a fresh look at the step's host shows it done; ``peer`` is the second host, if it has one.
+
+    Of health no look tells.
+    """
     match step.action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             return objects.confirmed(step.action, host_state)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
             return found is not None and runs(found) and not differences(instance.machine, found)
-        case Start(before=before):
-            found = host_state.instance(before.uuid)
+        case Start(before=InstanceState(uuid=uuid)) | Await(instance=Instance(uuid=uuid)):
+            found = host_state.instance(uuid)
             return found is not None and runs(found)
         case Stop(before=before):
             found = host_state.instance(before.uuid)
@@ -78,14 +97,15 @@ def _changed(action: Action, host: HostState) -> HostState:
             return objects.after(action, host)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
-        case Start(before=before):
-            return with_instance(host, replace(_now(before, host), power=Power.RUNNING, detail=""))
-        case Stop(before=before):
-            return with_instance(host, replace(_now(before, host), power=Power.STOPPED, detail=""))
+        case Start(before=before) | Stop(before=before):
+            power = Power.RUNNING if isinstance(action, Start) else Power.STOPPED
+            return with_instance(host, replace(_now(before, host), power=power, detail=""))
         case Destroy(before=before):
             return _without(host, before)
         case Migrate() | Resume() | Settle():
             return passage.after(action, host)
+        case Await():
+            return host
     assert_never(action)
 
 

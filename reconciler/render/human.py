@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.engine.status import Status
+from reconciler.engine.status import Health, Status
 from reconciler.plan import Action, Blocked, Plan, Step, subject, summary_key
 from reconciler.render.words import (
     also_line,
@@ -32,11 +32,16 @@ _MARKS = {
     "replace": ("±", "red"),
     "destroy": ("-", "red"),
     "image": (">", "blue"),
+    "wait": (".", "dim"),
     "network": ("=", "blue"),
     "migrate": (">", "yellow"),
     "resume": ("^", "green"),
     "settle": ("~", "blue"),
 }
+
+
+_HEALTH = {Health.NONE: "-", Health.UNKNOWN: "?"}
+_HEALTH_STYLES = {Health.HEALTHY: "green", Health.STARTING: "yellow", Health.UNHEALTHY: "red"}
 
 
 def console_on(stream: TextIO) -> Console:
@@ -83,13 +88,14 @@ def progress_line(entry: StepReport) -> Text:
 def status_view(status: Status) -> RenderableType:
     """Instances by service, retained disks, silent hosts."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("instance", "state", "host", "drift", "pending"):
+    for column in ("instance", "state", "health", "host", "drift", "pending"):
         table.add_column(column, overflow="fold")
     table.add_column("notes", overflow="fold")
     for entry in status.instances:
         table.add_row(
             _text(entry.name),
             _text(entry.state, style="green" if entry.state == "running" else "yellow"),
+            _text(_HEALTH.get(entry.health, entry.health), style=_HEALTH_STYLES.get(entry.health, "")),
             _text(entry.host or "-"),
             _text("yes" if entry.drift else "-"),
             Text(verb(entry.pending.action) if entry.pending else "-"),

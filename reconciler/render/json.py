@@ -95,6 +95,7 @@ def status_json(status: Status) -> Json:
                 "component": entry.component,
                 "state": entry.state,
                 "host": entry.host or None,
+                "health": entry.health.value,
                 "drift": entry.drift,
                 "pending": action_key(entry.pending.action) if entry.pending else None,
                 "notes": list(entry.notes),

@@ -51,6 +51,7 @@ def status_markdown(status: Status) -> str:
         (
             entry.name,
             entry.state,
+            entry.health.value,
             entry.host,
             "drift" if entry.drift else "",
             verb(entry.pending.action) if entry.pending else "",
@@ -60,7 +61,7 @@ def status_markdown(status: Status) -> str:
     ]
     kept = [(disk.instance, disk.disk, disk.host) for disk in status.retained]
     return _document(
-        _table(("instance", "state", "host", "drift", "pending", "notes"), rows),
+        _table(("instance", "state", "health", "host", "drift", "pending", "notes"), rows),
         _table(("retained disk of", "disk", "host"), kept),
         *_left_alone((), status.unknown),
     )

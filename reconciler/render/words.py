@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.plan import (
     Action,
+    Await,
     Cause,
     Change,
     Impact,
@@ -16,7 +18,7 @@ from reconciler.plan import (
     Update,
     action_key,
 )
-from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, Unresolved
+from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
 
 
 def summary_line(plan: Plan) -> str:
@@ -50,9 +52,13 @@ def printable(text: str) -> str:
 
 def verb(action: Action) -> str:
     """What an action does, in a word or three."""
-    if isinstance(action, Update):
-        return "update live" if action.impact is Impact.LIVE else "update with restart"
-    return action_key(action).replace("drop_", "remove ")
+    match action:
+        case Update(impact=impact):
+            return "update live" if impact is Impact.LIVE else "update with restart"
+        case Await(steady=steady):
+            return f"wait {steady} s for the health of" if steady else "wait for the health of"
+        case _:
+            return action_key(action).replace("drop_", "remove ")
 
 
 def reason_text(reason: Reason) -> str:
@@ -68,27 +74,27 @@ def reason_text(reason: Reason) -> str:
             raise AssertionError(reason)
 
 
+_OUTCOMES: Mapping[type[Outcome], str] = {
+    Done: "done",
+    Failed: "failed",
+    Unresolved: "unknown",
+    Unhealthy: "unhealthy",
+    NotYet: "waiting",
+    Skipped: "skipped",
+}
+
+
 def outcome_word(outcome: Outcome) -> str:
     """The outcome as one word of the JSON vocabulary."""
-    match outcome:
-        case Done():
-            return "done"
-        case Failed():
-            return "failed"
-        case Unresolved():
-            return "unknown"
-        case Skipped():
-            return "skipped"
-        case Abandoned(begun=begun):
-            return "interrupted" if begun else "not-begun"
-        case _:
-            assert_never(outcome)
+    if isinstance(outcome, Abandoned):
+        return "interrupted" if outcome.begun else "not-begun"
+    return _OUTCOMES[type(outcome)]
 
 
 def outcome_detail(outcome: Outcome) -> str:
     """What is to be said beyond the word; empty where nothing is."""
     match outcome:
-        case Failed(error=error) | Unresolved(error=error):
+        case Failed(error=error) | Unresolved(error=error) | Unhealthy(error=error) | NotYet(error=error):
             return error
         case Skipped(needs=needs):
             return f"needs {needs}, which was not done"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NewType
 
 from reconciler.errors import Position
+from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
 
 HostName = NewType("HostName", str)
@@ -261,6 +262,10 @@ class Instance:
     placement: Placement = Placement()
     depends_on: tuple[str, ...] = ()
     """Components of the same service that come first."""
+    healthy_first: tuple[str, ...] = ()
+    """Those of them that must be healthy, not only started."""
+    health: HealthCheck | None = None
+    update: UpdatePolicy = UpdatePolicy()
     context: GuestContext | None = None
     origin: Position = Position("", 0, 0)
     """Where its component is declared."""

@@ -21,10 +21,8 @@ _FLAT = "there is no such level: its fields belong at the top"
 _KNOWN_STRANGERS = {
     "addresses": _LATER,
     "cidr": _LATER,
-    "healthcheck": _LATER,
     "migrations": _LATER,
     "policy": _LATER,
-    "update": _LATER,
     "metadata": _FLAT,
     "moved": "only a service and a component can have moved",
     "spec": _FLAT,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,17 @@ from typing import TypeVar
 
 from reconciler.errors import StoreError
 from reconciler.plan import Change, Plan, Reason, Step, action_key, subject
-from reconciler.report import Abandoned, Done, Failed, Outcome, Skipped, StepReport, Unresolved
+from reconciler.report import (
+    Abandoned,
+    Done,
+    Failed,
+    NotYet,
+    Outcome,
+    Skipped,
+    StepReport,
+    Unhealthy,
+    Unresolved,
+)
 from reconciler.store.port import Entry, Run, RunId
 
 FILE = "history.sqlite"
@@ -97,6 +107,14 @@ class SqliteJournal:
             " WHERE run = ? AND step = ? AND outcome = ''",
             row,
         )
+
+    async def started(self) -> Mapping[str, datetime]:
+        """The end of the last step that booted each instance."""
+        rows = await self._read(
+            "SELECT subject, max(ended) FROM entry WHERE outcome = 'ok'"
+            " AND action IN ('create', 'start', 'update_restart', 'replace') GROUP BY subject"
+        )
+        return {subject: datetime.fromisoformat(ended) for subject, ended in rows}
 
     async def spent(self, plan: str) -> bool:
         """Whether a signed plan was applied before."""
@@ -210,6 +228,8 @@ def outcome_word(outcome: Outcome) -> str:
             return "failed"
         case Unresolved() | Abandoned(begun=True):
             return "unknown"
+        case Unhealthy() | NotYet():
+            return "unhealthy"
         case Skipped() | Abandoned():
             return "not begun"
 

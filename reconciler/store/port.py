@@ -6,7 +6,7 @@ next plan says. It is told of each step before its effect begins and again when 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType, Protocol
@@ -77,6 +77,10 @@ class Journal(Protocol):
 
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
         """Close an unsettled entry as unknown, with what a look has shown since."""
+        ...
+
+    async def started(self) -> Mapping[str, datetime]:
+        """When each instance was last made to start by us, by name."""
         ...
 
     async def spent(self, plan: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
 from reconciler.plan import Action, DropImage, Migrate, PutImage, Resume, Settle, Update, subject
-from reconciler.specs.desired import HostName, Resources
+from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState, InstanceState, StoredImage
 from tests.contract.platforms import Platform
 
@@ -117,6 +117,9 @@ class Recorded:
     async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
         inner = other.actuator if isinstance(other, Recorded) else None
         await self.trace.did(f"{self.title}: {told(action)}", self.actuator.reunite(action, inner))
+
+    async def probe(self, instance: Instance) -> None:
+        await self.trace.did(f"{self.title}: probe {instance.name}", self.actuator.probe(instance))
 
     async def changed(self) -> None:
         await self.actuator.changed()

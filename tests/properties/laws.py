@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.plan import (
     Action,
+    Await,
     BlockKind,
     Create,
     Destroy,
@@ -99,7 +100,8 @@ def resume(planner: Planner, world: World) -> None:
     """
     plan = planner.make_plan(world.desired, world.observed)
     last, end = planner.end(world, world.observed, ROUNDS)
-    frees = any(not isinstance(step.action, Create | Start | PutImage | PutNetwork) for step in plan.steps)
+    kinds = Create | Start | PutImage | PutNetwork | Await
+    frees = any(not isinstance(step.action, kinds) for step in plan.steps)
     for number, prefix in enumerate(planner.prefixes(plan, world.observed)):
         for start in (prefix, *halfway(plan.steps[number : number + 1], prefix)):
             other_last, other_end = planner.end(world, start, ROUNDS)
@@ -136,6 +138,8 @@ def mercy(planner: Planner, world: World) -> None:
     for step in plan.steps:
         assert world.observed.host(step.host) is not None, f"{step.id} acts on a silent host"
         if isinstance(step.action, PutImage | PutNetwork | DropNetwork):
+            continue
+        if isinstance(step.action, Await):
             continue
         # What a migration left is tidied up even where nothing else may be done.
         left_alone = in_doubt if isinstance(step.action, PairAction) else held
@@ -185,6 +189,8 @@ def honest(planner: Planner, world: World) -> None:
     plan = planner.make_plan(world.desired, world.observed)
     seen = world.observed
     for step in plan.steps:
+        if isinstance(step.action, Await):  # no look at a host tells of health
+            continue
         assert not planner.confirmed(step, *said(seen, step)), f"{step.id} before it was done"
         seen = planner.after(step, seen)
         assert planner.confirmed(step, *said(seen, step)), f"{step.id} after it was done"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.plan import Action, BlockKind, Create, Destroy, Plan, Step
+from reconciler.plan import Action, Await, BlockKind, Create, Destroy, Plan, Step
 from reconciler.specs.desired import Desired, Host, InstanceUuid, Resources
 from reconciler.state import HostState, InstanceState, Observed, Power
 from tests.builders import incomplete
@@ -63,7 +63,7 @@ def standing(observed: Observed, *, hosts: bool) -> list[tuple[str, str, Power, 
 
 
 def fleet_of_action(action: Action) -> str:
-    return action.instance.fleet if isinstance(action, Create) else action.before.fleet  # type: ignore[union-attr]
+    return action.instance.fleet if isinstance(action, Create | Await) else action.before.fleet  # type: ignore[union-attr]
 
 
 def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
@@ -94,7 +94,8 @@ def reversed_desired(desired: Desired) -> Desired:
         fleet=replace(desired.fleet, hosts=tuple(map(_reversed_host, reversed(desired.fleet.hosts)))),
         services=desired.services[::-1],
         instances=tuple(
-            replace(each, depends_on=each.depends_on[::-1]) for each in reversed(desired.instances)
+            replace(each, depends_on=each.depends_on[::-1], healthy_first=each.healthy_first[::-1])
+            for each in reversed(desired.instances)
         ),
         images=desired.images[::-1],
         segments=desired.segments[::-1],
@@ -110,6 +111,7 @@ def reversed_observed(observed: Observed) -> Observed:
         observed,
         hosts=tuple(map(_reversed_state, reversed(observed.hosts))),
         unknown=observed.unknown[::-1],
+        sick=observed.sick[::-1],
     )
 
 

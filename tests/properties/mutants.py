@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, telling_laws
+from tests.properties import laws, network_laws, rolling, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -106,6 +106,45 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "what is destroyed does not wait",
         laws.orderly,
         Line("ordering.steps", "return Turn(deed.destroys, ", "return Turn(False, "),
+    ),
+    (
+        "replicas are taken away all at once",
+        rolling.never_too_many_away,
+        Line("ordering.waits", "rolls = _rolls(deeds, replicas)", "rolls: dict[InstanceKey, Roll] = {}"),
+    ),
+    (
+        "one too many is taken away",
+        rolling.never_too_many_away,
+        Line("ordering.rolling", "row[: max(0, place - most + 1)]", "row[: max(0, place - most)]"),
+    ),
+    (
+        "what is out of reach is not away",
+        rolling.never_too_many_away,
+        Line(
+            "holding",
+            "found = _nobody_to_wait_for(own, others) or _too_many_away(own)",
+            "found = _nobody_to_wait_for(own, others)",
+        ),
+    ),
+    (
+        "who was changed is back before it is healthy",
+        rolling.never_too_many_away,
+        Line("ordering.waits", "(steps[key].id,) if key in steps else ", ""),
+    ),
+    (
+        "who is sick is not away",
+        rolling.never_too_many_away,
+        Line("ordering.rolling", "each.part is Part.UP and each.instance.health is not None", "False"),
+    ),
+    (
+        "dependants wait for nobody's health",
+        rolling.health_comes_first,
+        Line("ordering.waits", "if deed.destroys or not boots(deed.action):", "if True:"),
+    ),
+    (
+        "dependants begin although nobody can become healthy",
+        rolling.health_comes_first,
+        Line("holding", "if not any(other.will_run for other in others):", "if False:"),
     ),
     (
         "a machine does not wait for its network",

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws, telling_laws
+from tests.properties import laws, network_laws, rolling, telling_laws
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
 from tests.properties.wired import wired_worlds
-from tests.properties.worlds import World, crowded_worlds, matching_worlds, worlds
+from tests.properties.worlds import World, crowded_worlds, matching_worlds, rolling_worlds, worlds
 
 PLANNER = Planner(make_plan, after, confirmed)
 
@@ -26,6 +26,7 @@ EVERYWHERE: tuple[Law, ...] = (
     laws.honest,
     laws.orderly,
 )
+OF_HEALTH: tuple[Law, ...] = (rolling.never_too_many_away, rolling.health_comes_first)
 OF_NETWORKS: tuple[Law, ...] = (
     network_laws.wired,
     network_laws.one_address,
@@ -35,6 +36,8 @@ OF_NETWORKS: tuple[Law, ...] = (
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
+    laws.room: st.one_of(worlds(), crowded_worlds(), wired_worlds()),
+    **dict.fromkeys(OF_HEALTH, st.one_of(worlds(), rolling_worlds(), rolling_worlds())),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
 }
@@ -42,11 +45,8 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
 
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
-    where: st.SearchStrategy[World] = (
-        matching_worlds()
-        if law is laws.calm
-        else _WHERE.get(law, st.one_of(worlds(), crowded_worlds(), wired_worlds()))
-    )
+    somewhere = st.one_of(worlds(), crowded_worlds(), wired_worlds(), rolling_worlds())
+    where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
 
     @settings(
         max_examples=examples,
@@ -64,7 +64,9 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "law", [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, laws.calm], ids=lambda law: law.__name__
+    "law",
+    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_HEALTH, laws.calm],
+    ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
@@ -76,8 +78,8 @@ def test_the_planner_keeps_the_law(law: Law) -> None:
 )
 def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
     with pytest.raises(AssertionError):
-        try_law(law, broken(line), examples=200)
+        try_law(law, broken(line), examples=1000)
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
-    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, laws.calm}
+    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_HEALTH, laws.calm}

@@ -20,6 +20,7 @@ from reconciler.specs.desired import (
     Resources,
     Spread,
 )
+from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from tests.builders import (
     GIB,
     bridge,
@@ -127,10 +128,26 @@ def components(draw: st.DrawFn, service: str, name: str) -> list[Instance]:
     # Mostly a tree, and sometimes a circle, which a loader would refuse.
     candidates = COMPONENTS if draw(rarely()) else COMPONENTS[: COMPONENTS.index(name)]
     depends_on = [each for each in candidates if each != name and draw(st.booleans())]
+    # A loader would refuse to wait for the health of what has no check; the planner must not mind.
+    healthy_first = tuple(sorted(each for each in depends_on if draw(st.booleans())))
+    health, update = draw(checks()), draw(policies())
     return [
-        instance(f"{service}-{name}-{ordinal}", of, placement=placement, depends_on=depends_on)
-        for ordinal in range(draw(st.integers(1, 3)))
+        replace(
+            instance(f"{service}-{name}-{ordinal}", of, placement=placement, depends_on=depends_on),
+            healthy_first=healthy_first,
+            health=health,
+            update=update,
+        )
+        for ordinal in range(draw(st.integers(1, 4)))
     ]
+
+
+def checks() -> st.SearchStrategy[HealthCheck | None]:
+    return st.sampled_from([HealthCheck(TcpCheck(80)), HealthCheck(TcpCheck(80)), None])
+
+
+def policies() -> st.SearchStrategy[UpdatePolicy]:
+    return st.builds(UpdatePolicy, st.sampled_from([1, 1, 1, 2, 3, 0]), st.sampled_from([0, 60]))
 
 
 @st.composite

@@ -16,9 +16,19 @@ from reconciler.specs.desired import (
     Host,
     HostName,
     Instance,
+    InstanceUuid,
     Resources,
 )
-from reconciler.state import HostState, HostUnknown, InstanceState, Journey, LiveDisk, Observed, VolumeState
+from reconciler.state import (
+    HostState,
+    HostUnknown,
+    InstanceState,
+    Journey,
+    LiveDisk,
+    Observed,
+    Power,
+    VolumeState,
+)
 from tests.builders import (
     GIB,
     desired_of,
@@ -28,12 +38,13 @@ from tests.builders import (
     image_use,
     incomplete,
     instance,
+    machine,
     paused,
     running,
     size,
     stopped,
 )
-from tests.properties.wishes import desires, machines, rarely, tweaked
+from tests.properties.wishes import checks, desires, machines, policies, rarely, tweaked
 
 KINDS = ("absent",) * 4 + ("same",) * 2 + ("tweaked",) * 4 + ("stopped", "half", "paused", "twice", "journey")
 """How instances are met with, and how often."""
@@ -181,8 +192,18 @@ def worlds(draw: st.DrawFn) -> World:
             left[draw(st.sampled_from(names))].append(VolumeState(each.key, "data", 30 * GIB))
     states.extend(draw(strangers(desired.fleet)))
     said = [draw(answers(each, states, left[each.name])) for each in desired.fleet.hosts]
-    truth = Observed(desired.fleet.name, tuple(said))
+    truth = Observed(desired.fleet.name, tuple(said), sick=draw(sick_among(desired, states)))
     return World(desired, _hidden(truth, silent), truth)
+
+
+@st.composite
+def sick_among(
+    draw: st.DrawFn, desired: Desired, states: Sequence[InstanceState]
+) -> tuple[InstanceUuid, ...]:
+    """Some of those that run and can be asked."""
+    runs = {state.uuid for state in states if state.power is Power.RUNNING}
+    asked = [each.uuid for each in desired.instances if each.health is not None and each.uuid in runs]
+    return tuple(sorted(uuid for uuid in asked if draw(rarely(one_in=3))))
 
 
 def _hidden(truth: Observed, silent: set[str]) -> Observed:
@@ -190,6 +211,13 @@ def _hidden(truth: Observed, silent: set[str]) -> Observed:
         truth.fleet,
         tuple(each for each in truth.hosts if each.host not in silent),
         tuple(HostUnknown(HostName(name), "no answer within 5 s") for name in sorted(silent)),
+        tuple(
+            state.uuid
+            for each in truth.hosts
+            if each.host not in silent
+            for state in each.instances
+            if state.uuid in truth.sick
+        ),
     )
 
 
@@ -209,7 +237,7 @@ def matching_worlds(draw: st.DrawFn) -> World:
     ]
     stranger = running(instance("old-app-0", fleet="theirs"), on=names[0])
     said = [draw(answers(each, [*vague, stranger], [])) for each in desired.fleet.hosts]
-    truth = Observed(desired.fleet.name, tuple(said))
+    truth = Observed(desired.fleet.name, tuple(said), sick=draw(sick_among(desired, states)))
     return World(desired, truth, truth)
 
 
@@ -245,3 +273,34 @@ def crowded_worlds(draw: st.DrawFn) -> World:
     roomy = [replace(each, bridges=None, networks=None) for each in said]
     truth = Observed(fleet.name, tuple(roomy))
     return World(desired_of(fleet, *wanted), truth, truth)
+
+
+@st.composite
+def rolling_worlds(draw: st.DrawFn) -> World:
+    """Roomy hosts, and components that change while some of their replicas are away or sick."""
+    fleet = fleet_of(*(host(name, size(64, 256 * GIB, 4096 * GIB)) for name in ("h0", "h1", "h2")))
+    wanted: list[Instance] = []
+    for name, depends_on in (("db", ()), ("app", ("db",))):
+        health, update = draw(checks()), draw(policies())
+        each = [instance(f"shop-{name}-{n}", depends_on=depends_on) for n in range(draw(st.integers(1, 4)))]
+        healthy_first = depends_on if draw(st.booleans()) else ()
+        wanted += [replace(one, health=health, update=update, healthy_first=healthy_first) for one in each]
+    silent = {name for name in ("h1", "h2") if draw(rarely(one_in=4))}
+    states: list[InstanceState] = []
+    for one in wanted:
+        was = one
+        if not draw(rarely(one_in=4)):
+            was = replace(one, machine=draw(st.sampled_from([machine(image="old"), machine(3)])))
+        met = draw(st.sampled_from([running] * 8 + [stopped, paused, incomplete, None]))
+        if met is not None:
+            states.append(met(was, on=draw(st.sampled_from(["h0", "h0", "h1", "h2"]))))
+    said = [
+        replace(
+            host_state(each.name, *(s for s in states if s.host == each.name), capacity=each.capacity),
+            bridges=None,
+        )
+        for each in fleet.hosts
+    ]
+    desired = desired_of(fleet, *wanted)
+    truth = Observed(fleet.name, tuple(said), sick=draw(sick_among(desired, states)))
+    return World(desired, _hidden(truth, silent), truth)

@@ -31,6 +31,8 @@ WIRE = (
     "lock:kill",
     "open:refused",
     "open:hang",
+    "probe:reset",
+    "probe:hang",
 )
 """Each is armed at its time and strikes the next such call to its host."""
 
@@ -50,6 +52,8 @@ BOXES = (
     "events:many",
 )
 
+IMAGES = ("image:sickens", "image:is-cured")
+
 CONTROLLERS = (
     "controller:kill",
     "controller:pause",
@@ -67,6 +71,8 @@ HUMAN = (
     "human:rename",
     "human:edit",
     "human:migrate",
+    "human:sicken",
+    "human:cure",
     "human:foreign",
     "human:foreign-stop",
     "human:unlink",
@@ -97,7 +103,7 @@ EDITS = (
     "edit:mend",
 )
 
-KINDS = (*WIRE, *JOURNAL, *BOXES, *CONTROLLERS, *HUMAN, *EDITS)
+KINDS = (*WIRE, *JOURNAL, *BOXES, *IMAGES, *CONTROLLERS, *HUMAN, *EDITS)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,20 @@ class Fault:
 
 def schedule(luck: Random) -> tuple[Fault, ...]:
     """A few scenes, each some work and what disturbs it, in the order of their times."""
-    disturbances = (WIRE, WIRE, WIRE, WIRE, WIRE, JOURNAL, BOXES, BOXES, CONTROLLERS, CONTROLLERS, HUMAN)
+    disturbances = (
+        WIRE,
+        WIRE,
+        WIRE,
+        WIRE,
+        WIRE,
+        JOURNAL,
+        BOXES,
+        BOXES,
+        CONTROLLERS,
+        CONTROLLERS,
+        HUMAN,
+        IMAGES,
+    )
     found = []
     # Either the first creation is disturbed, or a fleet that was in order.
     begin = luck.choice((0.0, 60.0, 60.0))

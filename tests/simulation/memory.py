@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -101,6 +101,9 @@ class MemoryJournal:
                 )
 
         self._write(write)
+
+    async def started(self) -> Mapping[str, datetime]:
+        return {}
 
     async def spent(self, plan: str) -> bool:
         return any(run.plan == plan and run.verb == "apply-plan" for run in self._disk.runs.values())

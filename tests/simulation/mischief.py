@@ -19,15 +19,19 @@ from reconciler.actuators.sim.effects import (
     PowerOff,
     PowerOn,
     Rename,
+    Sicken,
+    SickenImage,
     Undefine,
 )
 from reconciler.actuators.sim.things import Domain
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceName, InstanceUuid
 from reconciler.state import MIGRATED, MIGRATING, Live, Power
+from tests.builders import image_use
 from tests.simulation.faults import Fault
 from tests.simulation.places import Place
 from tests.simulation.timing import later
+from tests.simulation.wishes import IMAGES
 
 GIB = 1024
 _NAMESPACE = UUID("0b6e7f5e-57a3-4d6c-9f60-8a4f6f1e1c55")
@@ -120,10 +124,14 @@ def healed(place: Place) -> None:
     place.talks = True
     place.daemon_hung = place.disk_full = place.deaf = False
     place.flush()
+    for sha256 in place.box.sick_images:
+        by_hand(place, SickenImage(sha256, False))
     for domain in tuple(place.box.domains.values()):
         # What a migration left standing still is for the engine to mend.
         if domain.power is Power.PAUSED and domain.why != MIGRATING:
             by_hand(place, PowerOff(domain.uuid))
+        if domain.sick:
+            by_hand(place, Sicken(domain.uuid, False))
     _event(place)
 
 
@@ -185,6 +193,14 @@ def _migrate(places: Sequence[Place], source: Place, domain: Domain, number: int
         by_hand(source, Undefine(domain.uuid))
 
 
+def _sicken(place: Place, domain: Domain) -> None:
+    by_hand(place, Sicken(domain.uuid, True))
+
+
+def _cure(place: Place, domain: Domain) -> None:
+    by_hand(place, Sicken(domain.uuid, False))
+
+
 HANDS: Mapping[str, Callable[[Place, Domain], None]] = {
     "human:stop": _stop,
     "human:start": _start,
@@ -192,7 +208,16 @@ HANDS: Mapping[str, Callable[[Place, Domain], None]] = {
     "human:undefine": _undefine,
     "human:rename": _rename,
     "human:edit": _edit,
+    "human:sicken": _sicken,
+    "human:cure": _cure,
 }
+
+
+def image(places: Sequence[Place], fault: Fault) -> None:
+    """Nobody who is made of an image does his work, on any host; or everybody does again."""
+    sha256 = image_use(IMAGES[fault.number % len(IMAGES)]).digests[0]
+    for place in places:
+        by_hand(place, SickenImage(sha256, fault.kind == "image:sickens"))
 
 
 def foreign(place: Place, fault: Fault) -> None:

@@ -28,6 +28,7 @@ _SCRIPT = "actuators.sim.script"
 _PLUGGING = "actuators.sim.plugging"
 _PASSAGE = "actuators.sim.passage"
 _SIGHTING = "sighting"
+_WAITS = "planner.ordering.waits"
 
 MUTANTS = (
     Mutant(
@@ -260,5 +261,35 @@ MUTANTS = (
     ),
     Mutant(
         "a machine that is rebuilt is not marked", _SCRIPT, "    if apart != domain.mark:", "    if False:"
+    ),
+    Mutant(
+        "replicas are taken away all at once",
+        _WAITS,
+        "rolls = _rolls(deeds, replicas)",
+        "rolls: dict[InstanceKey, Roll] = {}",
+    ),
+    Mutant(
+        "who was changed is back before it is healthy",
+        _WAITS,
+        "(steps[key].id,) if key in steps else ",
+        "",
+    ),
+    Mutant(
+        "nobody who is waited for is asked",
+        "engine.waiting",
+        "await asked_once(action, probe)\n    except",
+        "pass\n    except",
+    ),
+    Mutant(
+        "what is out of reach is not away",
+        "planner.holding",
+        "found = _nobody_to_wait_for(own, others) or _too_many_away(own)",
+        "found = _nobody_to_wait_for(own, others)",
+    ),
+    Mutant(
+        "what waits for health waits for ever",
+        "engine.loop",
+        "self._backoff.rest(entry.step.id, until=self._now() + entry.outcome.again)",
+        "self._backoff.rest(entry.step.id, until=1e12)",
     ),
 )

@@ -8,9 +8,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from reconciler.actuators.sim.effects import AddVolume, Arrive, Effect, GrowVolume, PowerOff, StoreImage
+from reconciler.actuators.sim.effects import (
+    AddVolume,
+    Arrive,
+    Effect,
+    GrowVolume,
+    GuestUp,
+    PowerOff,
+    PowerOn,
+    StoreImage,
+)
 from reconciler.actuators.sim.host import PHYSICAL
-from reconciler.actuators.sim.things import Box
+from reconciler.actuators.sim.things import Box, Domain
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, NoRoom
 from reconciler.plan import Action
@@ -21,6 +30,8 @@ KEEPALIVE = 30.0
 """Seconds after which a host gives up a session that it hears nothing of."""
 STALEST = 5.0
 """Seconds by which a look may be older than it says."""
+BOOT = 12.0
+"""Seconds that the slowest guest takes."""
 EVERYTHING = Resources(memory_mib=sys.maxsize, disk_mib=sys.maxsize)
 
 
@@ -150,9 +161,16 @@ class Place:
         self._history = [(time, box) for time, box in self._history if time > now - 2 * STALEST]
         self._history.append((now, before))
         self.told(Happened(self, before, effect, session, action))
+        if isinstance(effect, PowerOn):
+            later(BOOT, self._boots, self.box.domains[effect.uuid])
         if not self.deaf:
             self.version += 1
         self.wake()
+
+    def _boots(self, switched_on: Domain) -> None:
+        """A guest boots by itself, whoever switched it on and whatever became of them."""
+        if self.up and self.box.domains.get(switched_on.uuid) == switched_on:
+            self.change(GuestUp(switched_on.uuid))
 
     def seen_at(self, time: float) -> Box:
         """The host as it was then."""

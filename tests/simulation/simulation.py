@@ -100,6 +100,8 @@ class _Simulation:
             self._armed.append(fault)
         elif fault.kind in mischief.BOXES:
             mischief.BOXES[fault.kind](place, fault)
+        elif fault.kind in kinds.IMAGES:
+            mischief.image(self.places, fault)
         elif fault.kind in mischief.HANDS or fault.kind == "human:migrate":
             mischief.by_human(self.places, fault)
         elif family == "edit":

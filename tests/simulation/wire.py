@@ -17,7 +17,7 @@ from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
 from reconciler.errors import HostUnreachable
 from reconciler.plan import Action, Migrate, PairAction, Resume, Settle
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import HostName, Instance
 from reconciler.state import HostState, StoredImage
 from tests.simulation.calls import Call, CallClock, CallLock, CallTruth, Fates
 from tests.simulation.places import STALEST, Place, Session
@@ -144,6 +144,15 @@ class Wire:
             for wire, session in zip((self, other), sessions, strict=True):
                 wire.give_up(session)
             raise
+
+    async def probe(self, instance: Instance) -> None:
+        async def ask(session: Session) -> None:
+            await self._struck(self.fates.strike("probe", self.place))
+            await asyncio.sleep(LATENCY)
+            await self.heard(session)
+            await self._sim(Call(self, session)).probe(instance)
+
+        await self._call(ask)
 
     async def changed(self) -> None:
         async def listen(session: Session) -> None:

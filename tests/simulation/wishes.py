@@ -23,13 +23,15 @@ from reconciler.specs.desired import (
     Resources,
     Segment,
 )
+from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.
 _ROOMY = ((6, 8, 12), (6, 8, 12), (80, 160))
 _TIGHT = ((2, 3, 4), (3, 4, 6), (20, 40))
-_IMAGES = ("one", "two", "three")
+IMAGES = ("one", "two", "three")
+_CHECK = HealthCheck(TcpCheck(80), interval=5, retries=3, start_period=20)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Component:
     cluster: str | None = None
     apart: bool = False
     depends_on: tuple[str, ...] = ()
+    healthy_first: bool = False
+    checked: bool = False
+    most: int = 1
+    monitor: int = 0
     wired: bool = False
     """Whether it is on the service's own segment."""
 
@@ -55,19 +61,24 @@ class Component:
         if self.data:
             disks.append(kept("data", 6 * GIB))
         disks += [Disk(f"extra{number}", 2 * GIB) for number in range(self.extra)]
-        image = image_use(_IMAGES[self.image % len(_IMAGES)])
+        image = image_use(IMAGES[self.image % len(IMAGES)])
         back = segment_of(fleet)
         nics = (Nic(NicKind.BRIDGE, back.bridge),) if self.wired else ()
         machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), nics, protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
         placement = Placement(cluster=self.cluster, anti_affinity=anti)
         return [
-            instance(
-                f"shop-{self.name}-{number}",
-                machine,
-                placement=placement,
-                depends_on=self.depends_on,
-                fleet=fleet.name,
+            replace(
+                instance(
+                    f"shop-{self.name}-{number}",
+                    machine,
+                    placement=placement,
+                    depends_on=self.depends_on,
+                    fleet=fleet.name,
+                ),
+                healthy_first=self.depends_on if self.healthy_first else (),
+                health=_CHECK if self.checked else None,
+                update=UpdatePolicy(self.most, self.monitor),
             )
             for number in range(self.replicas)
         ]
@@ -107,7 +118,7 @@ class Files:
             ).instances(self.fleet)
         ]
         desired = desired_of(self.fleet, *made)
-        images = tuple(image_of(image_use(name)) for name in sorted(_IMAGES))
+        images = tuple(image_of(image_use(name)) for name in sorted(IMAGES))
         # Declared all the same by services that do not use it.
         segments = () if self.empty else (segment_of(self.fleet),)
         return replace(desired, images=images, directory="/files", segments=segments)
@@ -188,10 +199,13 @@ def files_of(luck: Random) -> Files:
     if luck.random() < 0.6:
         components.append(Component("web", luck.randint(1, 3), depends_on=("app",)))
     wires = luck.choice(("all", "all", "some", "none"))
-    return Files(
-        fleet,
-        tuple(
-            replace(each, wired=wires == "all" or (wires == "some" and each.name != "db"))
-            for each in components
-        ),
+    wired = (
+        replace(each, wired=wires == "all" or (wires == "some" and each.name != "db")) for each in components
     )
+    # Drawn last, so that a seed's fleet and its components stay what they were.
+    return Files(fleet, tuple(_with_health(each, luck) for each in wired))
+
+
+def _with_health(component: Component, luck: Random) -> Component:
+    checked, most, monitor = luck.random() < 0.5, luck.choice((1, 1, 1, 2)), luck.choice((0, 0, 12))
+    return replace(component, checked=checked, most=most, monitor=monitor, healthy_first=luck.random() < 0.5)

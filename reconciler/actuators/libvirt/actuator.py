@@ -13,6 +13,7 @@ from reconciler.actuators.libvirt import (
     images,
     migrate,
     power,
+    probe,
     reunite,
     segments,
     stored,
@@ -26,6 +27,7 @@ from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed
 from reconciler.plan import (
     Action,
+    Await,
     Create,
     Destroy,
     DropImage,
@@ -43,7 +45,7 @@ from reconciler.plan import (
     Stop,
     Update,
 )
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import HostName, Instance
 from reconciler.state import HostState, StoredImage
 
 
@@ -116,6 +118,8 @@ class LibvirtActuator:
                 await destroy.destroy(self.desk, before.uuid)
             case Migrate() | Resume() | Settle():
                 raise ActionFailed(self.host, "this takes two hosts")
+            case Await():
+                return
             case _:
                 assert_never(action)
 
@@ -147,6 +151,10 @@ class LibvirtActuator:
         else:
             assert peer is not None, "a journey has two ends"
             await reunite.resume(action, self.desk, peer)
+
+    async def probe(self, instance: Instance) -> None:
+        """Ask an instance once. Raises ActionFailed, Unsupported, HostUnreachable."""
+        await probe.probe(self.desk, instance, read_only=self.read_only)
 
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""

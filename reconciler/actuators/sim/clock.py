@@ -6,9 +6,13 @@ from typing import Protocol
 
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Cut,
     Effect,
     GuestUp,
     PowerOff,
+    Sicken,
+    SickenImage,
+    Silence,
     StoreImage,
 )
 
@@ -47,5 +51,7 @@ def duration(effect: Effect) -> float:
             return _BOOT
         case PowerOff():
             return _SHUTDOWN
+        case Sicken() | SickenImage() | Silence() | Cut():
+            return 0.0
         case _:  # anything else is one call
             return _CALL

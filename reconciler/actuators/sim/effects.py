@@ -147,10 +147,27 @@ class Cut:
     """Every connection to the host breaks, and with each the lock that was taken over it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sicken:
+    """A machine's guest stops, or begins again, to do its work."""
+
+    uuid: InstanceUuid
+    sick: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SickenImage:
+    """Guests of this image do not do their work, or do again."""
+
+    sha256: Sha256
+    sick: bool
+
+
 ImageEffect = StoreImage | LoseImage
 DefinitionEffect = Define | Undefine | Rename
 StandingEffect = Pause | Arrive | GoOn
 DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Unplug | StandingEffect
 VolumeEffect = AddVolume | GrowVolume | DropVolume
+HealthEffect = Sicken | SickenImage
 LinkEffect = PutLink | DropLink
-Effect = ImageEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut
+Effect = ImageEffect | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut

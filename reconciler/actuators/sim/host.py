@@ -11,7 +11,7 @@ from typing import Protocol
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
-from reconciler.actuators.sim.effects import Effect
+from reconciler.actuators.sim.effects import Effect, GuestUp
 from reconciler.actuators.sim.passage import Leg, backing_out, mending, migration
 from reconciler.actuators.sim.script import script
 from reconciler.actuators.sim.store import Store
@@ -19,8 +19,8 @@ from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import images, view
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
 from reconciler.plan import Action, Migrate, Resume, Settle
-from reconciler.specs.desired import Host, HostName, Resources
-from reconciler.state import HostState, StoredImage
+from reconciler.specs.desired import Host, HostName, Instance, Resources
+from reconciler.state import HostState, Power, StoredImage
 
 PHYSICAL = Resources(cpus=16, memory_mib=64 * 1024, disk_mib=1024 * 1024)
 """What a simulated host has unless its ``capacity`` says otherwise."""
@@ -160,6 +160,18 @@ class SimHost:
         if not self._lock.held:
             raise HostUnreachable(self.host, "the lock is not held: nothing is done without it")
 
+    async def probe(self, instance: Instance) -> None:
+        """A guest that has booted is healthy, unless it or its image is sick. Raises ActionFailed."""
+        box = self._look()
+        domain = box.domains.get(instance.uuid)
+        if domain is None or domain.power is not Power.RUNNING:
+            raise ActionFailed(self.host, "it does not run")
+        if not domain.booted:
+            raise ActionFailed(self.host, "its guest has not booted yet")
+        digests = domain.mark.applied.image.digests if domain.mark else ()
+        if domain.sick or not box.sick_images.isdisjoint(digests):
+            raise ActionFailed(self.host, "its guest does not do its work")
+
     async def changed(self) -> None:
         """Return when something may have changed. Raises HostUnreachable."""
         self._reach()
@@ -210,5 +222,15 @@ class StoredClock:
 async def open_sim(host: Host, access: Access) -> SimHost:
     """Open one simulated host, kept in ``<access.store>/sim.sqlite``."""
     store = Store(access.store, host.name, read_only=access.read_only)
+    if not access.read_only:
+        _let_boot(store)
     lock = FileLock(host.name, access.store / "locks" / f"{access.fleet}.{host.name}")
     return SimHost(host, access, World(store, StoredClock(store), lock))
+
+
+def _let_boot(store: Store) -> None:
+    """Whoever was switched on by a process that is gone has booted meanwhile: guests do so by themselves."""
+    for domain in store.look().domains.values():
+        if domain.power is Power.RUNNING and not domain.booted:
+            with contextlib.suppress(ActionFailed):
+                store.change(GuestUp(domain.uuid), PHYSICAL)

@@ -26,13 +26,15 @@ from reconciler.actuators.sim.effects import (
     PowerOn,
     PutLink,
     Rename,
+    Sicken,
+    SickenImage,
     Silence,
     Undefine,
 )
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import NotFound, ReconcilerError
-from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Resources
+from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Resources, Sha256
 from reconciler.state import Live, Power
 
 # A human is stopped by nobody's accounts.
@@ -136,6 +138,26 @@ def sweep(store: Store, name: str) -> None:
     _do(store, DropVolume(VolumeId("", InstanceKey(name, "", 0), "")))
 
 
+def sicken(store: Store, name: str) -> None:
+    """Have a machine's guest no longer do its work. Raises NotFound."""
+    _do(store, Sicken(_named(store.look(), name).uuid, True))
+
+
+def cure(store: Store, name: str) -> None:
+    """Undo that. Raises NotFound."""
+    _do(store, Sicken(_named(store.look(), name).uuid, False))
+
+
+def sicken_image(store: Store, sha256: str) -> None:
+    """Have no guest of the image with that digest do its work."""
+    _do(store, SickenImage(Sha256(sha256), True))
+
+
+def cure_image(store: Store, sha256: str) -> None:
+    """Undo that."""
+    _do(store, SickenImage(Sha256(sha256), False))
+
+
 def cut(store: Store) -> None:
     """Break every connection to the host."""
     _do(store, Cut())
@@ -175,6 +197,7 @@ _HANDS: dict[str, Callable[..., None]] = {
         *(stop, crash, pause, undefine, edit, rename, disown, autostart),
         *(snapshot, merge, deafen, lay, unlay),
         *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
+        *(sicken, cure, sicken_image, cure_image),
     )
 }
 _USAGE = f"usage: python -m {__spec__.name} STORE {'|'.join(_HANDS)} HOST [NAME [NUMBER]]\n"

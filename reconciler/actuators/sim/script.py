@@ -38,12 +38,15 @@ from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
 from reconciler.plan import (
     Action,
+    Await,
     Create,
     Destroy,
     DropImage,
     DropNetwork,
+    ImageAction,
     Impact,
     Migrate,
+    NetworkAction,
     PutImage,
     PutNetwork,
     Replace,
@@ -64,14 +67,8 @@ def script(action: Action, box: Box, fleet: str) -> tuple[Effect, ...]:
 
 def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
-        case PutImage(image=image):
-            yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
-        case DropImage(sha256=sha256, whole=whole):
-            yield from _drop(box, sha256) if whole else ()
-        case PutNetwork():
-            yield from put_network(action, box, fleet)
-        case DropNetwork():
-            yield from drop_network(action, box, fleet)
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+            yield from _provided(action, box, fleet)
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):
@@ -86,6 +83,22 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from _destroy(box, *_unprotected(box, before, fleet))
         case Migrate() | Resume() | Settle():
             raise ActionFailed(box.host, "this takes two hosts")
+        case Await():
+            return
+        case _:
+            assert_never(action)
+
+
+def _provided(action: ImageAction | NetworkAction, box: Box, fleet: str) -> Iterator[Effect]:
+    match action:
+        case PutImage(image=image):
+            yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
+        case DropImage(sha256=sha256, whole=whole):
+            yield from _drop(box, sha256) if whole else ()
+        case PutNetwork():
+            yield from put_network(action, box, fleet)
+        case DropNetwork():
+            yield from drop_network(action, box, fleet)
         case _:
             assert_never(action)
 

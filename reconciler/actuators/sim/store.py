@@ -160,6 +160,7 @@ def _box(host: HostName, rows: _Rows) -> Box:
         links={name: _link(body) for name, body in of("link").items()},
         silent=bool(of("silent")),
         cuts=int(of("cuts").get("", 0)),
+        sick_images=frozenset(Sha256(id_) for id_ in of("sick-image")),
     )
 
 
@@ -169,6 +170,7 @@ def _facts(box: Box) -> dict[_Where, _Fact]:
     facts |= {("volume", _volume_id(volume)): size for volume, size in box.volumes.items()}
     facts |= {("link", name): link for name, link in box.links.items()}
     facts |= {("image", sha256): 1 for sha256 in box.images}
+    facts |= {("sick-image", sha256): 1 for sha256 in box.sick_images}
     facts |= {("silent", ""): 1} if box.silent else {}
     return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 

@@ -41,8 +41,8 @@ class Domain:
 
     ``why`` is the hypervisor's reason for a power that is not RUNNING, in its own words.
     ``configured`` is what somebody defined over a running machine: it shows from the next start on.
-    The guest of a ``deaf`` one does not let go of a disk that is taken from it while it runs. What is not
-    ``persistent`` is gone once it is off.
+    The guest of a ``deaf`` one does not let go of a disk that is taken from it while it runs; that of a
+    ``sick`` one runs and does not do its work. What is not ``persistent`` is gone once it is off.
     """
 
     uuid: InstanceUuid
@@ -55,6 +55,7 @@ class Domain:
     configured: Live | None = None
     autostart: bool = False
     deaf: bool = False
+    sick: bool = False
     persistent: bool = True
 
     @property
@@ -67,7 +68,7 @@ class Domain:
 class Box:
     """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests.
 
-    ``cuts`` is how often its connections were broken.
+    ``cuts`` is how often its connections were broken; guests booted from ``sick_images`` are sick.
     """
 
     host: HostName
@@ -77,6 +78,7 @@ class Box:
     links: Mapping[str, Link] = field(default_factory=dict)
     silent: bool = False
     cuts: int = 0
+    sick_images: frozenset[Sha256] = frozenset()
 
     def domain(self, uuid: InstanceUuid) -> Domain:
         """The machine with that UUID. Raises NotFound."""

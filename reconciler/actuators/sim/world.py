@@ -24,6 +24,7 @@ from reconciler.actuators.sim.effects import (
     GoOn,
     GrowVolume,
     GuestUp,
+    HealthEffect,
     ImageEffect,
     LinkEffect,
     LoseImage,
@@ -32,6 +33,8 @@ from reconciler.actuators.sim.effects import (
     PowerOn,
     PutLink,
     Rename,
+    Sicken,
+    SickenImage,
     Silence,
     StandingEffect,
     StoreImage,
@@ -55,12 +58,12 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     match effect:
         case StoreImage() | LoseImage():
             return _with_image(box, effect, room)
-        case Silence(silent):
-            return replace(box, silent=silent)
-        case Cut():
-            return replace(box, cuts=box.cuts + 1)
+        case Silence() | Cut():
+            return _with_wire(box, effect)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
+        case Sicken() | SickenImage():
+            return _with_health(box, effect)
         case PutLink() | DropLink():
             return _with_link(box, effect)
         case _:
@@ -126,6 +129,27 @@ def _standing(box: Box, effect: StandingEffect, room: Resources) -> Box:
             _require(domain.power is Power.PAUSED, box, f"{domain.name} does not stand still")
             persistent = persistent or domain.persistent
             return _with(box, replace(domain, power=Power.RUNNING, why="", persistent=persistent))
+        case _:
+            assert_never(effect)
+
+
+def _with_wire(box: Box, effect: Silence | Cut) -> Box:
+    match effect:
+        case Silence(silent):
+            return replace(box, silent=silent)
+        case Cut():
+            return replace(box, cuts=box.cuts + 1)
+        case _:
+            assert_never(effect)
+
+
+def _with_health(box: Box, effect: HealthEffect) -> Box:
+    match effect:
+        case Sicken(uuid, sick):
+            return _with(box, replace(box.domain(uuid), sick=sick))
+        case SickenImage(sha256, sick):
+            others = box.sick_images - {sha256}
+            return replace(box, sick_images=others | {sha256} if sick else others)
         case _:
             assert_never(effect)
 

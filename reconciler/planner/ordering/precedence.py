@@ -8,7 +8,7 @@ more, come last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.plan import StepId
@@ -22,6 +22,8 @@ from reconciler.specs.desired import Instance
 class Precedence:
     """What every step of a group needs, worked out once and shared by its replicas."""
 
+    before: Mapping[Group, Collection[Group]]
+    """Whom each group waits for."""
     building: Mapping[Group, Needs]
     destroying: Mapping[Group, Needs]
     removing: Mapping[str, Needs]
@@ -50,6 +52,7 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
     return Precedence(
+        before=before,
         building=_passed_on(order, before, made),
         destroying={group: (*all_made.get(group.service, ()), *needs) for group, needs in destroying.items()},
         removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from reconciler.planner.ordering.images import image_step, steps_for_images
 from reconciler.planner.ordering.mending import Mends
 from reconciler.planner.ordering.networks import steps_for_networks
 from reconciler.planner.ordering.precedence import precedence_of
+from reconciler.planner.ordering.waits import waits_of
+from reconciler.planner.replicas import Part, Replica, Replicas
 from reconciler.specs.desired import Desired, HostName, InstanceKey
 from reconciler.state import Observed
 
@@ -24,47 +27,69 @@ class Turn(NamedTuple):
     destroys: bool
     tells: bool
     component: int
+    stage: int
     key: InstanceKey
     host: HostName
 
 
-def steps_of(
-    deeds: Iterable[Deed], desired: Desired, observed: Observed, mends: Mends = MappingProxyType({})
-) -> tuple[Step, ...]:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done to instances: what was decided, how it is with their replicas, and what the
+    migrations of the past left to be mended.
+    """
+
+    deeds: Sequence[Deed] = ()
+    replicas: Replicas = MappingProxyType({})
+    mends: Mends = MappingProxyType({})
+
+
+def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = False) -> tuple[Step, ...]:
     """The steps of a plan: what migrations left is mended, then images and networks, then what is made or
     changed, then who is told of it, then what is destroyed, then the networks that nothing needs any more.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
-    any part of the list finds the same ones again.
+    any part of the list finds the same ones again. A wait is listed before the first that needs it;
+    with ``wait``, there is one for everybody who has a health check.
     """
     order = order_of(desired.instances)
-    by_id = named(sorted(deeds, key=_turns(order)))
-    mending = [step for _, steps in sorted(mends.items()) for step in steps]
+    by_id = named(sorted(work.deeds, key=_turns(order, work.replicas)))
+    mending = [step for _, steps in sorted(work.mends.items()) for step in steps]
     networks = steps_for_networks(by_id, desired, observed)
-    if not by_id:
+    if not by_id and not wait:
         return (*mending, *networks.first, *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, order)
-    steps = [*mending, *images.values(), *networks.first]
+    waits = waits_of(by_id, work.replicas, precedence, everyone=wait)
+    steps = {step.id: step for step in (*mending, *images.values(), *networks.first)}
     for identifier, deed in by_id.items():
-        image, needs = image_step(deed.action), precedence.needs(deed)
+        image, needs = image_step(deed.action), waits.needs(identifier, precedence.needs(deed))
+        steps |= {step.id: step for step in waits.named(needs) if step.id not in steps}
         if image in images:
             needs = (image, *needs)
         needs = (*networks.needed_by(deed.action), *needs)
-        if deed.key in mends:
-            needs = (mends[deed.key][-1].id, *needs)
-        steps.append(Step(identifier, deed.action, deed.act.because, needs))
-    return (*steps, *networks.last)
+        if deed.key in work.mends:
+            needs = (work.mends[deed.key][-1].id, *needs)
+        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs)
+    steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
+    return (*steps.values(), *networks.last)
 
 
-def _turns(order: Sequence[Group]) -> Callable[[Deed], Turn]:
+def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]:
     """When each deed comes: destructions last and backwards, undeclared components last of all."""
     place = {group: number for number, group in enumerate(order)}
+    stages = {each.instance.key: _stage(each) for group in replicas.values() for each in group}
 
     def turn(deed: Deed) -> Turn:
         number = place.get(deed.group, -1)
-        return Turn(
-            deed.destroys, deed.tells, -number if deed.destroys else number, deed.key, deed.action.host
-        )
+        stage = 0 if deed.destroys else stages[deed.key]
+        component = -number if deed.destroys else number
+        return Turn(deed.destroys, deed.tells, component, stage, deed.key, deed.action.host)
 
     return turn
+
+
+def _stage(replica: Replica) -> int:
+    """Of one component, those that come back are first, and those that are taken from health last."""
+    if replica.part is not Part.TAKEN:
+        return 0
+    return 1 if replica.sick else 2

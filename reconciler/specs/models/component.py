@@ -28,6 +28,7 @@ from reconciler.specs.models.base import (
     refuse,
     text_like,
 )
+from reconciler.specs.models.health import HealthcheckModel, UpdateModel
 from reconciler.specs.models.moved import MovedModel
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.quantities import SIZE_PATTERN
@@ -41,14 +42,7 @@ class Phase(StrEnum):
     """What a dependant waits for."""
 
     STARTED = "started"
-
-
-def _phase(text: str) -> Phase:
-    if text == "healthy":
-        raise refuse("'healthy' needs health checks, which are not supported yet", "write 'started'")
-    if text != Phase.STARTED:
-        raise refuse(f"expected started, got {quoted(text)}")
-    return Phase.STARTED
+    HEALTHY = "healthy"
 
 
 def _ssh_key(text: str) -> str:
@@ -124,9 +118,11 @@ class DefaultsModel(Spec):
     disks: dict[Name, _Disk] = Field(default_factory=dict)
     networks: Annotated[dict[Name, _Plug], Short(_as_mapping({}), _NAMES)] = Field(default_factory=dict)
     depends_on: Annotated[
-        dict[Name, Annotated[Phase, Parsed(_phase, {"enum": list(Phase)})]],
+        dict[Name, Annotated[Phase, choice(Phase)]],
         Short(_as_mapping("started"), _NAMES),
     ] = Field(default_factory=dict)
+    healthcheck: HealthcheckModel | None = None
+    update: UpdateModel = Field(default_factory=UpdateModel)
     protect: Flag = False
     ssh_keys: list[Annotated[str, Parsed(_ssh_key, {"type": "string"})]] = Field(default_factory=list)
     environment: dict[_Variable, Line] = Field(default_factory=dict)

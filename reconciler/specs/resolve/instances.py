@@ -22,10 +22,11 @@ from reconciler.specs.desired import (
 from reconciler.specs.documents import Document
 from reconciler.specs.fingerprint import digest_of_written
 from reconciler.specs.identity import instance_uuid
-from reconciler.specs.models.component import ComponentModel
+from reconciler.specs.models.component import ComponentModel, Phase
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.resolve.attachments import Attachments, keys_in
+from reconciler.specs.resolve.health import health_of, update_of
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components
 from reconciler.specs.resolve.networks import Cards
 from reconciler.specs.yaml.nodes import Source
@@ -42,6 +43,9 @@ def instances_of(
         machine = _machine(component, images[component.image], cards.alike)
         placement = _placement(name, component.placement, keys)
         context = _context(component, attachments, document.source.path.parent)
+        waits = component.depends_on.items()
+        healthy_first = tuple(sorted(keys[other] for other, phase in waits if phase is Phase.HEALTHY))
+        health, update = health_of(component.healthcheck), update_of(component.update)
         if context is None and cards.addressed:
             context = GuestContext(hostname="")  # a guest on a segment has to be told its address
         found = document.find("components", name)
@@ -56,6 +60,9 @@ def instances_of(
                 machine=_told(machine, cards.of(ordinal), told) if told else machine,
                 placement=placement,
                 depends_on=tuple(sorted(keys[other] for other in component.depends_on)),
+                healthy_first=healthy_first,
+                health=health,
+                update=update,
                 context=told,
                 origin=origin,
             )

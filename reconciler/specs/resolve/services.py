@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from reconciler.errors import Fault
 from reconciler.specs.documents import Document
 from reconciler.specs.models.base import suggestion
-from reconciler.specs.models.component import ComponentModel
+from reconciler.specs.models.component import ComponentModel, Phase
 from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.resolve.attachments import Attachments, check_keys
 from reconciler.specs.resolve.cloud_config import check_cloud_config
@@ -133,6 +133,16 @@ def _siblings(component: _Component, _: World) -> Iterator[Fault]:
             yield place.fault(f"unknown component {name!r}", hint=suggestion(name, known))
 
 
+def _healthy(component: _Component, _: World) -> Iterator[Fault]:
+    components = component.service.components
+    for name, phase in component.model.depends_on.items():
+        other = components.get(name)
+        if phase is Phase.HEALTHY and other is not None and other.healthcheck is None:
+            message = f"{name!r} has no healthcheck: nobody can tell whether it is healthy"
+            hint = f"give {name} a healthcheck, or write {name}: started"
+            yield component.place("depends_on", name).fault(message, hint=hint)
+
+
 def _cluster(component: _Component, world: World) -> Iterator[Fault]:
     cluster = component.model.placement.cluster
     if cluster is not None and world.clusters is not None and cluster not in world.clusters:
@@ -167,7 +177,7 @@ def _name_length(component: _Component, _: World) -> Iterator[Fault]:
         yield component.place(key=True).fault(message, hint="shorten the service's or the component's name")
 
 
-_RULES = (_image, _networks, _siblings, _cluster, _files, _name_length)
+_RULES = (_image, _networks, _siblings, _healthy, _cluster, _files, _name_length)
 
 
 def _cycles(document: Document[ServiceModel]) -> Iterator[Fault]:

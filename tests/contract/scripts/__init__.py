@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.contract.duo import DuoScript
 from tests.contract.scripts import (
+    asking,
     breaking,
     changing,
     growing,
@@ -31,7 +32,19 @@ def _of(module: ModuleType) -> tuple[Any, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, storing, telling)
+_EVERYWHERE = (
+    looking,
+    making,
+    changing,
+    growing,
+    sharing,
+    locking,
+    hearing,
+    meddling,
+    storing,
+    telling,
+    asking,
+)
 SCRIPTS: tuple[Script, ...] = tuple(script for module in _EVERYWHERE for script in _of(module))
 
 FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging), *_of(wiring))

@@ -117,6 +117,9 @@ class ScriptedHost:
     async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
         raise AssertionError(action)
 
+    async def probe(self, instance: Instance) -> None:
+        return None
+
     async def lock(self, holder: str) -> None:
         return None
 
@@ -204,6 +207,9 @@ class Memo:
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
         self._write(f"resolve {entry.step}: {seen}")
         self.open.remove(entry)
+
+    async def started(self) -> Mapping[str, datetime]:
+        return {}
 
     async def spent(self, plan: str) -> bool:
         return False

@@ -18,8 +18,8 @@ WELL = observed_of(FLEET, running(WEB, on="hv1"))
 
 def test_a_fleet_that_looks_as_before_is_not_planned_for_again() -> None:
     answer = Answer()
-    first = answer.to(DESIRED, WELL, Allowance())
-    again = answer.to(replace(DESIRED), replace(WELL), Allowance())
+    first = answer.to(DESIRED, WELL, Allowance(), wait=False)
+    again = answer.to(replace(DESIRED), replace(WELL), Allowance(), wait=False)
     assert again.plan is first.plan
     assert again == decide(DESIRED, WELL)
 
@@ -35,6 +35,6 @@ def test_each_new_question_gets_an_answer_of_its_own() -> None:
         (desired_of(FLEET, WEB, DB), both, Allowance(spent=1)),
         (DESIRED, WELL, Allowance()),
     ]
-    answers = [answer.to(*question).plan for question in questions]
+    answers = [answer.to(*question, wait=False).plan for question in questions]
     assert answers == [decide(*question).plan for question in questions]
     assert len({plan.digest() for plan in answers}) == 5

@@ -10,7 +10,7 @@ from reconciler.actuators.port import Actuator
 from reconciler.engine.look import FreshLook
 from reconciler.errors import DeadlineExceeded
 from reconciler.plan import Action, Migrate, Resume, Settle
-from reconciler.specs.desired import HostName, Resources
+from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState, StoredImage
 
 
@@ -40,6 +40,9 @@ class CountingHost:
 
     async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
         raise AssertionError("only looked at")
+
+    async def probe(self, instance: Instance) -> None:
+        return None
 
     async def lock(self, holder: str) -> None:
         return None

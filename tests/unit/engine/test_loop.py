@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
@@ -14,10 +15,19 @@ from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
 from reconciler.engine.loop import Loop, Pace
 from reconciler.engine.ticks import Ticks
-from reconciler.errors import Fault, HostUnreachable, InvalidInput, LockHeld, Position, ReconcilerError
+from reconciler.errors import (
+    ActionFailed,
+    Fault,
+    HostUnreachable,
+    InvalidInput,
+    LockHeld,
+    Position,
+    ReconcilerError,
+)
 from reconciler.plan import Action
 from reconciler.report import Report
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, Instance
+from reconciler.specs.health import HealthCheck, TcpCheck
 from reconciler.state import HostState, InstanceState
 from reconciler.store.port import Entry, RunId
 from tests.builders import desired_of, fleet_of, host, host_state, instance, running
@@ -223,3 +233,60 @@ def test_steps_on_a_host_that_is_not_declared_any_more_are_not_asked_about_for_e
 def test_an_interruption_ends_it_at_once_between_rounds() -> None:
     scene = play(lambda: Scene(Fleet(running(WEB, on="hv1")), resync=1e6), 5)
     assert scene.fleet.closed
+
+
+class Ward(Fleet):
+    """A host whose guests are sick until a time."""
+
+    def __init__(self, *states: InstanceState, until: float) -> None:
+        super().__init__(states[0])
+        self.states = {state.uuid: state for state in states}
+        self.moods = {state.uuid: Mood.WELL for state in states}
+        self.until = until
+        self.probes: list[float] = []
+
+    async def probe(self, instance: Instance) -> None:
+        now = asyncio.get_running_loop().time()
+        self.probes.append(now)
+        if now < self.until:
+            raise ActionFailed(self.host, "connection refused")
+
+
+DB = replace(instance("shop-db-0"), health=HealthCheck(TcpCheck(5432), start_period=300))
+APP = replace(instance("shop-app-0", depends_on=["db"]), healthy_first=("db",))
+
+
+def ward(until: float) -> Scene:
+    """app is stopped and comes after db, which runs."""
+    states = (stopped_instance(APP, on="hv1"), running(DB, on="hv1"), running(WEB, on="hv1"))
+    scene = Scene(Ward(*states, until=until))
+    scene.content = desired_of(fleet_of(host("hv1")), APP, DB, WEB)
+    return scene
+
+
+def test_watch_repairs_what_is_broken_while_it_waits_for_somebodys_health() -> None:
+    def break_web(scene: Scene) -> None:
+        scene.fleet.states[WEB.uuid] = stopped_instance(WEB, on="hv1")
+        scene.fleet.happened.set()
+
+    scene = play(lambda: ward(until=200), 190, (100.0, break_web))
+    assert scene.fleet.asked == ["shop-web-0"]
+    begun = [line for line in scene.said.told if "begun start/shop-web-0" in line]
+    assert begun == ["begun start/shop-web-0"]
+
+
+def test_watch_goes_on_when_who_was_waited_for_is_healthy() -> None:
+    scene = play(lambda: ward(until=100), 150)
+    assert scene.fleet.asked == ["shop-app-0"]
+    # It was asked about every ten seconds, in the end, and by nobody afterwards.
+    assert isinstance(scene.fleet, Ward)
+    assert 10 < len(scene.fleet.probes) < 25
+    assert max(scene.fleet.probes) < 120
+
+
+def test_watch_asks_whoever_is_not_healthy_in_time_ever_more_seldom_and_starts_nothing() -> None:
+    scene = play(lambda: ward(until=1e6), 3600)
+    assert scene.fleet.asked == []
+    assert isinstance(scene.fleet, Ward)
+    late = [time for time in scene.fleet.probes if time > 1800]
+    assert 0 < len(late) < 10

@@ -65,7 +65,7 @@ def test_updates_and_starts_wait_too() -> None:
     assert made == {
         "update/shop-db-0": (),
         "update/shop-app-0": ("update/shop-db-0",),
-        "update/shop-app-1": ("update/shop-db-0",),
+        "update/shop-app-1": ("update/shop-db-0", "update/shop-app-0"),
     }
 
 

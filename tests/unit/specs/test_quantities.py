@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.specs.quantities import LARGEST_MIB, NotAnAmount, parse_size, parse_whole, write_size
+from reconciler.specs.quantities import (
+    LARGEST_MIB,
+    NotAnAmount,
+    parse_duration,
+    parse_size,
+    parse_whole,
+    write_duration,
+    write_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +80,36 @@ def test_number_that_is_not_plain_digits_is_refused(text: str) -> None:
 @given(st.integers(-(10**17), 10**17))
 def test_plain_digits_are_a_number(number: int) -> None:
     assert parse_whole(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("10s", 10), ("3m", 180), ("90s", 90), ("1h", 3600), ("1h30m", 5400), ("1m5s", 65)],
+)
+def test_time_is_read_as_seconds(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("10", "write 10s"),
+        ("10 s", "write 10s"),
+        ("3M", "write 3m"),
+        ("2min", "write 2m"),
+        ("500ms", "units are h, m and s"),
+        ("", "units are h, m and s"),
+        ("5s3m", "units are h, m and s"),
+        ("soon", "units are h, m and s"),
+        ("10s\n", "write 10s"),
+    ],
+)
+def test_wrong_time_is_refused_with_what_to_write(text: str, hint: str) -> None:
+    with pytest.raises(NotAnAmount) as refused:
+        parse_duration(text)
+    assert refused.value.hint == hint
+
+
+@given(st.integers(0, 86_400))
+def test_every_time_is_read_as_it_is_written(seconds: int) -> None:
+    assert parse_duration(write_duration(seconds)) == seconds

@@ -1,0 +1,85 @@
+"""Who has to be healthy before what: the steps that only wait, and which steps need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.plan import Cause, Step, StepId
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.ordering.deeds import Deed, Deeds, Needs, identifier_of
+from reconciler.planner.ordering.precedence import Precedence
+from reconciler.planner.ordering.rolling import Roll, rolls_of
+from reconciler.planner.replicas import Replica, Replicas, boots
+from reconciler.specs.desired import Instance, InstanceKey
+
+_OTHERS = (Cause("others come after it is healthy"),)
+_ASKED = (Cause("to be waited for"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The waits of one plan, by instance, and what each step needs on their account."""
+
+    steps: Mapping[InstanceKey, Step]
+    needed: Mapping[StepId, Needs]
+
+    def needs(self, identifier: StepId, others: Needs) -> Needs:
+        """All that a step needs: the waits, and the ``others`` that no wait implies."""
+        waits = self.needed.get(identifier, ())
+        if not waits:
+            return others
+        named = {step.id: step for step in self.steps.values()}
+        implied = {need for wait in waits if wait in named for need in named[wait].needs}
+        return tuple(dict.fromkeys((*(each for each in others if each not in implied), *waits)))
+
+    def named(self, needs: Needs) -> Iterable[Step]:
+        """The waits among these."""
+        return (step for step in self.steps.values() if step.id in needs)
+
+
+def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyone: bool) -> Waits:
+    """Work them out. ``everyone`` has a wait for each replica that has a health check."""
+    own = {deed.key: name for name, deed in deeds.items() if not deed.destroys}
+    rolls = _rolls(deeds, replicas)
+    rolling = {other.instance.key for roll in rolls.values() for other in roll.back}
+    declared = {each.instance.key: each.instance for group in replicas.values() for each in group}
+    gates = {name: _gates(deed, declared, replicas, precedence) for name, deed in deeds.items()}
+    asked = {other.instance.key: other for others in gates.values() for other in others}
+    asked |= {other.instance.key: other for roll in rolls.values() for other in roll.back}
+    everybody = (each for group in replicas.values() for each in group) if everyone else ()
+    wished = {each.instance.key: each for each in everybody}
+    steps = {}
+    for key, replica in sorted({**wished, **asked}.items()):
+        wait = replica.waited_for(replica.instance.update.monitor if key in rolling else 0)
+        if wait is not None:
+            needs = (own[key],) if key in own else precedence.building.get(group_of(key), ())
+            steps[key] = Step(identifier_of(wait), wait, _OTHERS if key in asked else _ASKED, needs)
+
+    def back(replica: Replica) -> Needs:
+        key = replica.instance.key
+        return (steps[key].id,) if key in steps else (own[key],) if key in own else ()
+
+    needed = {}
+    for name, deed in deeds.items():
+        roll = rolls.get(deed.key, Roll())
+        found = [need for other in (*gates[name], *roll.back) for need in back(other)]
+        found += [own[other.instance.key] for other in roll.done]
+        needed[name] = tuple(dict.fromkeys(found))
+    return Waits(steps, needed)
+
+
+def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, Roll]:
+    groups = dict.fromkeys(deed.group for deed in deeds.values() if not deed.destroys)
+    return {key: roll for group in groups for key, roll in rolls_of(replicas[group]).items()}
+
+
+def _gates(
+    deed: Deed, declared: Mapping[InstanceKey, Instance], replicas: Replicas, precedence: Precedence
+) -> tuple[Replica, ...]:
+    """Replicas of other components that must be healthy before a step; those that are out are no one's."""
+    if deed.destroys or not boots(deed.action):
+        return ()
+    groups = (Group(deed.group.service, name) for name in declared[deed.key].healthy_first)
+    earlier = (group for group in groups if group in precedence.before[deed.group])
+    return tuple(each for group in earlier for each in replicas.get(group, ()) if each.will_run)

@@ -1,0 +1,105 @@
+"""What each replica of a component does while a plan is carried out: is it up, away, or taken away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from reconciler.plan import Action, Await, Create, Impact, Replace, Start, Update
+from reconciler.planner.decide import Decision
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.verdicts import Act
+from reconciler.sighting import Absent, Running
+from reconciler.specs.desired import HostName, Instance, InstanceUuid
+
+
+class Part(Enum):
+    """A replica's part in a plan."""
+
+    UP = auto()
+    """It runs, and goes on."""
+    TAKEN = auto()
+    """It runs, and a step takes it away for a while."""
+    BACK = auto()
+    """It does not run, and a step makes it."""
+    OUT = auto()
+    """It is somewhere, does not run as far as anybody knows, and is left as it is."""
+    NOWHERE = auto()
+    """It is on no host, and there is no place for it. It is not away: nobody took it, and the change of
+    the others may be what makes room for it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One replica that is declared; ``host`` is where it runs or will (None where it does not).
+
+    ``sick``: it runs, was asked, and is not healthy.
+    """
+
+    instance: Instance
+    decision: Decision
+    part: Part
+    host: HostName | None
+    sick: bool
+
+    @property
+    def will_run(self) -> bool:
+        """Whether it runs, or will when the plan is carried out."""
+        return self.host is not None
+
+    @property
+    def action(self) -> Action | None:
+        """What is done to it."""
+        verdict = self.decision.verdict
+        return verdict.action if isinstance(verdict, Act) else None
+
+    def waited_for(self, steady: int = 0) -> Await | None:
+        """To wait for its health; None where it has no check, or nobody can be asked."""
+        if self.host is None or self.instance.health is None:
+            return None
+        if self.action is not None:
+            return Await(self.host, self.instance, steady)
+        # Nothing is done to it: it answers at the address that it has, whatever it is to have one day.
+        as_it_is = replace(self.instance, machine=self.decision.case.found.applied)
+        return Await(self.host, as_it_is, steady)
+
+
+Replicas = Mapping[Group, tuple[Replica, ...]]
+
+
+def replicas_of(decisions: Iterable[Decision], sick: Iterable[InstanceUuid]) -> Replicas:
+    """Every replica that is declared, by component, in the order of the ordinals."""
+    unwell = frozenset(sick)
+    found: dict[Group, list[Replica]] = {}
+    for decision in decisions:
+        if (instance := decision.case.instance) is not None:
+            part = _part(decision)
+            replica = Replica(instance, decision, part, _host(decision, part), instance.uuid in unwell)
+            found.setdefault(group_of(instance.key), []).append(replica)
+    return {group: tuple(sorted(each, key=lambda one: one.instance.key)) for group, each in found.items()}
+
+
+def boots(action: Action) -> bool:
+    """Whether a guest starts, or starts again, by it."""
+    if isinstance(action, Update):
+        return action.impact is not Impact.LIVE
+    return isinstance(action, Create | Start | Replace)
+
+
+def _part(decision: Decision) -> Part:
+    verdict, runs = decision.verdict, isinstance(decision.case.sighting, Running)
+    if not isinstance(verdict, Act):
+        if isinstance(decision.case.sighting, Absent):
+            return Part.NOWHERE
+        return Part.UP if runs else Part.OUT
+    if not boots(verdict.action):
+        return Part.UP
+    return Part.TAKEN if runs else Part.BACK
+
+
+def _host(decision: Decision, part: Part) -> HostName | None:
+    if isinstance(decision.verdict, Act):
+        return decision.verdict.action.host
+    return decision.case.found.host if part is Part.UP else None
