@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler.plan import Step
@@ -39,8 +38,8 @@ class Work:
     """
 
     deeds: Sequence[Deed] = ()
-    replicas: Replicas = MappingProxyType({})
-    mends: Mends = MappingProxyType({})
+    replicas: Replicas = field(default_factory=dict)
+    mends: Mends = field(default_factory=dict)
 
 
 def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = False) -> tuple[Step, ...]:
