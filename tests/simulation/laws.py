@@ -47,6 +47,7 @@ class Laws:
     _paused: dict[InstanceUuid, float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
+    _asked: dict[InstanceUuid, datetime] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
         self.broken.append(f"{_time():.3f} {law}: {what}")
@@ -125,6 +126,7 @@ class Laws:
             self.breach("mercy", f"{name} is destroyed while it may be on {silent}")
         budget = shown.desired.fleet.deletes
         existing = sum(len(host.instances) for host in shown.observed.hosts) + self.destroyed()
+        self._asked[action.before.uuid] = self.now()
         self._allowed[action.before.uuid] = max(budget.max, existing * budget.percent // 100)
 
     def destroyed(self) -> int:
@@ -135,7 +137,8 @@ class Laws:
     def _budget(self, event: Happened) -> None:
         if isinstance(event.action, Destroy) and isinstance(event.effect, DropVolume | Undefine):
             uuid = event.action.before.uuid
-            self._destroyed.append((self.now(), uuid))
+            # By when it began, as the journal counts: somebody may move the clock before it has happened.
+            self._destroyed.append((self._asked[uuid], uuid))
             if (count := self.destroyed()) > self._allowed[uuid]:
                 self.breach("mercy", f"{count} deletions within an hour, {self._allowed[uuid]} are allowed")
 
