@@ -60,6 +60,7 @@ class Laws:
     _taken: dict[InstanceUuid, InstanceKey] = field(default_factory=dict)
     """Whom we took away: they run no more, or are about to, and have not come back."""
     _declared: dict[InstanceUuid, Instance] = field(default_factory=dict)
+    _asked: dict[InstanceUuid, datetime] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
         self.broken.append(f"{_time():.3f} {law}: {what}")
@@ -142,6 +143,7 @@ class Laws:
             self.breach("mercy", f"{name} is destroyed while it may be on {silent}")
         budget = shown.desired.fleet.deletes
         existing = sum(len(host.instances) for host in shown.observed.hosts) + self.destroyed()
+        self._asked[action.before.uuid] = self.now()
         self._allowed[action.before.uuid] = max(budget.max, existing * budget.percent // 100)
 
     def destroyed(self) -> int:
@@ -152,7 +154,8 @@ class Laws:
     def _budget(self, event: Happened) -> None:
         if isinstance(event.action, Destroy) and isinstance(event.effect, DropVolume | Undefine):
             uuid = event.action.before.uuid
-            self._destroyed.append((self.now(), uuid))
+            # By when it began, as the journal counts: somebody may move the clock before it has happened.
+            self._destroyed.append((self._asked[uuid], uuid))
             if (count := self.destroyed()) > self._allowed[uuid]:
                 self.breach("mercy", f"{count} deletions within an hour, {self._allowed[uuid]} are allowed")
 
