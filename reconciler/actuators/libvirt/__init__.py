@@ -24,7 +24,7 @@ async def open_libvirt(host: Host, access: Access, *, grace: float = GRACE_SECON
     ``grace`` is how many seconds a guest has to shut down before its plug is pulled.
     """
     # The library writes warnings to standard error by itself: what they say is seen by looking.
-    os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", "4:stderr")
+    os.environ.setdefault("LIBVIRT_DEBUG", "error")
     try:
         import libvirt
     except ImportError as error:
