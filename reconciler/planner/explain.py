@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -10,7 +10,9 @@ from enum import StrEnum
 from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import BlockKind, Create, Reason, Refusal, Update, summary_key
 from reconciler.plan import Replace as ReplaceAction
-from reconciler.planner.decide import Decision, board_of, judge, settle
+from reconciler.planner.decide import Decision, Judged, board_of, judge, settle
+from reconciler.planner.holding import held_back
+from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.ledger import footprint, growth
@@ -65,9 +67,18 @@ def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     board = board_of(desired, seen, judged)
     # The generator stops at this decision: what others take after it is no reason.
     decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
+    decision = _with_fellows(decision, desired, seen, judged)
     if decision.choice is not None:
         return _of_new(decision, decision.choice)
     return _of_known(decision, board)
+
+
+def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: Sequence[Judged]) -> Decision:
+    """The decision as its component and those that it depends on leave it: it may be held for them."""
+    everybody = settle(desired, judged, board_of(desired, seen, judged))
+    held = held_back(everybody, order_of(desired.instances), seen.sick)
+    verdict = next(each.verdict for each in held if each.case.name == decision.case.name)
+    return replace(decision, verdict=verdict) if isinstance(verdict, Hold) else decision
 
 
 def _told(decision: Decision) -> Explanation:

@@ -25,6 +25,8 @@ _SCENERY = """
 mkdir -p /tmp/pages
 echo well > /tmp/pages/healthz
 printf 'a\\377b\\nlogin: \\n' > "$1"
+busybox httpd -f -p "$2" -h /tmp/pages > /dev/null 2>&1 &
+echo $! > /run/pages.pid
 """
 _LOG = "/var/log/libvirt/qemu/some-console.log"
 
@@ -32,10 +34,9 @@ _LOG = "/var/log/libvirt/qemu/some-console.log"
 @pytest.fixture
 def box(laboratory: Laboratory) -> Iterator[Host]:
     box = laboratory.hosts[0]
-    box.run(["sh", "-ec", _SCENERY, "sh", _LOG])
-    box.run(["busybox", "httpd", "-p", f"{box.address}:{_PAGES}", "-h", "/tmp/pages"])
+    box.run(["sh", "-ec", _SCENERY, "sh", _LOG, f"{box.address}:{_PAGES}"])
     yield box
-    box.run(["sh", "-c", f"busybox fuser -k {_PAGES}/tcp || :"])
+    box.run(["sh", "-c", 'kill "$(cat /run/pages.pid)"'])
 
 
 @asynccontextmanager

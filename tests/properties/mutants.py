@@ -110,7 +110,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "replicas are taken away all at once",
         rolling.never_too_many_away,
-        Line("ordering.waits", "rolls = _rolls(deeds, replicas)", "rolls: dict[InstanceKey, Roll] = {}"),
+        Line(
+            "ordering.waits",
+            "rolls = _rolls(deeds, replicas)",
+            "rolls: dict[InstanceKey, tuple[Replica, ...]] = {}",
+        ),
     ),
     (
         "one too many is taken away",

@@ -34,7 +34,7 @@ def never_too_many_away(planner: Planner, world: World) -> None:
     """Whoever is taken away, at most so many of its component as are allowed to are away then.
 
     Away is who does not run, who is sick, and who was taken and is not back: not yet done, or not yet
-    seen healthy. Who is sick already may be taken though others are sick, but none of them is down.
+    seen healthy. Who is sick already may be taken though others are sick whose turn is still to come.
     """
     plan = planner.make_plan(world.desired, world.observed)
     for number in range(_ORDERS):
@@ -152,9 +152,14 @@ class _Schedule:
         fellows = {
             str(one.name) for one in self.world.desired.instances if group_of(one.key) == group_of(each.key)
         }
-        was_sick = name in self.unwell
+        to_come = {
+            str(subject(each.action))
+            for each in self.plan.steps
+            if _boots(each) and each.id not in self.begun
+        }
+        excused = to_come if name in self.unwell else set()
         self.down.add(name)
-        away = fellows & (self.down if was_sick else self.down | self.unwell)
+        away = fellows & (self.down | (self.unwell - excused))
         most = each.update.parallelism
         assert not most or len(away) <= most, f"{step.id} leaves {sorted(away)} away"
 

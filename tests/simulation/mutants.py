@@ -266,7 +266,7 @@ MUTANTS = (
         "replicas are taken away all at once",
         _WAITS,
         "rolls = _rolls(deeds, replicas)",
-        "rolls: dict[InstanceKey, Roll] = {}",
+        "rolls: dict[InstanceKey, tuple[Replica, ...]] = {}",
     ),
     Mutant(
         "who was changed is back before it is healthy",

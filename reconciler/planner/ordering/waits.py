@@ -9,7 +9,7 @@ from reconciler.plan import Cause, Step, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs, identifier_of
 from reconciler.planner.ordering.precedence import Precedence
-from reconciler.planner.ordering.rolling import Roll, rolls_of
+from reconciler.planner.ordering.rolling import rolls_of
 from reconciler.planner.replicas import Replica, Replicas, boots
 from reconciler.specs.desired import Instance, InstanceKey
 
@@ -42,11 +42,11 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
     """Work them out. ``everyone`` has a wait for each replica that has a health check."""
     own = {deed.key: name for name, deed in deeds.items() if not deed.destroys}
     rolls = _rolls(deeds, replicas)
-    rolling = {other.instance.key for roll in rolls.values() for other in roll.back}
+    rolling = {other.instance.key for others in rolls.values() for other in others}
     declared = {each.instance.key: each.instance for group in replicas.values() for each in group}
     gates = {name: _gates(deed, declared, replicas, precedence) for name, deed in deeds.items()}
     asked = {other.instance.key: other for others in gates.values() for other in others}
-    asked |= {other.instance.key: other for roll in rolls.values() for other in roll.back}
+    asked |= {other.instance.key: other for others in rolls.values() for other in others}
     everybody = (each for group in replicas.values() for each in group) if everyone else ()
     wished = {each.instance.key: each for each in everybody}
     steps = {}
@@ -62,14 +62,12 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
 
     needed = {}
     for name, deed in deeds.items():
-        roll = rolls.get(deed.key, Roll())
-        found = [need for other in (*gates[name], *roll.back) for need in back(other)]
-        found += [own[other.instance.key] for other in roll.done]
+        found = (need for other in (*gates[name], *rolls.get(deed.key, ())) for need in back(other))
         needed[name] = tuple(dict.fromkeys(found))
     return Waits(steps, needed)
 
 
-def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, Roll]:
+def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, tuple[Replica, ...]]:
     groups = dict.fromkeys(deed.group for deed in deeds.values() if not deed.destroys)
     return {key: roll for group in groups for key, roll in rolls_of(replicas[group]).items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.plan import Await, BlockKind, Plan
-from reconciler.planner import make_plan
+from reconciler.planner import explain, make_plan
 from reconciler.specs.desired import Fleet, Instance
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from reconciler.state import InstanceState
@@ -218,3 +218,11 @@ def test_a_wait_is_left_out_with_the_last_step_that_needs_it() -> None:
     left = made.without([step.id for step in made.steps if step.id == "create/shop-app-1"])
     assert left.is_idle
     assert [step.id for step in left.steps if step.id.startswith("wait")] == []
+
+
+def test_explain_says_for_whom_a_change_is_held() -> None:
+    fleet = fleet_of(hv1=64 * GIB, hv2=64 * GIB)
+    look = observed_of(fleet, *on_hv1(*WEB[:2]), silent=("hv2",))
+    told = explain(desired_of(fleet, *changed(*WEB)), look, "shop-web-0")
+    assert (told.verdict, told.kind) == ("hold", BlockKind.UNKNOWN)
+    assert "while shop-web-2 is away" in told.held[0].reason

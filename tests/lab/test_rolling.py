@@ -1,0 +1,119 @@
+"""A rolling update of real guests, seen by a guest that uses them."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .boot_sector import boot_sector_image
+from .desk import Desk, clean, image_yaml
+from .disk_guest import disk_guest
+from .guest import Guest
+from .hosts import wait_until
+from .laboratory import Laboratory
+
+_WEBS = ("10.42.0.10", "10.42.0.11", "10.42.0.12")
+
+# Whoever is back stays so for longer than the peer takes for a round: it never sees two of them away
+# that were away one after the other.
+_SERVICE = f"""\
+apiVersion: reconciler/v1
+kind: Service
+name: shop
+networks:
+  back: {{cidr: 10.42.0.0/24}}
+components:
+  web:
+    image: one
+    replicas: 3
+    resources: {{cpus: 1, memory: 96MiB}}
+    disks: {{root: 64MiB}}
+    networks: {{back: {{addresses: [{", ".join(_WEBS)}]}}}}
+    healthcheck: {{http: ':80/image', interval: 1s, retries: 60, start_period: 30s, timeout: 3s}}
+    update: {{parallelism: 1, monitor: 6s}}
+  peer:
+    image: guest
+    depends_on: {{web: healthy}}
+    resources: {{cpus: 1, memory: 96MiB}}
+    networks: [back]
+    environment: {{LAB_FETCH: "{" ".join(f"http://{each}/image" for each in _WEBS)}"}}
+"""
+
+
+@pytest.fixture
+def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
+    for host in laboratory.hosts:
+        clean(host)
+    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
+    disks = []
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.qcow2").symlink_to(disk_guest(guest, name))
+        disks.append(tmp_path / f"{name}.qcow2")
+    sick = boot_sector_image(tmp_path / "sick.qcow2")
+    (tmp_path / "images.yaml").write_text(image_yaml([*disks, sick], guest))
+    (tmp_path / "shop.yaml").write_text(_SERVICE)
+    yield Desk(laboratory, tmp_path)
+    for host in laboratory.hosts:
+        clean(host)
+        host.cut_links()
+
+
+class Peer:
+    """What the guest that uses the others has seen, round by round, since it was last asked."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._host = desk.whereabouts()["shop-peer-0"]
+        self._read = 0
+
+    def rounds(self) -> list[tuple[int, str]]:
+        """How many answered in each round, and what."""
+        text = self._host.serial("shop-peer-0")
+        new, self._read = text[self._read :], len(text)
+        return [(int(count), said) for count, said in re.findall(r"FETCHED (\d)([^\r\n]*)", new)]
+
+    def sees(self, words: str) -> None:
+        wait_until(
+            lambda: words in self._host.serial("shop-peer-0")[self._read :],
+            what=f"{words!r} from the peer",
+            within=60,
+        )
+
+
+def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: Desk) -> None:
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    peer = Peer(desk)
+    peer.sees("FETCHED 3 one one one")
+    peer.rounds()
+
+    desk.edit("image: one", "image: two")
+    since = time.monotonic()
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    print(f"three replicas were replaced in {time.monotonic() - since:.0f} s")
+    peer.sees("FETCHED 3 two two two")
+    rounds = peer.rounds()
+    print(rounds)
+    assert min(count for count, _ in rounds) == 2, "one is away at a time, and is seen to be"
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+    desk.edit("image: two", "image: sick")
+    desk.edit("retries: 60, start_period: 30s", "retries: 3, start_period: 2s")
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 6, report
+    outcomes = {step["id"]: step["outcome"] for step in report["steps"]}
+    assert outcomes["replace/shop-web-0"] == "done"
+    assert outcomes["wait/shop-web-0"] == "unhealthy"
+    assert outcomes["replace/shop-web-1"] == outcomes["replace/shop-web-2"] == "skipped"
+    # It stands still by itself, however often it is asked for.
+    assert desk.reconcile("apply", "--yes")[0] == 6
+    assert min(count for count, _ in peer.rounds()) == 2
+
+    desk.edit("image: sick", "image: two")
+    desk.edit("retries: 3, start_period: 2s", "retries: 60, start_period: 30s")
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    peer.sees("FETCHED 3 two two two")
+    assert min(count for count, _ in peer.rounds()) == 2
