@@ -59,7 +59,7 @@ def test_the_planner_keeps_the_law(law: Law) -> None:
 )
 def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
     with pytest.raises(AssertionError):
-        try_law(law, broken(line), examples=200)
+        try_law(law, broken(line), examples=500)
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
