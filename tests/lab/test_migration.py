@@ -246,7 +246,7 @@ def test_a_daemon_that_sleeps_through_a_migration_wakes_to_one_machine(journey: 
     journey.settled()
 
 
-def test_a_machine_in_a_shared_pool_moves_without_its_disks(
+def test_a_shared_pool_that_libvirt_takes_for_a_local_one_is_refused_and_no_disk_is_lost(
     laboratory: Laboratory, image: Path, tmp_path: Path
 ) -> None:
     for host in laboratory.hosts:
@@ -267,8 +267,10 @@ def test_a_machine_in_a_shared_pool_moves_without_its_disks(
         wait_until(lambda: beats(source) > 1, what="its heart", within=60)
         before = files(source)
         code, report = desk.reconcile("migrate", "--to", target.name, "--yes", about=NAME)
-        assert code == 0, report
-        assert (runs(source), runs(target), files(target)) == (False, True, before)
+        assert code == 1
+        assert "without shared storage is unsafe" in report["steps"][-1]["detail"]
+        # What "the other host" has is the only one there is.
+        assert (runs(source), runs(target), files(target)) == (True, False, before)
         assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
     finally:
         for host in laboratory.hosts:

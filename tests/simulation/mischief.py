@@ -254,4 +254,7 @@ def by_human(places: Sequence[Place], fault: Fault) -> None:
         if fault.kind == "human:migrate":
             _migrate(places, place, domain, fault.number)
             return
+        elsewhere = (each.box.domains.get(domain.uuid) for each in places if each is not place)
+        if fault.kind == "human:start" and any(twin is not None for twin in elsewhere):
+            return  # a human who runs it twice is beyond our help
         HANDS[fault.kind](place, domain)
