@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.test_secrets import CANARY
 from tests.simulation.killing import is_in_source
 from tests.simulation.mutants import Mutant
 
@@ -57,4 +58,4 @@ def test_a_leak_is_found(leak: Mutant) -> None:
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "canary" in run.stdout.lower()
+    assert "canary" in run.stdout.lower() or CANARY[-4:] in run.stdout

@@ -14,8 +14,9 @@ from tests.simulation.places import Place
 
 
 def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
-    """Instances that are not as they should be, by name, and why."""
+    """Instances that are not as they should be, by name, and why; ``desired`` is prepared."""
     wrong: dict[str, str] = {}
+    uninformed: dict[str, str] = {}
     wanted = {each.uuid: each for each in desired.instances}
     found: dict[InstanceUuid, list[Domain]] = {}
     for place in places:
@@ -32,7 +33,7 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
         assert domain.mark is not None
         if domain.power is not Power.RUNNING:
             wrong[instance.name] = f"is {domain.power}"
-        elif not domain.mark.complete or _unaddressed(domain.mark.applied) != _unaddressed(instance.machine):
+        elif not domain.mark.complete or _own(domain.mark.applied) != _own(instance.machine):
             wrong[instance.name] = "is not what was asked for"
         elif (domain.live.cpus, domain.live.memory_mib) != (
             instance.machine.cpus,
@@ -41,15 +42,18 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
             wrong[instance.name] = "was changed behind our back"
         elif not volumes.issuperset(domain.mark.volume(disk.name) for disk in instance.machine.disks):
             wrong[instance.name] = "lacks a disk"
+        elif not wrong and domain.mark.applied.peers != instance.machine.peers:
+            uninformed[instance.name] = "was not told of its peers"
     for domains in found.values():
         (mark, *_) = (domain.mark for domain in domains if domain.mark is not None)
         wrong[mark.key.name] = "is not declared"
-    return wrong
+    # As long as somebody is not there, the others are not told of it.
+    return wrong or uninformed
 
 
-def _unaddressed(machine: Machine) -> Machine:
-    """Which address it gets is nobody's wish."""
-    return replace(machine, nics=machine.plugs)
+def _own(machine: Machine) -> Machine:
+    """Without what follows from others."""
+    return replace(machine, peers=None)
 
 
 def untied(fleet: str, places: tuple[Place, ...]) -> Iterator[str]:

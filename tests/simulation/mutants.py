@@ -120,8 +120,8 @@ MUTANTS = (
     Mutant(
         "a round without steps settles nothing",
         _LOOP,
-        "if not current.plan.steps and not await cycle.unsettled(current):",
-        "if not current.plan.steps:",
+        "if current.plan.is_idle and not await cycle.unsettled(current):",
+        "if current.plan.is_idle:",
     ),
     Mutant(
         "what is under way on a silent host is settled", _CYCLE, " if entry.host not in silent]", " if True]"
@@ -133,7 +133,7 @@ MUTANTS = (
         "or (desired is not last.desired and desired != last.desired)",
         "",
     ),
-    Mutant("the budget of an earlier round holds", _CYCLE, "or allowance != self._allowance", ""),
+    Mutant("the budget of an earlier round holds", _CYCLE, "or (allowance, wait) != self._asked", ""),
     Mutant(
         "a new fleet of files is not loaded",
         _LOOP,

@@ -12,6 +12,8 @@ from reconciler.actuators.sim.view import view
 from reconciler.engine import backoff
 from reconciler.engine.cycle import decide
 from reconciler.plan import BlockKind
+from reconciler.planner.prepare import prepared
+from reconciler.specs.desired import Desired
 from reconciler.state import Observed
 from tests.simulation import faults as kinds
 from tests.simulation import mischief
@@ -202,20 +204,27 @@ class _Simulation:
         rest = backoff.LONGEST_S * (1 + backoff.JITTER)
         healed = self._time()
         await self._until(healed + 3 * self.scenario.resync + rest + WORK)
-        if unlike(self.directory.files.desired(), self.places):
+        if unlike(self._wanted(), self.places):
             # What the budget of the hour does not allow is done in the next.
             await self._until(self._time() + 3600.0 + 2 * self.scenario.resync)
         held = self._held()
-        for name, why in unlike(self.directory.files.desired(), self.places).items():
+        for name, why in unlike(self._wanted(), self.places).items():
             if name not in held or held[name] not in _EXCUSES:
                 self.laws.breach("converge", f"{name} {why} ({held.get(name, 'and nothing holds it')})")
+
+    def _truth(self, fleet: str) -> Observed:
+        states = tuple(view(place.box, fleet, place.host.capacity or PHYSICAL) for place in self.places)
+        return Observed(fleet, states)
+
+    def _wanted(self) -> Desired:
+        """What the files say, and what follows from it: addresses, and what guests are told of each other."""
+        desired = self.directory.files.desired()
+        return prepared(desired, self._truth(desired.fleet.name)).desired
 
     def _held(self) -> dict[str, BlockKind]:
         """What the planner says about the truth."""
         desired = self.directory.files.desired()
-        fleet = desired.fleet.name
-        states = tuple(view(place.box, fleet, place.host.capacity or PHYSICAL) for place in self.places)
-        current = decide(desired, Observed(fleet, states))
+        current = decide(desired, self._truth(desired.fleet.name))
         return {str(blocked.instance): blocked.kind for blocked in current.plan.blocked}
 
     async def _rest(self) -> None:
