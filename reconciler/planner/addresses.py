@@ -89,6 +89,8 @@ class _Book:
     holders: Mapping[str, _Holder]
     """By address: who has it now; the first by key where there are two."""
     held: Mapping[InstanceUuid, str]
+    ends: frozenset[str]
+    """Addresses that hosts have now."""
     free: Iterator[str] = field(init=False)
     taken: set[str] = field(init=False)
 
@@ -124,6 +126,7 @@ class _Book:
             claims=claims,
             holders=holders,
             held=held,
+            ends=ends,
         )
         candidates = map(str, network.hosts())
         book.free = (text for text in candidates if text not in book.taken and text not in ends)
@@ -147,6 +150,10 @@ class _Book:
         return found if isinstance(found, _Found) else _Found(now, refusals=(Refusal("*", found),))
 
     def _as_written(self, instance: Instance, address: str) -> _Found | str:
+        if address in self.ends:
+            return (
+                f"{address} is a host's own on {self.segment.title}: hosts have the highest, take a lower one"
+            )
         holder = self.holders.get(address)
         if holder is None or holder.uuid == instance.uuid:
             return _Found(address)

@@ -37,10 +37,9 @@ def broken_precondition(step: Step, host_state: HostState) -> str | None:
             changed = _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
             return changed or _unwired(before.applied, host_state)
         case Update(before=before, instance=instance) | Replace(before=before, instance=instance):
-            changed = _changed(before, host_state) or _paused(before, host_state)
-            return changed or _unwired(instance.machine, host_state)
+            return _disturbed(before, host_state) or _unwired(instance.machine, host_state)
         case Stop(before=before) | Destroy(before=before):
-            return _changed(before, host_state) or _paused(before, host_state)
+            return _disturbed(before, host_state)
     assert_never(step.action)
 
 
@@ -56,6 +55,11 @@ def _unwired(machine: Machine, host: HostState) -> str | None:
     """Whether a segment that it needs is missing: the host may have lost its power, and them, meanwhile."""
     missing = sorted(segments_in(machine.nics) - {segment.bridge for segment in host.segments or ()})
     return f"its network {missing[0]} is not on the host" if missing else None
+
+
+def _disturbed(before: InstanceState, host_state: HostState) -> str | None:
+    """Whether it is not there, or not to be touched, any more."""
+    return _changed(before, host_state) or _paused(before, host_state)
 
 
 def _changed(before: InstanceState, host: HostState) -> str | None:

@@ -25,6 +25,7 @@ from reconciler.plan import (
     Start,
     Step,
     StepId,
+    Stop,
     Update,
 )
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
@@ -107,7 +108,7 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
     named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
     for identifier, deed in deeds.items():
         named[deed.action.host, _uuid(deed.action)] = (identifier, deed)
-        if not isinstance(deed.action, Start | Destroy):
+        if not isinstance(deed.action, Start | Stop | Destroy):
             for bridge in segments_needed_by(deed.action):
                 seats.setdefault(bridge, _Seats()).staying.add(deed.action.host)
     for host in observed.hosts:
@@ -126,7 +127,7 @@ def _uuid(action: Action) -> InstanceUuid:
     match action:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return instance.uuid
-        case Destroy(before=before) | Start(before=before):
+        case Destroy(before=before) | Start(before=before) | Stop(before=before):
             return before.uuid
         case _:
             raise AssertionError(f"{action} is not done to an instance")
@@ -134,7 +135,7 @@ def _uuid(action: Action) -> InstanceUuid:
 
 def _stays(action: Action, bridge: str) -> bool:
     """Whether a machine that is on a segment is on it afterwards."""
-    return isinstance(action, Start) or bridge in segments_needed_by(action)
+    return isinstance(action, Start | Stop) or bridge in segments_needed_by(action)
 
 
 @dataclass(frozen=True, slots=True)
