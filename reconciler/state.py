@@ -156,8 +156,8 @@ class SegmentState:
 
     @property
     def title(self) -> str:
-        """``<service>.<network>``."""
-        return f"{self.service}.{self.network}"
+        """``<service>.<network>``; the name of a link where nobody knows any more what it was made for."""
+        return f"{self.service}.{self.network}" if self.service else self.network
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,6 +1,7 @@
 """Links of a host, read alike on every platform: which are a segment's, and which are somebody else's.
 
-A link is ours by its alias alone, and only where name, alias and VXLAN number agree.
+A link is ours by its alias, and only where name, alias and VXLAN number agree. The kernel takes an alias
+only once a link is there: one that was born and has none yet is known by the MAC address it was born with.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.specs.identity import bridge_of, is_own_link, vni_of, vni_of_bridge, vxlan_of
+from reconciler.specs.identity import bridge_of, is_own_link, link_mac, vni_of, vni_of_bridge, vxlan_of
 from reconciler.state import ForeignLink, SegmentState
 
 _OWNER = "reconciler:"
@@ -32,6 +33,7 @@ class Link:
     name: str
     kind: LinkKind
     alias: str = ""
+    mac: str = ""
     mtu: int = 1500
     up: bool = True
     addresses: tuple[str, ...] = ()
@@ -61,13 +63,17 @@ class _Owner:
     network: str
 
 
-def seen_by(fleet: str, links: Iterable[Link]) -> Links:
+def seen_by(fleet: str, host: str, links: Iterable[Link]) -> Links:
     """Tell a fleet's own links from all others, and put the parts of each segment together."""
     links = sorted(links, key=lambda link: link.name)
-    owners = {link.name: owner for link in links if (owner := _owner(link, fleet)) is not None}
+    owners = {link.name: owner for link in links if (owner := _owner(link, fleet, host)) is not None}
     own = {link.name: link for link in links if link.name in owners}
     others = [link for link in links if link.name not in owners]
-    vnis = {vni_of_bridge(name): owner for name, owner in owners.items()}
+    vnis: dict[int, _Owner] = {}
+    for name, owner in owners.items():
+        known = vnis.setdefault(vni_of_bridge(name), owner)
+        if not known.service:
+            vnis[vni_of_bridge(name)] = owner
     return Links(
         tuple(link.name for link in others if link.kind is LinkKind.BRIDGE),
         tuple(
@@ -82,9 +88,13 @@ def seen_by(fleet: str, links: Iterable[Link]) -> Links:
     )
 
 
-def _owner(link: Link, fleet: str) -> _Owner | None:
+def _owner(link: Link, fleet: str, host: str) -> _Owner | None:
     """Whose part a link is, or None where it is not of this fleet."""
-    if not is_own_link(link.name) or not link.alias.startswith(_OWNER):
+    if not is_own_link(link.name):
+        return None
+    if not link.alias and link.mac == link_mac(fleet, host, link.name):
+        return _Owner("", link.name)  # whoever made it was killed before it could say for what
+    if not link.alias.startswith(_OWNER):
         return None
     parts = link.alias.removeprefix(_OWNER).split("/")
     if len(parts) != 3 or parts[0] != fleet:
@@ -98,9 +108,15 @@ def _segment(vni: int, owner: _Owner, bridge: Link | None, vxlan: Link | None) -
     some = bridge or vxlan
     assert some is not None, "a segment is known by one of its links"
     addresses = () if bridge is None else bridge.addresses
-    is_up = bridge is not None and bridge.up and len(addresses) < 2
+    is_up = bridge is not None and bridge.up and bool(bridge.alias) and len(addresses) < 2
     if vxlan is not None:
-        is_up = is_up and vxlan.up and vxlan.master == bridge_of(vni) and vxlan.mtu == some.mtu
+        is_up = (
+            is_up
+            and vxlan.up
+            and bool(vxlan.alias)
+            and vxlan.master == bridge_of(vni)
+            and vxlan.mtu == some.mtu
+        )
     return SegmentState(
         service=owner.service,
         network=owner.network,

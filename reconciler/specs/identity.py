@@ -58,7 +58,7 @@ def is_own_link(name: str) -> bool:
     return _OWN_LINK.fullmatch(name) is not None
 
 
-def link_mac(owner: str, host: str, link: str) -> str:
-    """MAC address of a link that we make: the same whenever it is made anew, another on each host."""
-    tail = uuid.uuid5(_NAMESPACE, f"{owner}/{host}/{link}/mac").bytes[:5]
+def link_mac(fleet: str, host: str, link: str) -> str:
+    """MAC address of a link that we make: another on each host, and a first mark of whose it is."""
+    tail = uuid.uuid5(_NAMESPACE, f"{fleet}/{host}/{link}/mac").bytes[:5]
     return "02:" + ":".join(f"{byte:02x}" for byte in tail)

@@ -66,7 +66,7 @@ def untied(fleet: str, places: tuple[Place, ...]) -> Iterator[str]:
                     if place not in members.setdefault(nic.source, []):
                         members[nic.source].append(place)
     for place in places:
-        for segment in seen_by(fleet, place.box.links.values()).segments:
+        for segment in seen_by(fleet, place.name, place.box.links.values()).segments:
             mine = members.get(segment.bridge, [])
             others = sorted(address_of(each.host.name) for each in mine if each is not place)
             if place not in mine:

@@ -290,7 +290,7 @@ class Laws:
                     self.breach("mercy", f"{event.effect} on the foreign {before.name}")
             case PutLink(link=Link(name=name)) | DropLink(name=name):
                 link = event.before.links.get(name)
-                if link is not None and not seen_by(self.fleet, (link,)).segments:
+                if link is not None and not seen_by(self.fleet, event.place.name, (link,)).segments:
                     self.breach("mercy", f"{event.effect} on the foreign {name}")
             case DropVolume(volume=volume):
                 if volume.fleet != self.fleet:

@@ -71,7 +71,7 @@ class LibvirtActuator:
         # Asked for at once: a command over SSH takes as long as all of libvirt's answers.
         wiring = asyncio.create_task(wires.look())
         try:
-            state, links = await looking, seen_by(self.desk.fleet, await wiring)
+            state, links = await looking, seen_by(self.desk.fleet, self.host, await wiring)
         finally:
             wiring.cancel()
             await asyncio.gather(wiring, return_exceptions=True)

@@ -39,6 +39,7 @@ class _Address(BaseModel):
 class _Link(BaseModel):
     # iproute2 prints an empty object for every link that it was told to leave out.
     ifname: str = ""
+    address: str = ""
     flags: tuple[str, ...] = ()
     mtu: int = 0
     master: str = ""
@@ -77,7 +78,8 @@ def _peers(text: str) -> tuple[str, ...]:
 def _bridge(link: _Link) -> Link:
     own = (each for each in link.addr_info if each.scope == "global")
     addresses = tuple(str(ip_interface(f"{each.local}/{each.prefixlen}")) for each in own)
-    return Link(link.ifname, LinkKind.BRIDGE, link.ifalias, link.mtu, "UP" in link.flags, addresses)
+    is_up = "UP" in link.flags
+    return Link(link.ifname, LinkKind.BRIDGE, link.ifalias, link.address, link.mtu, is_up, addresses)
 
 
 def _vxlan(link: _Link, peers: tuple[str, ...]) -> Link:
@@ -86,6 +88,7 @@ def _vxlan(link: _Link, peers: tuple[str, ...]) -> Link:
         link.ifname,
         LinkKind.VXLAN,
         link.ifalias,
+        link.address,
         link.mtu,
         "UP" in link.flags,
         vni=data.id,

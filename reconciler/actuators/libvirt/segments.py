@@ -37,6 +37,6 @@ def _wires(desk: Desk) -> Wires:
 
 
 def _refuse_foreign(desk: Desk, bridge: str, vni: int, links: Iterable[Link]) -> None:
-    for link in seen_by(desk.fleet, links).foreign:
+    for link in seen_by(desk.fleet, desk.host, links).foreign:
         if link.name in (bridge, vxlan_of(vni)) or link.vni == vni:
             raise AlreadyExists(desk.host, f"there is a link {link.name} that is not ours")

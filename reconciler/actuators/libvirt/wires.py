@@ -134,7 +134,7 @@ def making(put: PutNetwork, fleet: str, links: Iterable[Link]) -> Iterator[Argv]
     alias = alias_of(fleet, put.segment.service, put.segment.network)
     if bridge not in there:
         quiet = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"]
-        yield _add(bridge, "address", link_mac(alias, put.host, bridge), "type", "bridge", *quiet)
+        yield _add(bridge, "address", link_mac(fleet, put.host, bridge), "type", "bridge", *quiet)
     yield from _set_up(bridge, alias, put.segment.mtu)
     # Segments meet nowhere: a host that routes for others does not route for them.
     yield from (["sh", "-c", _NO_ROUTER, "sh", _forwarding(version, bridge)] for version in (4, 6))
@@ -146,7 +146,7 @@ def making(put: PutNetwork, fleet: str, links: Iterable[Link]) -> Iterator[Argv]
     if put.peers:
         if old is None:
             number = ["id", str(put.segment.vni), "local", put.local, "dstport", str(PORT)]
-            yield _add(vxlan, "address", link_mac(alias, put.host, vxlan), "type", "vxlan", *number)
+            yield _add(vxlan, "address", link_mac(fleet, put.host, vxlan), "type", "vxlan", *number)
         yield from _set_up(vxlan, alias, put.segment.mtu, "master", bridge)
         yield from _tunnels(vxlan, () if old is None else old.peers, put.peers)
 

@@ -27,7 +27,7 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         for volume, size in sorted(box.volumes.items())
         if volume.fleet == fleet
     ]
-    links = seen_by(fleet, box.links.values())
+    links = seen_by(fleet, box.host, box.links.values())
     return HostState(
         host=box.host,
         capacity=capacity,

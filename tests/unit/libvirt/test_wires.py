@@ -11,7 +11,7 @@ from reconciler.actuators.libvirt.wires import in_a_row, making, removing
 from reconciler.actuators.links import Link, LinkKind, alias_of, seen_by
 from reconciler.plan import PutNetwork
 from reconciler.specs.desired import HostName
-from reconciler.specs.identity import vxlan_of
+from reconciler.specs.identity import link_mac, vxlan_of
 from reconciler.state import ForeignLink
 from tests.properties.wired import segment
 
@@ -56,22 +56,33 @@ PRINTED = "\n".join([json.dumps(_BRIDGES), json.dumps(_VXLANS), VXLAN, json.dump
 
 
 def test_a_segment_is_read_from_what_ip_and_bridge_print() -> None:
-    seen = seen_by("lab", read_links(PRINTED))
+    seen = seen_by("lab", "hv1", read_links(PRINTED))
     assert seen.segments == (PUT.wanted,)
     assert seen.bridges == ("br0",)
     assert seen.foreign == ()
 
 
 def test_another_fleet_sees_foreign_links() -> None:
-    seen = seen_by("other", read_links(PRINTED))
+    seen = seen_by("other", "hv1", read_links(PRINTED))
     assert seen.segments == ()
     assert seen.foreign == (ForeignLink(BACK.bridge), ForeignLink(VXLAN, BACK.vni))
 
 
 def test_an_alias_that_does_not_go_with_the_name_is_nobodys_mark() -> None:
     copied = Link(BACK.bridge, LinkKind.BRIDGE, alias_of("lab", "shop", "front"))
-    assert seen_by("lab", [copied]).segments == ()
-    assert seen_by("lab", [copied]).foreign == (ForeignLink(BACK.bridge),)
+    assert seen_by("lab", "hv1", [copied]).segments == ()
+    assert seen_by("lab", "hv1", [copied]).foreign == (ForeignLink(BACK.bridge),)
+
+
+def test_a_link_that_has_no_alias_yet_is_known_by_the_address_it_was_born_with() -> None:
+    newborn = Link(VXLAN, LinkKind.VXLAN, mac=link_mac("lab", "hv1", VXLAN), vni=BACK.vni)
+    (half,) = seen_by("lab", "hv1", [newborn]).segments
+    assert (half.title, half.bridge, half.up) == (VXLAN, BACK.bridge, False)
+    for fleet, host in (("other", "hv1"), ("lab", "hv2")):
+        assert seen_by(fleet, host, [newborn]).foreign == (ForeignLink(VXLAN, BACK.vni),)
+    bridge = Link(BACK.bridge, LinkKind.BRIDGE, ALIAS)
+    (beside,) = seen_by("lab", "hv1", [newborn, bridge]).segments
+    assert (beside.title, beside.up) == ("shop.back", False)
 
 
 def test_a_host_without_links_prints_empty_lists() -> None:
