@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 import yaml
 
+from reconciler.context.network_config import network_config
 from reconciler.errors import Fault, InvalidInput
 from reconciler.specs.desired import GuestContext, Instance
+from reconciler.specs.fingerprint import sha256_hex
 
 ENVIRONMENT_FILE = "/etc/reconciler/environment"
 
@@ -21,12 +23,12 @@ Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 
 
 def meta_data(instance: Instance) -> str:
-    """``meta-data``: a changed context is another instance-id, so the guest obeys it at its next boot.
+    """``meta-data``: what is written for the guest, or for its cards, changed: another instance-id.
 
-    To cloud-init that is a first boot: it also makes new SSH host keys, unless the user's document says
-    ``ssh_deletekeys: false``.
+    To cloud-init that is a first boot: it obeys everything anew, and also makes new SSH host keys unless
+    the user's document says ``ssh_deletekeys: false``. What follows from peers does not change it.
     """
-    version = f"-{instance.machine.context[:8]}" if instance.machine.context else ""
+    version = f"-{_version(instance)}" if instance.machine.context else ""
     hostname = instance.context.hostname if instance.context else instance.name
     return _dump({"instance-id": f"{instance.uuid}{version}", "local-hostname": hostname})
 
@@ -48,6 +50,11 @@ def environment_text(environment: tuple[tuple[str, str], ...]) -> str:
 
 # Inside double quotes these mean something to a shell, and systemd unescapes the same ones.
 _ESCAPES = str.maketrans({char: f"\\{char}" for char in '\\"$`'})
+
+
+def _version(instance: Instance) -> str:
+    cards = network_config(instance.context.interfaces) if instance.context else None
+    return sha256_hex(f"{instance.machine.context} {cards}".encode())[:8]
 
 
 def _ours(context: GuestContext) -> dict[str, Value]:
