@@ -2,7 +2,8 @@
 
 cloud-init reads them at boot. A guest finds its component's ``environment`` in
 ``/etc/reconciler/environment``, readable by root alone because it may hold secrets, in a form that
-a unit's ``EnvironmentFile=`` and a shell's ``.`` both understand.
+a unit's ``EnvironmentFile=`` and a shell's ``.`` both understand, and the names of its service's
+instances in ``/etc/hosts``. Both are written at every boot, since they follow from others.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Mapping
 import yaml
 
 from reconciler.context.network_config import network_config
+from reconciler.context.script import telling_script
 from reconciler.errors import Fault, InvalidInput
 from reconciler.specs.desired import GuestContext, Instance
 from reconciler.specs.fingerprint import sha256_hex
 
-ENVIRONMENT_FILE = "/etc/reconciler/environment"
+_PER_BOOT = "/var/lib/cloud/scripts/per-boot/reconciler"
+_END_OF_SCRIPT = "__RECONCILER_SCRIPT__"
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 """A value of a cloud-config document, as YAML gives it."""
@@ -36,20 +39,12 @@ def meta_data(instance: Instance) -> str:
 def user_data(instance: Instance) -> str:
     """``user-data``: the user's own cloud-config with ours under it.
 
-    Where both have a list (``ssh_authorized_keys``, ``write_files``) ours follows the user's; any other
-    key that both have is the user's. Raises InvalidInput where the user's text is no YAML mapping.
+    Where both have ``ssh_authorized_keys`` ours follow the user's, and ``bootcmd`` begins with ours, so
+    that the user's know the names; any other key that both have is the user's. Raises InvalidInput where the user's text is no YAML mapping.
     """
     context = instance.context or GuestContext(instance.name)
-    return "#cloud-config\n" + _dump(_merged(_parsed(context.cloud_init, instance), _ours(context)))
-
-
-def environment_text(environment: tuple[tuple[str, str], ...]) -> str:
-    """``KEY="value"`` lines in the order given."""
-    return "".join(f'{key}="{value.translate(_ESCAPES)}"\n' for key, value in environment)
-
-
-# Inside double quotes these mean something to a shell, and systemd unescapes the same ones.
-_ESCAPES = str.maketrans({char: f"\\{char}" for char in '\\"$`'})
+    users = _parsed(context.cloud_init, instance)
+    return "#cloud-config\n" + _dump(_merged(users, _ours(context, users)))
 
 
 def _version(instance: Instance) -> str:
@@ -57,14 +52,30 @@ def _version(instance: Instance) -> str:
     return sha256_hex(f"{instance.machine.context} {cards}".encode())[:8]
 
 
-def _ours(context: GuestContext) -> dict[str, Value]:
+def _ours(context: GuestContext, users: Mapping[str, Value]) -> dict[str, Value]:
     ours: dict[str, Value] = {"hostname": context.hostname}
     if context.ssh_keys:
         ours["ssh_authorized_keys"] = list(context.ssh_keys)
-    if context.environment:
-        content = environment_text(context.environment)
-        ours["write_files"] = [{"path": ENVIRONMENT_FILE, "permissions": "0600", "content": content}]
+    script = telling_script(context)
+    ours["bootcmd"] = [_and_at_the_end(script) if _rewrites_hosts(users) else f"rm -f {_PER_BOOT}\n{script}"]
     return ours
+
+
+def _rewrites_hosts(users: Mapping[str, Value]) -> bool:
+    """Whether cloud-init writes ``/etc/hosts`` from a template: it does so after the boot commands."""
+    return users.get("manage_etc_hosts") in (True, "True", "true", "template")
+
+
+def _and_at_the_end(script: str) -> str:
+    """A script that runs ``script``, now and once more at the end of every boot."""
+    return f"""\
+mkdir -p {_PER_BOOT.rpartition("/")[0]}
+(umask 077; cat > {_PER_BOOT}) <<'{_END_OF_SCRIPT}'
+#!/bin/sh
+{script}{_END_OF_SCRIPT}
+chmod 700 {_PER_BOOT}
+{_PER_BOOT}
+"""
 
 
 def _merged(users: Mapping[str, Value], ours: Mapping[str, Value]) -> dict[str, Value]:
@@ -72,7 +83,8 @@ def _merged(users: Mapping[str, Value], ours: Mapping[str, Value]) -> dict[str, 
     for key, value in ours.items():
         theirs = users.get(key)
         if isinstance(theirs, list) and isinstance(value, list):
-            merged[key] = theirs + [each for each in value if each not in theirs]
+            new = [each for each in value if each not in theirs]
+            merged[key] = new + theirs if key == "bootcmd" else theirs + new
     return merged
 
 

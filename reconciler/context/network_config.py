@@ -21,7 +21,7 @@ def network_config(interfaces: Sequence[Interface]) -> str | None:
     if not interfaces:
         return None
     cards = {f"eth{number}": _card(card, f"eth{number}") for number, card in enumerate(interfaces)}
-    return yaml.safe_dump({"version": 2, "ethernets": cards}, sort_keys=True)
+    return yaml.safe_dump({"version": 2, "ethernets": cards}, sort_keys=False, width=2**16)
 
 
 def _card(card: Interface, name: str) -> dict[str, Setting]:

@@ -388,6 +388,16 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceNames:
+    """What a service and its components are called in the YAML now, where keys hold the first names."""
+
+    key: str
+    name: str
+    components: tuple[tuple[str, str], ...]
+    """Pairs of the component as in keys, and its name; those without an instance too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """All of a directory: instances sorted by key, images by name."""
 
@@ -400,6 +410,8 @@ class Desired:
     """Absolute path of the directory that holds the fleet file: what is kept lies beside it."""
     segments: tuple[Segment, ...] = ()
     """The networks that we make, sorted."""
+    names: tuple[ServiceNames, ...] = ()
+    """One a service, sorted by key; a service without one is called as its key says."""
 
     def image(self, name: str) -> Image:
         """Image of that name; the loader has checked that it exists."""

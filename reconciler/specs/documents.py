@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from reconciler.specs.models.document import Heading, Kind
 from reconciler.specs.models.fleet import FleetModel
 from reconciler.specs.models.image import ImageModel
 from reconciler.specs.models.service import ServiceModel
+from reconciler.specs.templates import OPENING
 from reconciler.specs.validation import Checked, check
 from reconciler.specs.yaml.compose import Composed, compose
 from reconciler.specs.yaml.nodes import (
@@ -31,6 +33,7 @@ from reconciler.specs.yaml.nodes import (
 )
 
 M = TypeVar("M", bound=Spec)
+_ENVIRONMENT = re.compile(r"(?:defaults|components\.[^.]+)\.environment\.[^.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Documents:
         self.kinds.add(kind)
         if (name := node.text("name")) is not None:
             self.declared.append(Declared(kind, name, find(node, ("name",)).node.place))
-        self.faults.extend(_expressions(node))
+        self.faults.extend(_misplaced(node, kind))
         match kind:
             case Kind.FLEET:
                 self._keep(self.fleets, node, check(FleetModel, node))
@@ -209,10 +212,12 @@ def _cloud_inits(node: Node) -> Iterator[Path]:
             yield real(node.place.source.path.parent / text)
 
 
-def _expressions(node: Mapping) -> Iterator[Fault]:
+def _misplaced(node: Mapping, kind: Kind) -> Iterator[Fault]:
+    """Expressions where nothing would fill them in."""
     for scalar in scalars(node):
-        if (offset := scalar.text.find("${{")) >= 0:
-            place = scalar.inside(offset)
-            yield place.narrowed(0, 3).fault(
-                "expressions over runtime facts (${{ … }}) are not supported yet"
-            )
+        if (offset := scalar.text.find(OPENING)) < 0:
+            continue
+        if kind is Kind.SERVICE and _ENVIRONMENT.fullmatch(scalar.place.path):
+            continue
+        message = "an expression (${{ … }}) is filled in only in an environment and in a cloud-config"
+        yield scalar.inside(offset).narrowed(0, len(OPENING)).fault(message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from reconciler.specs import expressions
@@ -52,7 +52,8 @@ def check_rank(text: str) -> Problem | None:
     return _check(text, float, "a number")
 
 
-def _check(text: str, kind: type[bool] | type[float], wanted: str) -> Problem | None:
+def check_text(text: str) -> Problem | None:
+    """What is wrong with any expression, whatever it is about."""
     if not text.strip():
         return Problem("expected a CEL expression, got nothing")
     if len(text) > LONGEST:
@@ -61,10 +62,24 @@ def _check(text: str, kind: type[bool] | type[float], wanted: str) -> Problem | 
         expressions.compiled(text)
     except ValueError as error:
         return _syntax(text, str(error))
-    masked = _LITERAL.sub(lambda match: " " * len(match.group()), text)
-    if len(_LOOP.findall(masked)) > MOST_LOOPS:
+    if loops(text) > MOST_LOOPS:
         return Problem(f"an expression goes through lists at most {MOST_LOOPS} times")
-    return _unknown_field(masked) or _tried(text, masked, kind, wanted)
+    return None
+
+
+def without_literals(text: str) -> str:
+    """The expression with spaces for all that is in quotes."""
+    return _LITERAL.sub(lambda match: " " * len(match.group()), text)
+
+
+def loops(text: str) -> int:
+    """How many times it goes through lists."""
+    return len(_LOOP.findall(without_literals(text)))
+
+
+def _check(text: str, kind: type[bool] | type[float], wanted: str) -> Problem | None:
+    masked = without_literals(text)
+    return check_text(text) or _unknown_field(masked) or _tried(text, masked, kind, wanted)
 
 
 def _syntax(text: str, error: str) -> Problem:
@@ -83,10 +98,10 @@ def _unknown_field(masked: str) -> Problem | None:
     for found in _FIELD.finditer(masked):
         field, below = found[1], found[2]
         if field not in expressions.FIELDS:
-            hint = _like(field, expressions.FIELDS) or f"a label is written host.labels.{field}"
+            hint = like(field, expressions.FIELDS) or f"a label is written host.labels.{field}"
             return Problem(f"a host has no field {field!r}", hint, found.start(1))
         if below and field in expressions.OF_AMOUNTS and below not in expressions.AMOUNTS:
-            hint = _like(below, expressions.AMOUNTS) or f"known are {', '.join(expressions.AMOUNTS)}"
+            hint = like(below, expressions.AMOUNTS) or f"known are {', '.join(expressions.AMOUNTS)}"
             return Problem(f"host.{field} has no field {below!r}", hint, found.start(2))
     return None
 
@@ -128,7 +143,7 @@ def _certain(reason: str, text: str, masked: str) -> Problem | None:
     if undefined := _UNDEFINED.search(reason):
         name = undefined[1]
         found = re.search(rf"(?<![\w.]){re.escape(name)}\b", masked)
-        hint = _like(name, ("host",)) or "an expression sees only 'host'"
+        hint = like(name, ("host",)) or "an expression sees only 'host'"
         return Problem(f"unknown name {name!r}", hint, found.start() if found else None)
     if not _is_mixed(Unanswered(reason)):
         return None
@@ -152,8 +167,9 @@ def _with_doubles(text: str, masked: str) -> str:
     return text
 
 
-def _like(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
+def like(word: str, known: Collection[str]) -> str:
+    """A hint at the nearest of the known words."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import asdict
 from functools import lru_cache
 
 from pydantic import TypeAdapter
 
-from reconciler.specs.desired import Desired, Machine, Sha256
+from reconciler.specs.desired import Desired, GuestContext, Machine, Sha256
 
+_FOUND_LATER = ("interfaces", "peers")
 _ORIGIN = {"origin": True}
 # Where something was written, and where it is kept, does not change what it asks for.
 _NOT_MEANT = {
@@ -33,6 +36,13 @@ def machine_adapter() -> TypeAdapter[Machine]:
 def digest_of(desired: Desired) -> Sha256:
     """SHA-256 of everything that decides what the fleet should be, comments and layout excluded."""
     return sha256_hex(_desired_adapter().dump_json(desired, exclude=_NOT_MEANT))  # type: ignore[arg-type]
+
+
+def digest_of_written(context: GuestContext) -> Sha256:
+    """SHA-256 of what is written for a guest. What the planner finds is compared by itself."""
+    told = {name: value for name, value in asdict(context).items() if name not in _FOUND_LATER}
+    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return sha256_hex(canonical.encode())
 
 
 def sha256_hex(data: bytes) -> Sha256:

@@ -15,7 +15,7 @@ from reconciler.specs.resolve.attachments import Attachments
 from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
 from reconciler.specs.resolve.images import check_image, image_of
 from reconciler.specs.resolve.instances import instances_of
-from reconciler.specs.resolve.moves import check_moves, key_of_service
+from reconciler.specs.resolve.moves import check_moves, key_of_service, names_of
 from reconciler.specs.resolve.networks import check_networks, segments_of
 from reconciler.specs.resolve.services import World, check_names, check_service
 from reconciler.specs.yaml.nodes import printable
@@ -100,6 +100,9 @@ def _desired(documents: Documents, attachments: Attachments) -> Desired:
         services=tuple(sorted(key_of_service(service.model) for service in documents.services)),
         instances=tuple(sorted(instances, key=lambda instance: instance.key)),
         images=tuple(images),
+        names=tuple(
+            sorted((names_of(each.model) for each in documents.services), key=lambda names: names.key)
+        ),
         directory=str(fleet.source.path.parent.absolute()),
         segments=tuple(sorted(segments)),
     )

@@ -27,11 +27,6 @@ def check_cloud_config(source: Source) -> Iterator[Fault]:
             f"a cloud-config begins with the line {CLOUD_CONFIG}"
         )
         return
-    for number, line in enumerate(source.lines, start=1):
-        if (offset := line.find("${{")) >= 0:
-            yield source.at(number, offset + 1, width=3).fault(
-                "expressions over runtime facts (${{ … }}) are not supported yet"
-            )
     text = "\n".join(source.lines)
     try:
         faults = list(_not_one_mapping(source, text))

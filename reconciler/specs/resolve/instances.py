@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import Fault
@@ -18,11 +17,10 @@ from reconciler.specs.desired import (
     Machine,
     Nic,
     Placement,
-    Sha256,
     Spread,
 )
 from reconciler.specs.documents import Document
-from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.fingerprint import digest_of_written
 from reconciler.specs.identity import instance_uuid
 from reconciler.specs.models.component import ComponentModel
 from reconciler.specs.models.placement import PlacementModel
@@ -64,7 +62,7 @@ def instances_of(
 
 
 def _told(machine: Machine, nics: tuple[Nic, ...], context: GuestContext) -> Machine:
-    return replace(machine, nics=nics, context=_digest(context))
+    return replace(machine, nics=nics, context=digest_of_written(context))
 
 
 def _machine(component: ComponentModel, image: ImageUse, nics: tuple[Nic, ...]) -> Machine:
@@ -117,13 +115,3 @@ def _read(attachments: Attachments, base: Path, path: str) -> Source:
     if isinstance(source, Fault):
         raise AssertionError(f"checked before: {source}")
     return source
-
-
-_FOUND_LATER = ("interfaces", "peers")
-
-
-def _digest(context: GuestContext) -> Sha256:
-    """Of what was written; what the planner finds is compared by itself."""
-    told = {name: value for name, value in asdict(context).items() if name not in _FOUND_LATER}
-    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256_hex(canonical.encode())

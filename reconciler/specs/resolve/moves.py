@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import Fault
+from reconciler.specs.desired import ServiceNames
 from reconciler.specs.documents import Document
 from reconciler.specs.models.moved import MovedModel
 from reconciler.specs.models.service import ServiceModel
@@ -75,3 +76,9 @@ def _kept(name: str, moved: MovedModel | None) -> str:
 
 def _key(found: Found) -> Place:
     return found.key or found.node.place
+
+
+def names_of(service: ServiceModel) -> ServiceNames:
+    """What a service and its components are called now."""
+    components = sorted((key, name) for name, key in keys_of_components(service).items())
+    return ServiceNames(key_of_service(service), service.name, tuple(components))

@@ -14,6 +14,7 @@ from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.resolve.attachments import Attachments, check_keys
 from reconciler.specs.resolve.cloud_config import check_cloud_config
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components
+from reconciler.specs.resolve.templates import check_templates
 from reconciler.specs.yaml.nodes import Found, Place, Scalar
 
 MOST_INSTANCES = 100_000
@@ -38,6 +39,7 @@ def check_service(document: Document[ServiceModel], world: World) -> Iterator[Fa
     for name in document.model.components:
         for rule in _RULES:
             yield from rule(_Component(document, name), world)
+    yield from check_templates(document, world.attachments)
     yield from _cycles(document)
 
 

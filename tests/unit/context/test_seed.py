@@ -14,7 +14,7 @@ import yaml
 from pycdlib import PyCdlib
 
 from reconciler.context import nocloud_seed
-from reconciler.context.cloud_config import ENVIRONMENT_FILE, environment_text
+from reconciler.context.script import environment_text
 from reconciler.errors import InvalidInput, Position
 from reconciler.specs.desired import GuestContext, Instance
 from tests.builders import instance, machine, sha

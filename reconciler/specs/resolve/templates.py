@@ -1,0 +1,135 @@
+"""Where ``${{ … }}`` may stand, and whether each expression has an answer for whoever is told it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from reconciler.errors import Fault
+from reconciler.specs.documents import Document
+from reconciler.specs.expression_checks import Problem
+from reconciler.specs.models.service import ServiceModel
+from reconciler.specs.resolve.attachments import Attachments
+from reconciler.specs.resolve.moves import key_of_service, keys_of_components
+from reconciler.specs.service_facts import Member, ServiceFacts
+from reconciler.specs.template_checks import check_expression
+from reconciler.specs.templates import OPENING, Expression, expressions_in, has_expressions
+from reconciler.specs.yaml.compose import LOADER
+from reconciler.specs.yaml.nodes import Place, Scalar, Source
+
+_UNCLOSED = "this expression does not end"
+_HINT = "write }} after it; a '}}' of its own stands in quotes"
+
+
+def check_templates(document: Document[ServiceModel], attachments: Attachments) -> Iterator[Fault]:
+    """Every expression of a service's environments and cloud-configs."""
+    facts: ServiceFacts | None = None
+    for name, component in document.model.components.items():
+        texts = [*_environment(document, name), *_cloud_config(document, name, attachments)]
+        if not texts:
+            continue
+        facts = facts or _made_up(document.model)
+        # What is made of none is checked as if it were made of one.
+        askers = facts.components[name] or (_member(document.model, name, 0),)
+        for text in texts:
+            for expression in expressions_in(text.text):
+                if not isinstance(expression, Expression):
+                    yield text.at(expression.offset).fault(_UNCLOSED, hint=_HINT)
+                elif problem := check_expression(expression.text, facts, askers):
+                    yield _fault(text, expression, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text with expressions in it; ``at`` gives the place of an offset in it."""
+
+    text: str
+    at: Callable[[int], Place]
+
+
+def _fault(text: _Text, expression: Expression, problem: Problem) -> Fault:
+    place = text.at(expression.offset + (problem.offset or 0))
+    return place.fault(problem.message, hint=problem.hint)
+
+
+def _environment(document: Document[ServiceModel], component: str) -> Iterator[_Text]:
+    for variable, text in document.model.components[component].environment.items():
+        node = document.find("components", component, "environment", variable).node
+        if has_expressions(text) and isinstance(node, Scalar):
+            yield _Text(text, node.inside)
+
+
+def _cloud_config(document: Document[ServiceModel], component: str, attachments: Attachments) -> list[_Text]:
+    path = document.model.components[component].cloud_init
+    if path is None:
+        return []
+    source = attachments.source(document.source.path.parent, path)
+    if isinstance(source, Fault) or not any(OPENING in line for line in source.lines):
+        return []
+    return [_in_file(source, node) for node in scalars_of(source) if has_expressions(node.value)]
+
+
+def scalars_of(source: Source) -> list[yaml.ScalarNode]:
+    """The values of a cloud-config that are no collections; none where it cannot be read."""
+    try:
+        root = yaml.compose("\n".join(source.lines), Loader=LOADER)
+    except yaml.YAMLError:
+        return []  # told elsewhere
+    found: list[yaml.ScalarNode] = []
+    seen: set[int] = set()
+    waiting = [root] if root is not None else []
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            found.append(node)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(reversed(node.value))
+        else:
+            waiting.extend(value for _, value in reversed(node.value))
+    return found
+
+
+def _in_file(source: Source, node: yaml.ScalarNode) -> _Text:
+    """A scalar of a file: offsets are found by their number of openings, and by columns from there on."""
+
+    def at(offset: int) -> Place:
+        number = len(re.findall(re.escape(OPENING), node.value[: offset + len(OPENING)])) - 1
+        start = node.value.rfind(OPENING, 0, offset + len(OPENING))
+        line, column = _opening(source, node, max(0, number))
+        return source.at(line, column + max(0, offset - start))
+
+    return _Text(node.value, at)
+
+
+def _opening(source: Source, node: yaml.ScalarNode, number: int) -> tuple[int, int]:
+    """Line and column, from 1, of the ``number``-th opening in a scalar, from 0; else of the scalar."""
+    first, last = node.start_mark, node.end_mark
+    for line in range(first.line, min(last.line + 1, len(source.lines))):
+        begin = first.column if line == first.line else 0
+        for found in re.finditer(re.escape(OPENING), source.lines[line][begin:]):
+            if number == 0:
+                return line + 1, begin + found.start() + 1
+            number -= 1
+    return first.line + 1, first.column + 1
+
+
+def _made_up(service: ServiceModel) -> ServiceFacts:
+    components = {
+        name: tuple(_member(service, name, ordinal) for ordinal in range(component.replicas))
+        for name, component in service.components.items()
+    }
+    return ServiceFacts(service.name, components)
+
+
+def _member(service: ServiceModel, component: str, ordinal: int) -> Member:
+    """An instance with an address for documentation, where it will have one that we know."""
+    name = f"{key_of_service(service)}-{keys_of_components(service)[component]}-{ordinal}"
+    plugs = service.components[component].networks
+    addressed = any(service.networks[each].cidr for each in plugs if each in service.networks)
+    return Member(name, component, ordinal, f"192.0.2.{ordinal % 254 + 1}" if addressed else None)

@@ -1,0 +1,100 @@
+"""CEL over the facts of one service: what ``${{ … }}`` may ask, and the answer.
+
+The facts are listed here and nowhere else. All of them follow from the YAML and the plan, so they are
+known before a machine exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reconciler.specs.expressions import Unanswered, compiled
+
+if TYPE_CHECKING:
+    from cel import Context
+
+NAMES = ("components", "service", "instance")
+"""What an expression sees."""
+OF_SERVICE = ("name",)
+OF_COMPONENT = ("addresses", "replicas", "instances")
+OF_INSTANCE = ("name", "component", "ordinal", "address")
+"""``address`` only where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One instance; ``address`` as whoever asks reaches it, None where it has none."""
+
+    name: str
+    component: str
+    ordinal: int
+    address: str | None
+
+    def facts(self) -> dict[str, object]:
+        """As an expression sees it."""
+        known: dict[str, object] = {"name": self.name, "component": self.component, "ordinal": self.ordinal}
+        return known if self.address is None else {**known, "address": self.address}
+
+
+@dataclass(frozen=True)
+class ServiceFacts:
+    """A service as some of its instances see it. Components by the names that the YAML gives them now."""
+
+    service: str
+    components: Mapping[str, Sequence[Member]]
+
+    def answer(self, expression: str, instance: Member) -> str | Unanswered:
+        """What an expression gives ``instance``, as text."""
+        try:
+            program = compiled(expression)
+            self._asking["instance"] = instance.facts()
+            value = program.execute(self._context)
+        except KeyError as error:
+            return Unanswered(f"there is no field {error.args[0]!r} there")
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            return Unanswered(str(error).partition("\n")[0].partition(". ")[0].rstrip(": "))
+        return _text(value)
+
+    @cached_property
+    def _asking(self) -> dict[str, object]:
+        return {}
+
+    @cached_property
+    def _context(self) -> Context:
+        from cel import Context
+
+        context = Context()
+        context.add_variable("components", {name: _facts(each) for name, each in self.components.items()})
+        context.add_variable("service", {"name": self.service})
+        context.add_function("join", _join)
+        # Only this differs from one who asks to the next: the rest is converted once.
+        context.set_variable_resolver(self._asking.get)
+        return context
+
+
+def _facts(members: Sequence[Member]) -> dict[str, object]:
+    facts: dict[str, object] = {"replicas": len(members), "instances": [each.facts() for each in members]}
+    addresses = [each.address for each in members if each.address is not None]
+    return facts if len(addresses) < len(members) else {**facts, "addresses": addresses}
+
+
+def _join(values: object, separator: object = "") -> str | None:
+    if not isinstance(values, list) or not isinstance(separator, str):
+        return None
+    return separator.join(_plain(value) for value in values)
+
+
+def _text(value: object) -> str | Unanswered:
+    if isinstance(value, list):
+        return Unanswered("it gives a list")
+    if not isinstance(value, str | bool | int | float):
+        return Unanswered("it gives no text, number or truth")
+    text = _plain(value)
+    return text if text.isprintable() else Unanswered("it gives text that is not one printable line")
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
