@@ -40,7 +40,8 @@ def user_data(instance: Instance) -> str:
     """``user-data``: the user's own cloud-config with ours under it.
 
     Where both have ``ssh_authorized_keys`` ours follow the user's, and ``bootcmd`` begins with ours, so
-    that the user's know the names; any other key that both have is the user's. Raises InvalidInput where the user's text is no YAML mapping.
+    that the user's know the names; any other key that both have is the user's. Raises InvalidInput where
+    the user's text is no YAML mapping.
     """
     context = instance.context or GuestContext(instance.name)
     users = _parsed(context.cloud_init, instance)

@@ -1,162 +1,151 @@
-"""What each guest is told once all addresses are known: its cards, its peers, and what follows from them."""
+"""What each guest is told once addresses are known: its cards, its peers, and what follows from them.
+
+Where an address is not known, because a host is silent, nothing that follows from it is told anew: not
+seen is not gone.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from ipaddress import ip_network
 
-from reconciler.errors import Fault, InvalidInput
+from reconciler.plan import Blocked, BlockKind, Impact, Refusal
+from reconciler.planner.diff import differences
+from reconciler.planner.impact import worst
+from reconciler.planner.service_view import Segments, Service, View, bridges_of
 from reconciler.specs.desired import (
     Desired,
     GuestContext,
     Instance,
     Interface,
     NicKind,
-    Peer,
-    Segment,
     ServiceNames,
     Sha256,
 )
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.identity import mac_address
-from reconciler.specs.service_facts import Member, ServiceFacts
-from reconciler.specs.templates import filled, filled_document, has_expressions
+from reconciler.specs.templates import (
+    document_expressions,
+    filled,
+    filled_document,
+    has_expressions,
+    texts_of,
+)
+from reconciler.state import InstanceState, Observed
 
-Segments = Mapping[str, Segment]
-"""By the name of their bridge."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Desired with all that guests are told; ``blocked`` are those that cannot be made as they should be."""
+
+    desired: Desired
+    blocked: tuple[Blocked, ...] = ()
 
 
-def told(desired: Desired) -> Desired:
-    """The same, with everything that a guest is told of itself and of its peers.
+def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) -> Told:
+    """Fill in every context of ``desired``, as it was loaded but with its addresses.
 
     An instance that is told anything, or has a card on a segment, gets its ``interfaces``, its ``peers``
     and its expressions filled in; ``Machine.peers`` becomes the digest of what follows from others.
-    Raises InvalidInput where an expression has no answer, which loading has ruled out.
+    ``blocked`` are the instances that could not be given an address.
     """
+    unheard = {each.instance for each in blocked if each.kind is BlockKind.UNKNOWN}
+    services = _services(desired, frozenset(unheard))
+    instances: list[Instance] = []
+    held: list[Blocked] = []
+    for instance in desired.instances:
+        service = services[instance.key.service]
+        if instance.context is None and not bridges_of(instance, service.segments):
+            instances.append(instance)
+            continue
+        states = observed.by_uuid.get(instance.uuid, ())
+        done = _complete(instance, service)
+        if isinstance(done, Unanswered):
+            done = _as_applied(instance, states)
+            held.extend(_held(done, states, service, observed))
+        instances.append(done)
+    return Told(replace(desired, instances=tuple(instances)), tuple(held))
+
+
+def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
     segments = {segment.bridge: segment for segment in desired.segments}
     names = {each.key: each for each in desired.names}
     members: dict[str, list[Instance]] = {}
     for instance in desired.instances:
         members.setdefault(instance.key.service, []).append(instance)
-    services = {
-        key: _Service(names.get(key, ServiceNames(key, key, ())), each, segments)
+    return {
+        key: Service(names.get(key, ServiceNames(key, key, ())), each, segments, unheard)
         for key, each in members.items()
     }
-    return replace(
-        desired, instances=tuple(_told(each, services[each.key.service]) for each in desired.instances)
-    )
 
 
-@dataclass(frozen=True)
-class _Service:
-    """A service, and how it looks from where: the same for all who are on the same segments."""
-
-    names: ServiceNames
-    members: Sequence[Instance]
-    segments: Segments
-
-    @cached_property
-    def _views(self) -> dict[tuple[str, ...], _View]:
-        return {}
-
-    def seen_by(self, instance: Instance) -> _View:
-        """How one of its instances sees it."""
-        bridges = _bridges(instance, self.segments)
-        if bridges not in self._views:
-            self._views[bridges] = _View(self, bridges)
-        return self._views[bridges]
-
-
-@dataclass(frozen=True)
-class _View:
-    service: _Service
-    bridges: tuple[str, ...]
-
-    @cached_property
-    def peers(self) -> tuple[Peer, ...]:
-        """Everybody with an address, by component and number."""
-        keys = sorted((each.key, address) for each in self.service.members if (address := self.address(each)))
-        return tuple(
-            Peer(address, (key.name, f"{key.component}-{key.ordinal}", key.component))
-            for key, address in keys
-        )
-
-    @cached_property
-    def facts(self) -> ServiceFacts:
-        """What its expressions see."""
-        called = dict(self.service.names.components)
-        components: dict[str, list[Member]] = {name: [] for name in called.values()}
-        for each in sorted(self.service.members, key=lambda instance: instance.key):
-            component = called.get(each.key.component, each.key.component)
-            components.setdefault(component, []).append(self.member(each))
-        return ServiceFacts(self.service.names.name, components)
-
-    def member(self, instance: Instance) -> Member:
-        """An instance as its service's expressions see it."""
-        key = instance.key
-        component = dict(self.service.names.components).get(key.component, key.component)
-        return Member(key.name, component, key.ordinal, self.address(instance))
-
-    def address(self, of: Instance) -> str | None:
-        """Where it is reached from here: on the first segment that both are on, or else anywhere."""
-        addresses = {nic.source: nic.address for nic in of.machine.nics if nic.address is not None}
-        shared = (addresses[bridge] for bridge in self.bridges if bridge in addresses)
-        return next(shared, next(iter(addresses.values()), None))
-
-
-def _told(instance: Instance, service: _Service) -> Instance:
-    if instance.context is None and not _bridges(instance, service.segments):
-        return instance
-    context = instance.context or GuestContext(instance.name)
-    machine, view = instance.machine, service.seen_by(instance)
-    answers = _Answers(instance, view)
-    complete = replace(
-        context,
+def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
+    """The instance with everything that it is told, or what is not known for it."""
+    if not service.is_known:
+        return Unanswered("the addresses of its peers are not known")
+    written, view = instance.context or GuestContext(instance.name), service.seen_by(instance)
+    answers: dict[str, str] = {}
+    for expression in _expressions(written):
+        answer = view.facts.answer(expression, view.member(instance))
+        if isinstance(answer, Unanswered):
+            return answer
+        answers[expression] = answer
+    context = replace(
+        written,
         interfaces=_interfaces(instance, service.segments),
         peers=view.peers,
-        environment=tuple((name, answers.fill(text)) for name, text in context.environment),
-        cloud_init=answers.fill_document(context.cloud_init),
+        environment=tuple((name, filled(text, answers.__getitem__)) for name, text in written.environment),
+        cloud_init=_document(written.cloud_init, answers, view),
     )
-    return replace(
-        instance,
-        context=complete,
-        machine=replace(
-            machine,
-            context=machine.context or digest_of_written(context),
-            peers=_digest(context, complete),
-        ),
-    )
+    digest = instance.machine.context or digest_of_written(written)
+    machine = replace(instance.machine, context=digest, peers=_digest(written, context))
+    return replace(instance, context=context, machine=machine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """What one instance's expressions give."""
-
-    instance: Instance
-    view: _View
-
-    def fill(self, text: str) -> str:
-        return filled(text, self._answer) if has_expressions(text) else text
-
-    def fill_document(self, text: str) -> str:
-        return filled_document(text, self._answer) if has_expressions(text) else text
-
-    def _answer(self, expression: str) -> str:
-        answer = self.view.facts.answer(expression, self.view.member(self.instance))
-        if isinstance(answer, Unanswered):
-            message = f"an expression has no answer for {self.instance.name}: {answer.reason}"
-            raise InvalidInput([Fault(self.instance.origin, message)])
-        return answer
+def _expressions(written: GuestContext) -> Iterable[str]:
+    for _, text in written.environment:
+        if has_expressions(text):
+            yield from texts_of(text)
+    if has_expressions(written.cloud_init):
+        yield from document_expressions(written.cloud_init)
 
 
-def _bridges(instance: Instance, segments: Segments) -> tuple[str, ...]:
-    """The segments it is on, in the order of its cards."""
-    nics = instance.machine.nics
-    return tuple(nic.source for nic in nics if nic.kind is NicKind.BRIDGE and nic.source in segments)
+def _document(text: str, answers: Mapping[str, str], view: View) -> str:
+    if not has_expressions(text):
+        return text
+    key = (text, *(answers[each] for each in document_expressions(text)))
+    if key not in view.documents:
+        view.documents[key] = filled_document(text, answers.__getitem__)
+    return view.documents[key]
+
+
+def _as_applied(instance: Instance, states: Sequence[InstanceState]) -> Instance:
+    """The instance, told of its peers what it was told last: that is no reason to touch it."""
+    if len(states) != 1:
+        return instance
+    return replace(instance, machine=replace(instance.machine, peers=states[0].applied.peers))
+
+
+def _held(
+    instance: Instance, states: Sequence[InstanceState], service: Service, observed: Observed
+) -> Iterable[Blocked]:
+    """Why an instance cannot be made as it should be; nothing where it is that already, or not seen."""
+    if states and all(_needs_no_seed(instance, state) for state in states):
+        return
+    if service.is_known:
+        refusal = Refusal("*", "an expression in what it is told has no answer: an address is missing")
+        yield Blocked(instance.name, BlockKind.NO_PLACE, (refusal,))
+    elif states:
+        why = "did not answer: {}; nobody knows the addresses that the guest must be told"
+        refusals = tuple(Refusal(each.host, why.format(each.reason)) for each in observed.unknown)
+        yield Blocked(instance.name, BlockKind.UNKNOWN, refusals)
+
+
+def _needs_no_seed(instance: Instance, state: InstanceState) -> bool:
+    return state.complete and worst(differences(instance.machine, state)) is Impact.LIVE
 
 
 def _interfaces(instance: Instance, segments: Segments) -> tuple[Interface, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reconciler.plan import Blocked
 from reconciler.planner.addresses import addressed
+from reconciler.planner.guests import told
 from reconciler.planner.scope import scoped
-from reconciler.planner.told import told
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
 
@@ -26,4 +26,6 @@ def prepared(desired: Desired, observed: Observed) -> Prepared:
     """Both sorted already: scope the look, find the addresses, then what guests are told of them."""
     seen = scoped(observed, desired.fleet)
     ready = addressed(desired, seen)
-    return Prepared(told(ready.desired), seen, {each.instance: each for each in ready.blocked})
+    complete = told(ready.desired, seen, ready.blocked)
+    blocked = (*complete.blocked, *ready.blocked)
+    return Prepared(complete.desired, seen, {each.instance: each for each in blocked})

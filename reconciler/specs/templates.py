@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import yaml
 
 from reconciler.specs.files import CLOUD_CONFIG
 
 OPENING = "${{"
-_CLOSING = "}}"
 # An expression ends at the first "}}" that stands outside of its quotes.
 _EXPRESSION = re.compile(
     r"""\$\{\{((?:[^"'}]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\}(?!\}))*)\}\}""", re.DOTALL
@@ -51,6 +51,24 @@ def expressions_in(text: str) -> Iterator[Expression | Unclosed]:
 def has_expressions(text: str) -> bool:
     """Whether there is anything to fill in."""
     return OPENING in text
+
+
+def texts_of(text: str) -> tuple[str, ...]:
+    """The CEL of every expression of a text in which all of them end."""
+    return tuple(match[1].strip() for match in _EXPRESSION.finditer(text))
+
+
+@lru_cache(maxsize=256)
+def document_expressions(text: str) -> tuple[str, ...]:
+    """The CEL of every expression in the scalars of a cloud-config, each once. Raises yaml.YAMLError."""
+    found: dict[str, None] = {}
+
+    def note(expression: str) -> str:
+        found[expression] = None
+        return ""
+
+    _filled(yaml.safe_load(text), note)
+    return tuple(found)
 
 
 def filled(text: str, answer: Callable[[str], str]) -> str:

@@ -27,7 +27,7 @@ _HINT = "write }} after it; a '}}' of its own stands in quotes"
 def check_templates(document: Document[ServiceModel], attachments: Attachments) -> Iterator[Fault]:
     """Every expression of a service's environments and cloud-configs."""
     facts: ServiceFacts | None = None
-    for name, component in document.model.components.items():
+    for name in document.model.components:
         texts = [*_environment(document, name), *_cloud_config(document, name, attachments)]
         if not texts:
             continue
