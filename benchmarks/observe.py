@@ -60,6 +60,9 @@ class _NoSupplies:
     def seed(self, instance: Instance) -> bytes:
         raise NotImplementedError
 
+    def telling(self, instance: Instance) -> str:
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

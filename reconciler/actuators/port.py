@@ -29,6 +29,10 @@ class Supplies(Protocol):
         """The NoCloud seed (an ISO 9660 image) for an instance whose ``context`` is not None."""
         ...
 
+    def telling(self, instance: Instance) -> str:
+        """The script by which a running guest takes on what follows from its peers; it may hold secrets."""
+        ...
+
 
 class Actuator(Protocol):
     """One host's hands and eyes."""

@@ -25,3 +25,9 @@ class LocalSupplies:
         from reconciler.context.seed import nocloud_seed
 
         return nocloud_seed(instance)
+
+    def telling(self, instance: Instance) -> str:
+        """What brings a running guest up to what its seed says of its peers."""
+        from reconciler.context.script import telling_script
+
+        return telling_script(instance.context) if instance.context else ""

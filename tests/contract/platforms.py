@@ -12,7 +12,7 @@ from reconciler.actuators.sim import interfere
 from reconciler.actuators.sim.effects import Define
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.store import Store
-from reconciler.context import nocloud_seed
+from reconciler.context import nocloud_seed, telling_script
 from reconciler.specs.desired import (
     Connect,
     Host,
@@ -37,6 +37,9 @@ class Shelf:
 
     def seed(self, instance: Instance) -> bytes:
         return nocloud_seed(instance)
+
+    def telling(self, instance: Instance) -> str:
+        return telling_script(instance.context) if instance.context else ""
 
 
 class Platform(Protocol):

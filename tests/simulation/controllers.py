@@ -72,6 +72,9 @@ class NoSupplies:
     def seed(self, instance: Instance) -> bytes:
         raise AssertionError(instance)
 
+    def telling(self, instance: Instance) -> str:
+        raise AssertionError(instance)
+
 
 @dataclass
 class Scene:

@@ -96,9 +96,15 @@ class Pool:
             raise ActionFailed(self.host, message)
 
     def write(self, name: str, data: bytes) -> None:
-        """Make a volume of these bytes, over any that was there."""
-        self.delete(name)
-        volume = self.handle.createXML(volume_xml(name, len(data), "raw"), 0)
+        """Make a volume of these bytes, over any that was there.
+
+        One of the same size is written over in its place: a guest that has it plugged in sees the new one
+        when it boots again, which it may do by itself.
+        """
+        volume = self.find(name)
+        if volume is None or _capacity(volume) != len(data):
+            self.delete(name)
+            volume = self.handle.createXML(volume_xml(name, len(data), "raw"), 0)
         if not self.holds_bytes:
             return
         stream = self.handle.connect().newStream(0)

@@ -10,6 +10,7 @@ from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.power import stop
+from reconciler.actuators.libvirt.telling import tell
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Disk, Instance, InstanceUuid, Machine, OnDelete
 
@@ -17,13 +18,20 @@ from reconciler.specs.desired import Disk, Instance, InstanceUuid, Machine, OnDe
 async def update_live(desk: Desk, instance: Instance) -> None:
     """Write down what the machine is told to be. Raises ActionFailed where that takes a restart."""
 
-    def work(hands: Hands) -> None:
+    def check(hands: Hands) -> bool:
         domain = _whole(hands, instance.uuid)
         if _hardware(domain.mark.applied) != _hardware(instance.machine):
             raise ActionFailed(desk.host, f"{instance.name}: these changes take a restart")
+        return domain.mark.applied.peers != instance.machine.peers
+
+    def work(hands: Hands) -> None:
+        domain = _whole(hands, instance.uuid)
         domain.write_mark(replace(domain.mark, applied=instance.machine))
         domain.start()
 
+    # What a guest is told comes before the mark that says so: cut short, it is told again.
+    if await desk.change("checking", check):
+        await tell(desk, instance)
     await desk.change("updating", work)
 
 

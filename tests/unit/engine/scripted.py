@@ -134,6 +134,9 @@ class NoSupplies:
     def seed(self, instance: Instance) -> bytes:
         raise AssertionError(instance)
 
+    def telling(self, instance: Instance) -> str:
+        raise AssertionError(instance)
+
 
 def starting(*states: InstanceState, needs: Mapping[str, str] | None = None) -> Plan:
     """A plan that starts machines in this order; ``needs`` maps a service to the one it needs."""

@@ -19,6 +19,9 @@ class NoSupplies:
     def seed(self, instance: Instance) -> bytes:
         raise NotImplementedError
 
+    def telling(self, instance: Instance) -> str:
+        raise NotImplementedError
+
 
 def open_it(connect: Connect) -> None:
     host = Host(HostName("hv1"), connect)

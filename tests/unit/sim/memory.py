@@ -73,6 +73,9 @@ class NoSupplies:
     def seed(self, instance: Instance) -> bytes:
         return nocloud_seed(instance)
 
+    def telling(self, instance: Instance) -> str:
+        raise AssertionError(instance)
+
 
 def access_to(store: Path, *, read_only: bool = False, fleet: str = FLEET) -> Access:
     return Access(fleet, read_only, store, NoSupplies())
