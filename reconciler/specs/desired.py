@@ -387,7 +387,7 @@ class Fleet:
         return next((host for host in self.hosts if host.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class ServiceNames:
     """What a service and its components are called in the YAML now, where keys hold the first names."""
 
@@ -411,7 +411,7 @@ class Desired:
     segments: tuple[Segment, ...] = ()
     """The networks that we make, sorted."""
     names: tuple[ServiceNames, ...] = ()
-    """One a service, sorted by key; a service without one is called as its key says."""
+    """Of the services in which an expression may ask for them, sorted; else they are as the keys say."""
 
     def image(self, name: str) -> Image:
         """Image of that name; the loader has checked that it exists."""

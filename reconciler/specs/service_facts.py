@@ -24,6 +24,15 @@ OF_INSTANCE = ("name", "component", "ordinal", "address")
 """``address`` only where it has one."""
 
 
+_REASONS = (
+    "Undefined variable or function",
+    "Unsupported operation",
+    "No such overload",
+    "division by zero",
+    "index out of bounds",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One instance; ``address`` as whoever asks reaches it, None where it has none."""
@@ -55,7 +64,7 @@ class ServiceFacts:
         except KeyError as error:
             return Unanswered(f"there is no field {error.args[0]!r} there")
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            return Unanswered(str(error).partition("\n")[0].partition(". ")[0].rstrip(": "))
+            return Unanswered(_reason(error))
         return _text(value)
 
     @cached_property
@@ -73,6 +82,12 @@ class ServiceFacts:
         # Only this differs from one who asks to the next: the rest is converted once.
         context.set_variable_resolver(self._asking.get)
         return context
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer, if that says nothing of the values: they may be secret."""
+    text = str(error).partition("\n")[0].partition(". ")[0].rstrip(": ")
+    return text if text.startswith(_REASONS) else "it cannot be worked out"
 
 
 def _facts(members: Sequence[Member]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import yaml
 
+from reconciler.specs.desired import GuestContext
 from reconciler.specs.files import CLOUD_CONFIG
 
 OPENING = "${{"
@@ -51,6 +52,13 @@ def expressions_in(text: str) -> Iterator[Expression | Unclosed]:
 def has_expressions(text: str) -> bool:
     """Whether there is anything to fill in."""
     return OPENING in text
+
+
+def asks(context: GuestContext) -> bool:
+    """Whether there is anything to fill in, in what is written for a guest."""
+    return has_expressions(context.cloud_init) or any(
+        has_expressions(text) for _, text in context.environment
+    )
 
 
 def texts_of(text: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from reconciler.actuators.libvirt.domains import Domain, Domains
 from reconciler.actuators.libvirt.locking import HostLock
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.names import seed_volume
-from reconciler.actuators.libvirt.pool import MIB, Pool
+from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
 from reconciler.actuators.libvirt.wires import Wires
 from reconciler.actuators.port import Supplies
@@ -23,6 +23,9 @@ from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
 
 T = TypeVar("T")
+
+_SEED_STEP = 256 * 1024
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +112,5 @@ class Hands:
         if seed is None:
             pool.delete(name)
         else:
-            # Whole MiB: nearly every new seed then has the size of the one before, and takes its place.
-            pool.write(name, seed.ljust(-(-len(seed) // MIB) * MIB, b"\0"))
+            # In whole steps: nearly every new seed has the size of the one before, and takes its place.
+            pool.write(name, seed.ljust(-(-len(seed) // _SEED_STEP) * _SEED_STEP, b"\0"))

@@ -21,14 +21,16 @@ from reconciler.specs.yaml.compose import LOADER
 from reconciler.specs.yaml.nodes import Place, Scalar, Source
 
 _UNCLOSED = "this expression does not end"
-_HINT = "write }} after it; a '}}' of its own stands in quotes"
+_HINT = "write }} after it"
 
 
 def check_templates(document: Document[ServiceModel], attachments: Attachments) -> Iterator[Fault]:
     """Every expression of a service's environments and cloud-configs."""
     facts: ServiceFacts | None = None
     for name in document.model.components:
-        texts = [*_environment(document, name), *_cloud_config(document, name, attachments)]
+        file = _cloud_config(document, name, attachments)
+        yield from _keys(file)
+        texts = [*_environment(document, name), *_values(file)]
         if not texts:
             continue
         facts = facts or _made_up(document.model)
@@ -62,37 +64,59 @@ def _environment(document: Document[ServiceModel], component: str) -> Iterator[_
             yield _Text(text, node.inside)
 
 
-def _cloud_config(document: Document[ServiceModel], component: str, attachments: Attachments) -> list[_Text]:
+def _cloud_config(
+    document: Document[ServiceModel], component: str, attachments: Attachments
+) -> Source | None:
+    """The component's own file, where there is an expression in it."""
     path = document.model.components[component].cloud_init
     if path is None:
-        return []
+        return None
     source = attachments.source(document.source.path.parent, path)
-    if isinstance(source, Fault) or not any(OPENING in line for line in source.lines):
-        return []
-    return [_in_file(source, node) for node in scalars_of(source) if has_expressions(node.value)]
+    return None if isinstance(source, Fault) or not any(OPENING in line for line in source.lines) else source
 
 
-def scalars_of(source: Source) -> list[yaml.ScalarNode]:
-    """The values of a cloud-config that are no collections; none where it cannot be read."""
+def _values(source: Source | None) -> Iterator[_Text]:
+    for each in _scalars(source):
+        if not each.is_key:
+            yield _in_file(each.source, each.node)
+
+
+def _keys(source: Source | None) -> Iterator[Fault]:
+    for each in _scalars(source):
+        if each.is_key:
+            mark = each.node.start_mark
+            yield each.source.at(mark.line + 1, mark.column + 1).fault("an expression cannot be a key")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scalar:
+    source: Source
+    node: yaml.ScalarNode
+    is_key: bool
+
+
+def _scalars(source: Source | None) -> Iterator[_Scalar]:
+    """The scalars of a cloud-config that have expressions; none where it cannot be read, told elsewhere."""
+    if source is None:
+        return
     try:
         root = yaml.compose("\n".join(source.lines), Loader=LOADER)
     except yaml.YAMLError:
-        return []  # told elsewhere
-    found: list[yaml.ScalarNode] = []
+        return
     seen: set[int] = set()
-    waiting = [root] if root is not None else []
+    waiting: list[tuple[yaml.Node, bool]] = [(root, False)] if root is not None else []
     while waiting:
-        node = waiting.pop()
+        node, is_key = waiting.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if isinstance(node, yaml.ScalarNode):
-            found.append(node)
+        if isinstance(node, yaml.ScalarNode) and has_expressions(node.value):
+            yield _Scalar(source, node, is_key)
         elif isinstance(node, yaml.SequenceNode):
-            waiting.extend(reversed(node.value))
-        else:
-            waiting.extend(value for _, value in reversed(node.value))
-    return found
+            waiting.extend((each, False) for each in reversed(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            pairs = [((key, True), (value, False)) for key, value in node.value]
+            waiting.extend(each for pair in reversed(pairs) for each in reversed(pair))
 
 
 def _in_file(source: Source, node: yaml.ScalarNode) -> _Text:
