@@ -46,7 +46,7 @@ class Guest:
 
 def build_guest() -> Guest:
     """The small guest, from the cache or built anew (a few seconds, and a 27 MB package)."""
-    package = _versioned_package()
+    package = versioned_kernel()
     # No "=" or ":" in the directory's name: qemu's options would read them as their own.
     version = "".join(each if each.isalnum() or each in ".-" else "_" for each in package)
     home = cache_directory() / f"guest-{version}-{_digest_of_sources()}"
@@ -75,7 +75,8 @@ def _busybox() -> Path:
     return Path(found)
 
 
-def _versioned_package() -> str:
+def versioned_kernel() -> str:
+    """The package that holds the kernel, and its version."""
     # "linux-image-6.1.0-56-cloud-amd64=6.1.192-2": the name alone can be rebuilt under a new version.
     depends = run(["apt-cache", "depends", _META_PACKAGE])
     names = [

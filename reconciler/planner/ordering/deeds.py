@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.plan import Action, Destroy, StepId, subject, summary_key
+from reconciler.plan import Action, Change, Create, Destroy, Impact, StepId, Update, subject, summary_key
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import InstanceKey
@@ -35,6 +35,18 @@ class Deed:
     def destroys(self) -> bool:
         """Whether the instance is gone afterwards."""
         return isinstance(self.action, Destroy)
+
+    @property
+    def creates(self) -> bool:
+        """Whether there is a new instance afterwards."""
+        return isinstance(self.action, Create)
+
+    @property
+    def tells(self) -> bool:
+        """Whether all there is to do is to tell a guest what has become of its peers."""
+        if not isinstance(self.action, Update) or self.action.impact is not Impact.LIVE:
+            return False
+        return all(isinstance(reason, Change) and reason.field == "peers" for reason in self.act.because)
 
 
 Deeds = Mapping[StepId, Deed]

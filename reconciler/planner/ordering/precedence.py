@@ -1,13 +1,14 @@
 """Which steps of a service come before which.
 
-What is made or changed comes after the components it depends on. What is destroyed comes after
+What is made or changed comes after the components it depends on. Guests are told of their peers once all
+that are new are there, and nothing waits for that. What is destroyed comes after
 all that, dependants first; components that are no longer declared, whose order nobody knows any
 more, come last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.plan import StepId
@@ -25,9 +26,13 @@ class Precedence:
     destroying: Mapping[Group, Needs]
     removing: Mapping[str, Needs]
     """By service: what the destructions of components that are no longer declared need."""
+    telling: Mapping[str, Needs]
+    """By service: what comes before its guests are told of each other."""
 
     def needs(self, deed: Deed) -> Needs:
         """The steps that must have succeeded before this one."""
+        if deed.tells:
+            return self.telling.get(deed.group.service, ())
         if not deed.destroys:
             return self.building[deed.group]
         return self.destroying.get(deed.group, self.removing[deed.group.service])
@@ -39,14 +44,16 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     declared = [each for each in instances if each.key.service in services]
     order = [group for group in order if group.service in services]
     before = _dependencies(declared, order)
-    made, gone = _by_group(deeds, destroyed=False), _by_group(deeds, destroyed=True)
-    all_made = _by_service(made)
+    gone = _by_group(deeds, lambda deed: deed.destroys)
+    all_made = _by_service(_by_group(deeds, lambda deed: not deed.destroys))
+    made = _by_group(deeds, lambda deed: not deed.destroys and not deed.tells)
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
     return Precedence(
         building=_passed_on(order, before, made),
         destroying={group: (*all_made.get(group.service, ()), *needs) for group, needs in destroying.items()},
         removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},
+        telling=_by_service(_by_group(deeds, lambda deed: deed.creates)),
     )
 
 
@@ -85,10 +92,10 @@ def _passed_on(
     return needs
 
 
-def _by_group(deeds: Deeds, *, destroyed: bool) -> dict[Group, Needs]:
+def _by_group(deeds: Deeds, wanted: Callable[[Deed], bool]) -> dict[Group, Needs]:
     steps: dict[Group, Needs] = {}
     for identifier, deed in deeds.items():
-        if deed.destroys is destroyed:
+        if wanted(deed):
             steps[deed.group] = (*steps.get(deed.group, ()), identifier)
     return steps
 

@@ -20,14 +20,15 @@ class Turn(NamedTuple):
     """When a deed comes: smaller is earlier."""
 
     destroys: bool
+    tells: bool
     component: int
     key: InstanceKey
     host: HostName
 
 
 def steps_of(deeds: Iterable[Deed], desired: Desired, observed: Observed) -> tuple[Step, ...]:
-    """The steps of a plan: images and networks, then what is made or changed, then what is destroyed,
-    then the networks that nothing needs any more.
+    """The steps of a plan: images and networks, then what is made or changed, then who is told of it, then
+    what is destroyed, then the networks that nothing needs any more.
 
     What is made is listed in the order in which hosts were found for it, so that a plan made after
     any part of the list finds the same ones again.
@@ -55,6 +56,6 @@ def _turns(order: Sequence[Group]) -> Callable[[Deed], Turn]:
 
     def turn(deed: Deed) -> Turn:
         number = place.get(deed.group, -1)
-        return Turn(deed.destroys, -number if deed.destroys else number, deed.key, deed.action.host)
+        return Turn(deed.destroys, deed.tells, -number if deed.destroys else number, deed.key, deed.action.host)
 
     return turn
