@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.context.seed import nocloud_seed
 from reconciler.errors import Fault, InvalidInput
 from reconciler.planner import make_plan
+from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired, Instance
 from reconciler.specs.load import load
 from reconciler.specs.yaml.nodes import Source
@@ -34,12 +35,21 @@ VERBS = (
 )
 
 
+EXPRESSION = "${{ instance.name + 'c4n4ry' + '-Zx9' }}"
+"""Becomes a secret only once it is filled in."""
+
+
 @pytest.fixture(params=["variable value", "cloud-init text"])
-def secretive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def place(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[CANARY, CANARY + EXPRESSION], ids=["plain", "beside-an-expression"])
+def secretive(request: pytest.FixtureRequest, place: str, tmp_path: Path) -> Path:
     """A sound directory with a canary where guests are told secrets."""
     directory = tmp_path / "services"
     directory.mkdir()
-    lay_out(directory, request.param, CANARY)
+    lay_out(directory, place, request.param)
     return directory
 
 
@@ -66,6 +76,46 @@ def test_a_secret_is_in_no_output_and_in_no_file_of_the_store(secretive: Path, t
     assert (secretive / ".reconciler" / "sim.sqlite").exists()
     assert CANARY not in printed
     assert files_with_the_canary(secretive.parent, but=written_by_the_user) == []
+
+
+def test_an_expression_becomes_a_secret_for_the_guest_alone(place: str, tmp_path: Path, typed: Typed) -> None:
+    directory = tmp_path / "services"
+    directory.mkdir()
+    lay_out(directory, place, EXPRESSION)
+    printed = all_that_is_typed(directory, typed)
+    assert "Applied" in printed
+    assert CANARY not in printed
+    assert files_with_the_canary(directory.parent) == []
+    desired = load(directory)
+    contexts = [each.context for each in prepared(desired, observed_of(desired.fleet)).desired.instances]
+    found = [
+        each for each in contexts if each and (CANARY in each.cloud_init or CANARY in str(each.environment))
+    ]
+    assert found != []
+    assert CANARY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "c4n4ry-Zx9",
+        "components.x['c4n4ry-Zx9']",
+        "int('c4n4ry-Zx9')",
+        "'c4n4ry-Zx9' + 1",
+        "['c4n4ry-Zx9']",
+        "'c4n4ry-Zx9",
+    ],
+)
+def test_a_fault_in_an_expression_does_not_show_it(
+    place: str, expression: str, tmp_path: Path, typed: Typed
+) -> None:
+    directory = tmp_path / "services"
+    directory.mkdir()
+    lay_out(directory, place, f"${{{{ {expression} }}}}")
+    printed = typed("plan", directory)
+    assert "error: " in printed
+    assert "c4n4ry" not in printed
+    assert "Zx9" not in printed
 
 
 def test_a_changed_secret_is_told_of_by_digests_alone(secretive: Path, typed: Typed) -> None:

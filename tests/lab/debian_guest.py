@@ -87,7 +87,9 @@ def _make(scratch: Path) -> Path:
     _make_bootable(scratch, tree, raw)
     shutil.rmtree(tree / "boot")
     offset = f"offset={_ROOT_START * _SECTOR}"
-    run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), "-E", offset, str(raw), f"{_ROOT_MIB}M"])
+    run(
+        ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), "-E", offset, str(raw), f"{_ROOT_MIB}M"]
+    )
     run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(qcow2)], timeout=300)
     return qcow2
 

@@ -56,6 +56,8 @@ def _turns(order: Sequence[Group]) -> Callable[[Deed], Turn]:
 
     def turn(deed: Deed) -> Turn:
         number = place.get(deed.group, -1)
-        return Turn(deed.destroys, deed.tells, -number if deed.destroys else number, deed.key, deed.action.host)
+        return Turn(
+            deed.destroys, deed.tells, -number if deed.destroys else number, deed.key, deed.action.host
+        )
 
     return turn

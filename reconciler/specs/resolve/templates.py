@@ -19,6 +19,7 @@ from reconciler.specs.template_checks import check_expression
 from reconciler.specs.templates import OPENING, Expression, expressions_in, has_expressions
 from reconciler.specs.yaml.compose import LOADER
 from reconciler.specs.yaml.nodes import Place, Scalar, Source
+from reconciler.specs.yaml.secrets import without_quotes
 
 _UNCLOSED = "this expression does not end"
 _HINT = "write }} after it"
@@ -54,7 +55,10 @@ class _Text:
 
 def _fault(text: _Text, expression: Expression, problem: Problem) -> Fault:
     place = text.at(expression.offset + (problem.offset or 0))
-    return place.fault(problem.message, hint=problem.hint)
+    message, hint = problem.message, problem.hint
+    if place.source.private:
+        message, hint = without_quotes(message), without_quotes(hint)
+    return place.fault(message, hint=hint)
 
 
 def _environment(document: Document[ServiceModel], component: str) -> Iterator[_Text]:
