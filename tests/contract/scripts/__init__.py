@@ -14,6 +14,7 @@ from tests.contract.scripts import (
     making,
     meddling,
     sharing,
+    telling,
     wiring,
 )
 from tests.contract.stage import Script
@@ -25,7 +26,7 @@ def _of(module: ModuleType) -> tuple[Script, ...]:
     return tuple(value for value in written if getattr(value, "__module__", "") == module.__name__)
 
 
-_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling)
+_EVERYWHERE = (looking, making, changing, growing, sharing, locking, hearing, meddling, telling)
 SCRIPTS = tuple(script for module in _EVERYWHERE for script in _of(module))
 
 FLESH = (*_of(breaking), *_of(wiring))
