@@ -25,6 +25,7 @@ _WORDS = (
     *(b"-1", b"0", b"007", b"1e400", b".nan", b"99999999999999999999", b"1.5GiB", b"0MiB", b"1048577TiB"),
     *(b"host.load", b"host.labels.x", b"(", b")", b"1/0", b"[1].map(x, x)", b"matches('(')"),
     *(b"ssh://", b"sim://", b"@", b"[::1]", b":65536", b"?keyfile=%00", b"file:", b"../", b"/dev/zero"),
+    *(b"${{ components.db.addresses[0] }}", b"${{ instance.name }}", b"}}", b".join(',')", b"${{ '}}' }}"),
     *(b"moved: {from: shop}", b"depends_on: [db]", b"environment: {A: b}", b"cloud_init: fleet.yaml"),
     *(b"<", b">", b"</domain>", b"<!DOCTYPE x>", b"<!--", b"]]>", b"&#0;", b"&x;", b"<x xmlns='urn:x'>"),
     *(b"<vcpu>-1</vcpu>", b"<memory unit='KiB'>1e9</memory>", b"<disk><serial>root</serial></disk>"),

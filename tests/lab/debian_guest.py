@@ -80,8 +80,8 @@ def _make(scratch: Path) -> Path:
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/cloud/cloud.cfg.d/99-lab.cfg").write_text(_CONFIG)
     run(["truncate", "--size", f"{_ROOT_START * _SECTOR // 2**20 + _ROOT_MIB + 1}M", str(raw)])
-    table = f"label: dos\nstart={_BOOT_START}, size={_BOOT_SECTORS}, type=c, bootable\nstart={_ROOT_START}, type=83\n"
-    run(["sfdisk", "-q", str(raw)], input_text=table)
+    boot = f"start={_BOOT_START}, size={_BOOT_SECTORS}, type=c, bootable"
+    run(["sfdisk", "-q", str(raw)], input_text=f"label: dos\n{boot}\nstart={_ROOT_START}, type=83\n")
     with raw.open("r+b") as disk:
         disk.write(_MBR.read_bytes())
     _make_bootable(scratch, tree, raw)
