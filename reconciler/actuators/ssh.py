@@ -66,7 +66,7 @@ class Ssh:
         async with self._session() as connection:
             try:
                 async with connection.start_sftp_client() as sftp:
-                    await sftp.put(str(local), remote)
+                    await sftp.put(str(local), remote, follow_symlinks=True)
             except asyncssh.SFTPError as error:
                 message = f"cannot write {remote} as {self.user}: {error.reason}"
                 raise ActionFailed(self._host.name, message) from error
