@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws
+from tests.properties import laws, network_laws, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -164,5 +164,25 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "a host that has left is remembered for ever",
         network_laws.joined,
         Line("ordering.networks", "if now != final.wanted and not leaves:", "if False:"),
+    ),
+    (
+        "who is silent is no longer told of",
+        telling_laws.reticent,
+        Line("service_view", "each.name in self.unheard", "False"),
+    ),
+    (
+        "who must be told what is not known is restarted",
+        telling_laws.reticent,
+        Line("guests", "held.extend(_held(done, states, service, observed))"),
+    ),
+    (
+        "guests are told before what is new is there",
+        telling_laws.patient,
+        Line("ordering.precedence", "return self.telling.get(deed.group.service, ())", "return ()"),
+    ),
+    (
+        "dependants wait for those who are told",
+        telling_laws.patient,
+        Line("ordering.precedence", "not deed.destroys and not deed.tells)", "not deed.destroys)"),
     ),
 )

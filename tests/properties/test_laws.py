@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws
+from tests.properties import laws, network_laws, telling_laws
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
@@ -32,9 +32,11 @@ OF_NETWORKS: tuple[Law, ...] = (
     network_laws.remembered,
     network_laws.joined,
 )
+OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
+    **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
 }
 
 
@@ -61,7 +63,9 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     holds()
 
 
-@pytest.mark.parametrize("law", [*EVERYWHERE, *OF_NETWORKS, laws.calm], ids=lambda law: law.__name__)
+@pytest.mark.parametrize(
+    "law", [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, laws.calm], ids=lambda law: law.__name__
+)
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
 
@@ -76,4 +80,4 @@ def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
-    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, laws.calm}
+    assert {law for _, law, _ in MUTANTS} == {*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, laws.calm}
