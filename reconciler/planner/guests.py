@@ -101,7 +101,7 @@ def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
         cloud_init=_document(written.cloud_init, answers, view),
     )
     digest = instance.machine.context or digest_of_written(written)
-    machine = replace(instance.machine, context=digest, peers=_digest(written, context))
+    machine = replace(instance.machine, context=digest, peers=_digest(written, context, view))
     return replace(instance, context=context, machine=machine)
 
 
@@ -163,15 +163,11 @@ def _cards(instance: Instance, segments: Segments) -> Iterable[Interface]:
             yield Interface(mac, f"{nic.address}/{prefix}", segment.mtu)
 
 
-def _digest(written: GuestContext, complete: GuestContext) -> Sha256 | None:
+def _digest(written: GuestContext, complete: GuestContext, view: View) -> Sha256 | None:
     """Of what follows from others; None where nothing does."""
-    resolved = [
-        pair
-        for before, pair in zip(written.environment, complete.environment, strict=True)
-        if has_expressions(before[1])
-    ]
+    pairs = zip(written.environment, complete.environment, strict=True)
+    resolved = [after for before, after in pairs if has_expressions(before[1])]
     document = complete.cloud_init if has_expressions(written.cloud_init) else ""
     if not (complete.peers or resolved or document):
         return None
-    lines = [[peer.address, *peer.names] for peer in complete.peers]
-    return sha256_hex(json.dumps([lines, resolved, document]).encode())
+    return sha256_hex(json.dumps([view.digest, resolved, document]).encode())

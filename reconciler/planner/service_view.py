@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.specs.desired import Instance, NicKind, Peer, Segment, ServiceNames
+from reconciler.specs.desired import Instance, NicKind, Peer, Segment, ServiceNames, Sha256
+from reconciler.specs.fingerprint import sha256_hex
 from reconciler.specs.service_facts import Member, ServiceFacts
 
 Segments = Mapping[str, Segment]
@@ -63,6 +65,12 @@ class View:
             for each in members
             if (address := self.address(each)) is not None
         )
+
+    @cached_property
+    def digest(self) -> Sha256:
+        """Of the peers: worked out once for all who see the same ones."""
+        lines = [[peer.address, *peer.names] for peer in self.peers]
+        return sha256_hex(json.dumps(lines).encode())
 
     @cached_property
     def facts(self) -> ServiceFacts:

@@ -6,11 +6,13 @@ known before a machine exists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from reconciler.specs.expression_checks import without_literals
 from reconciler.specs.expressions import Unanswered, compiled
 
 if TYPE_CHECKING:
@@ -57,10 +59,17 @@ class ServiceFacts:
 
     def answer(self, expression: str, instance: Member) -> str | Unanswered:
         """What an expression gives ``instance``, as text."""
+        if _WHO.search(without_literals(expression)):
+            return self._asked(expression, instance)
+        if expression not in self._answers:
+            self._answers[expression] = self._asked(expression, instance)
+        return self._answers[expression]
+
+    def _asked(self, expression: str, instance: Member) -> str | Unanswered:
         try:
             program = compiled(expression)
             self._asking["instance"] = instance.facts()
-            value = program.execute(self._context)
+            value = program.execute(self._context(mentioned(expression)))
         except KeyError as error:
             return Unanswered(f"there is no field {error.args[0]!r} there")
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -68,20 +77,62 @@ class ServiceFacts:
         return _text(value)
 
     @cached_property
+    def _answers(self) -> dict[str, str | Unanswered]:
+        """To what is the same for everybody."""
+        return {}
+
+    @cached_property
     def _asking(self) -> dict[str, object]:
         return {}
 
     @cached_property
-    def _context(self) -> Context:
-        from cel import Context
+    def _contexts(self) -> dict[Mentioned, Context]:
+        return {}
 
-        context = Context()
-        context.add_variable("components", {name: _facts(each) for name, each in self.components.items()})
-        context.add_variable("service", {"name": self.service})
-        context.add_function("join", _join)
-        # Only this differs from one who asks to the next: the rest is converted once.
-        context.set_variable_resolver(self._asking.get)
-        return context
+    def _context(self, wanted: Mentioned) -> Context:
+        """With what is mentioned and no more: all of a map is copied each time one looks into it."""
+        if wanted not in self._contexts:
+            from cel import Context
+
+            context = Context()
+            context.add_variable("components", self._visible(wanted))
+            context.add_variable("service", {"name": self.service})
+            context.add_function("join", _join)
+            # Only this differs from one who asks to the next: the rest is converted once.
+            context.set_variable_resolver(self._asking.get)
+            self._contexts[wanted] = context
+        return self._contexts[wanted]
+
+    def _visible(self, wanted: Mentioned) -> dict[str, dict[str, object]]:
+        if wanted is None:
+            return {name: _facts(members) for name, members in self.components.items()}
+        visible: dict[str, dict[str, object]] = {}
+        for name, field in wanted:
+            if name in self.components and field in (facts := _facts(self.components[name])):
+                visible.setdefault(name, {})[field] = facts[field]
+        return visible
+
+
+Mentioned = frozenset[tuple[str, str]] | None
+"""Components, each with one of its fields; None for all of everything."""
+
+COMPONENT = re.compile(
+    r"(?<![\w.])components\s*(?:\.\s*(?P<name>\w+)(?P<rest>-[\w-]+)?"
+    r"|\[\s*(?P<quote>[\"'])(?P<key>[^\"']*)(?P=quote)\s*\])"
+    r"(?:\s*\.\s*(?P<field>[A-Za-z_]\w*))?"
+)
+_COMPONENTS = re.compile(r"(?<!\w)components(?!\w)")
+_WHO = re.compile(r"(?<!\w)instance(?!\w)")
+
+
+@lru_cache(maxsize=1024)
+def mentioned(expression: str) -> Mentioned:
+    """Which fields of which components an expression asks for."""
+    masked = without_literals(expression)
+    found = [each for each in COMPONENT.finditer(expression) if masked[each.start()] == "c"]
+    if len(found) != len(_COMPONENTS.findall(masked)) or not all(each["field"] for each in found):
+        return None
+    return frozenset((each["key"] or each["name"] or "", each["field"]) for each in found)
 
 
 def _reason(error: Exception) -> str:

@@ -12,16 +12,11 @@ from collections.abc import Collection, Sequence
 from reconciler.specs import service_facts
 from reconciler.specs.expression_checks import Problem, check_text, like, loops, without_literals
 from reconciler.specs.expressions import Unanswered
-from reconciler.specs.service_facts import Member, ServiceFacts
+from reconciler.specs.service_facts import COMPONENT, Member, ServiceFacts
 
 MOST_VISITS = 1_000_000
 """Of instances, by those who ask with an expression that goes through lists."""
 
-_COMPONENT = re.compile(
-    r"(?<![\w.])components\s*(?:\.\s*(?P<name>\w+)(?P<rest>-[\w-]+)?"
-    r"|\[\s*(?P<quote>[\"'])(?P<key>[^\"']*)(?P=quote)\s*\])"
-    r"(?:\s*\.\s*(?P<field>[A-Za-z_]\w*))?"
-)
 _FIELD = re.compile(r"(?<![\w.])(service|instance)\s*\.\s*([A-Za-z_]\w*)")
 _INDEX = re.compile(r"\[\s*(-?\d+)\s*\]")
 _OUT_OF_BOUNDS = re.compile(r"index out of bounds: (-?\d+)")
@@ -46,7 +41,7 @@ def check_expression(text: str, facts: ServiceFacts, askers: Sequence[Member]) -
 def _unknown(text: str, facts: ServiceFacts) -> Problem | None:
     """A component or a field that there is not."""
     masked = without_literals(text)
-    for found in _COMPONENT.finditer(text):
+    for found in COMPONENT.finditer(text):
         if masked[found.start()] != text[found.start()]:
             continue
         if problem := _unknown_component(found, facts):

@@ -180,3 +180,13 @@ def test_debian_is_what_it_was_declared_to_be_and_learns_where_its_peers_have_go
     assert guest.run("cat /etc/reconciler/environment") == 'DATABASE="postgres://app@10.42.0.21:5432/shop"\n'
     assert guest.run("cat /var/lib/cloud/data/instance-id") == first
     assert guest.run("cat /etc/shop.conf") == "# made for shop-app-0\ndatabase = 10.42.0.20\n"
+
+    # An agent that has stopped answering is no error, and keeps nobody waiting for long.
+    guest.run("(sleep 1; kill -STOP $(pidof qemu-ga)) > /dev/null 2>&1 < /dev/null &")
+    wait_until(lambda: not guest.is_there(), what="the agent to fall silent", within=30, every=1)
+    desk.edit("10.42.0.21", "10.42.0.22")
+    since = time.monotonic()
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 0, report
+    print(f"its peer moved, and its agent did not answer, in {time.monotonic() - since:.0f} s")
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
