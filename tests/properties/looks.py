@@ -52,8 +52,8 @@ def standing(observed: Observed, *, hosts: bool) -> list[tuple[str, str, Power, 
                 state.host if hosts else "",
                 state.power,
                 state.complete,
-                # An address that was given back may be given to another.
-                state.applied if hosts else replace(state.applied, nics=state.applied.plugs),
+                # An address that was given back may be given to another, and the others are told of it.
+                state.applied if hosts else replace(state.applied, nics=state.applied.plugs, peers=None),
             )
             for host in observed.hosts
             for state in host.instances

@@ -32,7 +32,7 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
         assert domain.mark is not None
         if domain.power is not Power.RUNNING:
             wrong[instance.name] = f"is {domain.power}"
-        elif not domain.mark.complete or _unaddressed(domain.mark.applied) != _unaddressed(instance.machine):
+        elif not domain.mark.complete or _as_written(domain.mark.applied) != _as_written(instance.machine):
             wrong[instance.name] = "is not what was asked for"
         elif (domain.live.cpus, domain.live.memory_mib) != (
             instance.machine.cpus,
@@ -46,9 +46,9 @@ def unlike(desired: Desired, places: tuple[Place, ...]) -> Mapping[str, str]:
     return wrong
 
 
-def _unaddressed(machine: Machine) -> Machine:
-    """Which address it gets is nobody's wish."""
-    return replace(machine, nics=machine.plugs)
+def _as_written(machine: Machine) -> Machine:
+    """Which address it gets is nobody's wish, and what it is told follows from that."""
+    return replace(machine, nics=machine.plugs, context=None, peers=None)
 
 
 def untied(fleet: str, places: tuple[Place, ...]) -> Iterator[str]:
