@@ -371,8 +371,6 @@ SUMMARY_KEYS = (
     "update_restart",
     "replace",
     "destroy",
-    "resume",
-    "settle",
     "network",
     "image",
     "blocked",
@@ -389,8 +387,8 @@ _VERBS: Mapping[type[Action], str] = {
     Replace: "replace",
     Destroy: "destroy",
     Migrate: "migrate",
-    Resume: "resume",
-    Settle: "settle",
+    Resume: "start",
+    Settle: "migrate",
     Await: "wait",
 }
 
@@ -403,8 +401,12 @@ def summary_key(action: Action) -> str:
 
 
 def action_key(action: Action) -> str:
-    """Its name in JSON and in the journal: what counts it, but for what takes away."""
+    """Its name in JSON and in the journal: what counts it, but for what takes away or mends."""
     match action:
+        case Resume():
+            return "resume"
+        case Settle():
+            return "settle"
         case DropImage():
             return "drop_image"
         case DropNetwork():

@@ -26,7 +26,7 @@ from reconciler.plan import (
 from reconciler.planner import objects, passage
 from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Machine
-from reconciler.state import HostState, InstanceState, LiveDisk, Power
+from reconciler.state import MIGRATED, HostState, InstanceState, LiveDisk, Power
 
 
 def broken_precondition(step: Step, host_state: HostState, peer: HostState | None = None) -> str | None:
@@ -87,6 +87,8 @@ def _changed(before: InstanceState, host: HostState) -> str | None:
         return "it is not there any more"
     if found.applied != before.applied:
         return "something else was applied to it"
+    if found.power is Power.STOPPED and found.detail == MIGRATED != before.detail:
+        return "it was migrated away"
     return None
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.engine.status import Health, Status
-from reconciler.plan import Action, Blocked, Plan, Step, subject, summary_key
+from reconciler.plan import Action, Blocked, Plan, Step, action_key, subject, summary_key
 from reconciler.render.words import (
     also_line,
     outcome_detail,
@@ -132,7 +132,7 @@ def _outcome_line(entry: StepReport) -> Text:
 
 
 def _mark(action: Action) -> tuple[str, str]:
-    return _MARKS[summary_key(action)]
+    return _MARKS.get(action_key(action)) or _MARKS[summary_key(action)]
 
 
 def _left_alone(blocked: Sequence[Blocked], unknown: Sequence[HostUnknown]) -> Iterable[Text]:

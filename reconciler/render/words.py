@@ -34,11 +34,7 @@ def summary_line(plan: Plan) -> str:
 def also_line(plan: Plan) -> str:
     """The counts that the summary line has no place for; empty where they are all zero."""
     count = plan.summary
-    extra = [
-        f"{count[key]} {key}"
-        for key in ("resume", "settle", "start", "stop", "network", "image")
-        if count[key]
-    ]
+    extra = [f"{count[key]} {key}" for key in ("start", "stop", "network", "image") if count[key]]
     return f"also: {', '.join(extra)}" if extra else ""
 
 

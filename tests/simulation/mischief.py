@@ -12,6 +12,7 @@ from reconciler.actuators.sim.effects import (
     Arrive,
     Define,
     DropLink,
+    DropVolume,
     Effect,
     GoOn,
     GuestUp,
@@ -185,6 +186,8 @@ def _migrate(places: Sequence[Place], source: Place, domain: Domain, number: int
     by_hand(target, *(AddVolume(volume, source.box.volumes.get(volume, 1)) for volume in missing))
     by_hand(target, Arrive(domain))
     if domain.uuid not in target.box.domains:
+        # It was refused: there is no network for it there, or no room. Who made disks for it takes them away.
+        by_hand(target, *(DropVolume(volume) for volume in missing if volume in target.box.volumes))
         return
     by_hand(source, Pause(domain.uuid, MIGRATING))
     by_hand(target, GoOn(domain.uuid, persistent=number % 2 == 0))

@@ -196,6 +196,7 @@ class Place:
             if self.up:
                 with contextlib.suppress(ActionFailed):
                     self.change(late.effect, None, late.action)
+                    self._orphan(late.effect)
 
     # Sessions
 
@@ -214,6 +215,12 @@ class Place:
         if session in self.sessions:
             self.sessions.remove(session)
         self.wake()
+
+    def _orphan(self, effect: Effect) -> None:
+        """What begins to come in for somebody who is gone already goes with him."""
+        domain = self.box.domains.get(effect.domain.uuid) if isinstance(effect, Arrive) else None
+        if domain is not None and domain.is_coming:
+            self.change(PowerOff(domain.uuid, "destroyed"))
 
     def _give_back(self, session: Session) -> None:
         """What was coming in over a connection goes with it."""

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from reconciler.actuators.sim.host import PHYSICAL
+from reconciler.actuators.sim.things import Domain
 from reconciler.actuators.sim.view import view
 from reconciler.engine import backoff
 from reconciler.engine.cycle import decide
 from reconciler.plan import BlockKind
 from reconciler.planner.prepare import prepared
-from reconciler.specs.desired import Desired
-from reconciler.state import Observed
+from reconciler.specs.desired import Desired, Instance
+from reconciler.state import Observed, Power
 from tests.simulation import faults as kinds
 from tests.simulation import mischief
 from tests.simulation.controllers import Controller, Directory, Scene
@@ -208,9 +209,24 @@ class _Simulation:
             # What the budget of the hour does not allow is done in the next.
             await self._until(self._time() + 3600.0 + 2 * self.scenario.resync)
         held = self._held()
+        if self._cramped():
+            return
         for name, why in unlike(self._wanted(), self.places).items():
-            if name not in held or held[name] not in _EXCUSES:
+            if held.get(name) not in _EXCUSES:
                 self.laws.breach("converge", f"{name} {why} ({held.get(name, 'and nothing holds it')})")
+
+    def _cramped(self) -> bool:
+        """Whether some host is too full for what its machines need, in a way that nobody can plan.
+
+        How large an image is shows when it is there; and humans move machines without counting. What
+        meets that is tried again, for ever.
+        """
+        wanted = {each.uuid: each for each in self._wanted().instances}
+        return any(
+            uuid in wanted and _is_too_full(place, domain, wanted[uuid])
+            for place in self.places
+            for uuid, domain in place.box.domains.items()
+        )
 
     def _truth(self, fleet: str) -> Observed:
         states = tuple(view(place.box, fleet, place.host.capacity or PHYSICAL) for place in self.places)
@@ -229,11 +245,12 @@ class _Simulation:
 
     async def _rest(self) -> None:
         """Nothing is left to do, and for a day nothing is done."""
-        self.laws.calm = True
+        self.laws.calm = not self._cramped()
         await self._until(self._time() + DAY)
         self.laws.calm = False
         rounds, reasons = sum(each.rounds for each in self._controllers), self._happenings
-        if rounds > 60 + 3 * reasons + 3 * self._time() / self.scenario.resync:
+        quiet = 60 + 3 * reasons + 3 * self._time() / self.scenario.resync
+        if rounds > quiet and not self._cramped():
             self.laws.breach("busy", f"{rounds} rounds, and {reasons} reasons for one")
         for place in self.places:
             if place.owner is not None:
@@ -274,6 +291,16 @@ class _Simulation:
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _is_too_full(place: Place, domain: Domain, wanted: Instance) -> bool:
+    capacity, machine = place.host.capacity or PHYSICAL, wanted.machine
+    running = [each for each in place.box.domains.values() if each.power is not Power.STOPPED]
+    memory = machine.memory_mib + sum(each.live.memory_mib for each in running if each.uuid != domain.uuid)
+    has_image = place.box.images.issuperset(machine.image.digests)
+    return memory > capacity.memory_mib or (
+        not has_image and sum(place.box.volumes.values()) >= capacity.disk_mib
+    )
 
 
 _EXCUSES = frozenset({BlockKind.NO_PLACE, BlockKind.GUARD, BlockKind.INVALID})

@@ -40,7 +40,8 @@ class Waits:
 
 def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyone: bool) -> Waits:
     """Work them out. ``everyone`` has a wait for each replica that has a health check."""
-    own = {deed.key: name for name, deed in deeds.items() if not deed.destroys}
+    # Whoever is only told of its peers is told after they are made, and they may wait for its health.
+    own = {deed.key: name for name, deed in deeds.items() if not (deed.destroys or deed.tells)}
     rolls = _rolls(deeds, replicas)
     rolling = {other.instance.key for others in rolls.values() for other in others}
     declared = {each.instance.key: each.instance for group in replicas.values() for each in group}
