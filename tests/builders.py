@@ -31,12 +31,12 @@ from reconciler.specs.desired import (
     Nic,
     NicKind,
     OnDelete,
-    Placement,
     Resources,
     Scheme,
     Sha256,
 )
 from reconciler.specs.identity import instance_uuid
+from reconciler.specs.placement import Placement
 from reconciler.state import (
     HostState,
     HostUnknown,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.plan import Action, Migrate, Resume, Settle
+from reconciler.actions import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import Host, HostName, ImagePart, Instance
 from reconciler.state import HostState, StoredImage
 

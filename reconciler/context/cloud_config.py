@@ -15,8 +15,9 @@ import yaml
 from reconciler.context.network_config import network_config
 from reconciler.context.script import telling_script
 from reconciler.errors import Fault, InvalidInput
-from reconciler.specs.desired import GuestContext, Instance
+from reconciler.specs.desired import Instance
 from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.guest import GuestContext
 
 _PER_BOOT = "/var/lib/cloud/scripts/per-boot/reconciler"
 _END_OF_SCRIPT = "__RECONCILER_SCRIPT__"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from reconciler.specs.desired import Interface
+from reconciler.specs.guest import Interface
 
 Setting = bool | int | list[str] | dict[str, str] | str
 

@@ -6,7 +6,7 @@ through its agent. What is there already is replaced, so it may run any number o
 
 from __future__ import annotations
 
-from reconciler.specs.desired import GuestContext, Peer
+from reconciler.specs.guest import GuestContext, Peer
 
 ENVIRONMENT_FILE = "/etc/reconciler/environment"
 HOSTS_FILE = "/etc/hosts"

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from reconciler.actions import Await, Replace, Update
 from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
 from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import says_no
-from reconciler.plan import Await, Plan, Replace, StepId, Update
+from reconciler.plan import Plan, StepId
 from reconciler.planner import Move, make_plan, plan_move
 from reconciler.planner.groups import group_of
 from reconciler.report import Report

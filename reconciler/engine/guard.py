@@ -9,18 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.plan import (
-    Blocked,
-    BlockKind,
-    Destroy,
-    DropNetwork,
-    Plan,
-    PutNetwork,
-    Refusal,
-    Step,
-    StepId,
-    subject,
-)
+from reconciler.actions import Destroy, DropNetwork, PutNetwork, subject
+from reconciler.plan import Blocked, BlockKind, Plan, Refusal, Step, StepId
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
 

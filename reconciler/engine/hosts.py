@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
+from reconciler.actions import Await
 from reconciler.actuators.port import Access, Actuator, Open
 from reconciler.engine.look import FreshLook, observe
 from reconciler.engine.patience import Patience
 from reconciler.engine.stragglers import gather_all_but_stragglers
 from reconciler.engine.waiting import asked_once
 from reconciler.errors import DeadlineExceeded, HostError, HostUnreachable, LockHeld
-from reconciler.plan import Await
 from reconciler.specs.desired import Host, HostName, InstanceUuid
 from reconciler.state import HostState, HostUnknown, Observed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.plan import (
+from reconciler.actions import (
     Action,
     Await,
     Create,

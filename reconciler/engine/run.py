@@ -11,13 +11,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.actions import Action, Await, Migrate, PairAction, subject
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.engine.waiting import Vigils
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
-from reconciler.plan import Action, Await, Migrate, PairAction, Plan, Step, StepId, subject
+from reconciler.plan import Plan, Step, StepId
 from reconciler.planner import broken_precondition, confirmed
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
 from reconciler.specs.desired import InstanceName

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.actions import Await, subject
 from reconciler.engine.cycle import Cycle, Round
 from reconciler.engine.waiting import says_no
 from reconciler.errors import HostError
-from reconciler.plan import Await, Change, Origin, Step, subject
+from reconciler.plan import Change, Origin, Step
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
 from reconciler.specs.desired import HostName, Instance, InstanceName, InstanceUuid
 from reconciler.state import HostUnknown, InstanceState, Observed

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from reconciler.actions import Await, subject
 from reconciler.errors import ActionFailed, HostError, Unsupported
-from reconciler.plan import Await, StepId, subject
+from reconciler.plan import StepId
 from reconciler.report import Done, Failed, NotYet, Outcome, Unhealthy, Unresolved
 from reconciler.specs.desired import InstanceName, Machine
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.plan import Action, Blocked, BlockKind, Create, Destroy, Refusal, Replace, Start, Update
+from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
+from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import earlier_in, order_of
 from reconciler.planner.ordering.networks import segments_needed_by

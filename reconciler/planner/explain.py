@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
+from reconciler.actions import Create, Update, summary_key
+from reconciler.actions import Replace as ReplaceAction
 from reconciler.errors import Fault, InvalidInput
-from reconciler.plan import BlockKind, Create, Reason, Refusal, Update, summary_key
-from reconciler.plan import Replace as ReplaceAction
+from reconciler.plan import BlockKind, Reason, Refusal
 from reconciler.planner.decide import Decision, Judged, board_of, judge, settle
 from reconciler.planner.holding import held_back
 from reconciler.planner.ordering.components import order_of

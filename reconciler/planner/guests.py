@@ -11,21 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from reconciler.plan import Blocked, BlockKind, Impact, Refusal
+from reconciler.actions import Impact
+from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
 from reconciler.planner.service_view import Segments, Service, View, bridges_of
-from reconciler.specs.desired import (
-    Desired,
-    GuestContext,
-    Instance,
-    Interface,
-    NicKind,
-    ServiceNames,
-    Sha256,
-)
+from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
+from reconciler.specs.guest import GuestContext, Interface
 from reconciler.specs.identity import mac_address
 from reconciler.specs.templates import (
     document_expressions,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reconciler.plan import Impact
+from reconciler.actions import Impact
 from reconciler.planner.amounts import mib
 from reconciler.planner.diff import Difference, Path
 

@@ -6,19 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from reconciler.actions import Migrate, Terms
 from reconciler.errors import Fault, InvalidInput
-from reconciler.plan import (
-    Basis,
-    Blocked,
-    BlockKind,
-    Cause,
-    Migrate,
-    Plan,
-    Refusal,
-    Step,
-    StepId,
-    Terms,
-)
+from reconciler.plan import Basis, Blocked, BlockKind, Cause, Plan, Refusal, Step, StepId
 from reconciler.planner.decide import board_of, judge
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.images import image_step, steps_for_images

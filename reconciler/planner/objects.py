@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import DropImage, DropNetwork, ImageAction, NetworkAction, PutImage, PutNetwork
+from reconciler.actions import DropImage, DropNetwork, ImageAction, NetworkAction, PutImage, PutNetwork
 from reconciler.planner.wires import foreign_in_the_way, plugged_into
 from reconciler.specs.desired import Sha256
 from reconciler.state import HostState, SegmentState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import Migrate, PairAction, Resume, Settle
+from reconciler.actions import Migrate, PairAction, Resume, Settle
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
 from reconciler.specs.desired import HostName
 from reconciler.state import MIGRATING, HostState, InstanceState, Power

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.plan import (
+from reconciler.actions import (
     Await,
     Create,
     Destroy,
@@ -19,10 +19,10 @@ from reconciler.plan import (
     Resume,
     Settle,
     Start,
-    Step,
     Stop,
     Update,
 )
+from reconciler.plan import Step
 from reconciler.planner import objects, passage
 from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Machine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.plan import Basis, Cause, DropImage, Plan, Step, StepId
+from reconciler.actions import DropImage
+from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.specs.desired import Desired, HostName, Sha256
 from reconciler.specs.fingerprint import digest_of
 from reconciler.state import Observed, StoredImage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from reconciler.plan import Action, Await, Create, Impact, Replace, Start, Update
+from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Update
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act

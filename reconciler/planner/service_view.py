@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.specs.desired import Instance, NicKind, Peer, Segment, ServiceNames, Sha256
+from reconciler.specs.desired import Instance, NicKind, Segment, ServiceNames, Sha256
 from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.guest import Peer
 from reconciler.specs.service_facts import Member, ServiceFacts
 
 Segments = Mapping[str, Segment]

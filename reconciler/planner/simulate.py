@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.plan import (
+from reconciler.actions import (
     Action,
     Await,
     Create,
@@ -20,10 +20,10 @@ from reconciler.plan import (
     Resume,
     Settle,
     Start,
-    Step,
     Stop,
     Update,
 )
+from reconciler.plan import Step
 from reconciler.planner import objects, passage
 from reconciler.planner.diff import differences
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes

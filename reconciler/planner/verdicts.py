@@ -6,21 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.plan import (
-    Action,
-    BlockKind,
-    Cause,
-    Change,
-    Create,
-    Destroy,
-    Impact,
-    Origin,
-    Reason,
-    Refusal,
-    Replace,
-    Start,
-    Update,
-)
+from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Update
+from reconciler.plan import BlockKind, Cause, Change, Origin, Reason, Refusal
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason

@@ -9,8 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.actions import Action, action_key, subject, summary_key
 from reconciler.engine.status import Health, Status
-from reconciler.plan import Action, Blocked, Plan, Step, action_key, subject, summary_key
+from reconciler.plan import Blocked, Plan, Step
 from reconciler.render.words import (
     also_line,
     outcome_detail,

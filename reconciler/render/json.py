@@ -6,21 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from reconciler.actions import ImageAction, NetworkAction, PutImage, action_key, peer_of, subject
 from reconciler.engine.status import Status
-from reconciler.plan import (
-    Blocked,
-    Change,
-    ImageAction,
-    NetworkAction,
-    Plan,
-    PutImage,
-    Reason,
-    Refusal,
-    Step,
-    action_key,
-    peer_of,
-    subject,
-)
+from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report

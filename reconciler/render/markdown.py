@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.actions import subject
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Plan, subject
+from reconciler.plan import Blocked, Plan
 from reconciler.render.words import outcome_detail, outcome_word, printable, reason_text, summary_line, verb
 from reconciler.report import Report
 from reconciler.state import HostUnknown

@@ -11,7 +11,8 @@ from typing import Protocol, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reconciler.plan import Plan, Step, subject
+from reconciler.actions import subject
+from reconciler.plan import Plan, Step
 from reconciler.render.human import console_on, progress_line
 from reconciler.render.words import verb
 from reconciler.report import Abandoned, Done, StepReport

@@ -12,11 +12,12 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from reconciler.actions import subject
 from reconciler.engine.cycle import Round
 from reconciler.engine.loop import Teller
 from reconciler.engine.status import status_of
 from reconciler.errors import InvalidInput, ReconcilerError
-from reconciler.plan import Step, subject
+from reconciler.plan import Step
 from reconciler.render.human import console_on, progress_line, status_view
 from reconciler.render.words import outcome_detail, outcome_word, printable, reason_text, summary_line, verb
 from reconciler.report import Report, StepReport

@@ -6,18 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import assert_never
 
-from reconciler.plan import (
-    Action,
-    Await,
-    Cause,
-    Change,
-    Impact,
-    Origin,
-    Plan,
-    Reason,
-    Update,
-    action_key,
-)
+from reconciler.actions import Action, Await, Impact, Update, action_key
+from reconciler.plan import Cause, Change, Origin, Plan, Reason
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
 
 

@@ -7,13 +7,15 @@ at this door. Sizes are MiB, identities are types, and every collection is a sor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
 from reconciler.errors import Position
+from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
+from reconciler.specs.placement import Placement
 
 HostName = NewType("HostName", str)
 InstanceName = NewType("InstanceName", str)
@@ -178,77 +180,6 @@ class Machine:
     def resources(self) -> Resources:
         """What it takes of a host."""
         return Resources(self.cpus, self.memory_mib, sum(disk.size_mib for disk in self.disks))
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """How a guest is to set up one of its cards: ``address`` with its prefix (``10.42.0.10/24``), or
-    None for DHCP; ``mtu`` in bytes, or None for the card's own.
-    """
-
-    mac: str
-    address: str | None = None
-    mtu: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """An instance of the same service, and the address by which a guest reaches it."""
-
-    address: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GuestContext:
-    """What a guest is told at boot. ``environment`` and ``cloud_init`` may hold secrets: no repr.
-
-    Once the planner has found the addresses, ``interfaces`` are the cards in their order, ``peers`` the
-    lines of ``/etc/hosts``, and no expression is left in ``environment`` and ``cloud_init``.
-    """
-
-    hostname: str
-    ssh_keys: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    cloud_init: str = field(default="", repr=False)
-    """The user's own cloud-config document as text; empty where there is none."""
-    interfaces: tuple[Interface, ...] = ()
-    peers: tuple[Peer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Affinity:
-    """Instances of component ``to`` and this one share (or, as anti-affinity, never share) the
-    value of ``over``, which is ``host`` or the name of a host label. Soft unless ``strict``.
-    """
-
-    to: str
-    over: str
-    strict: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Replicas over the values of ``over`` differ in number by at most ``max_skew``."""
-
-    over: str
-    max_skew: int = 1
-    strict: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where an instance may run (``require`` and strict rules) and would rather run (the rest).
-
-    ``require`` and ``rank`` are CEL over ``host``; ``rank`` is higher for better.
-    """
-
-    cluster: str | None = None
-    require: tuple[str, ...] = ()
-    anti_affinity: tuple[Affinity, ...] = ()
-    affinity: tuple[Affinity, ...] = ()
-    spread: tuple[Spread, ...] = ()
-    rank: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

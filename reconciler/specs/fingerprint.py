@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter
 
-from reconciler.specs.desired import Desired, GuestContext, Machine, Sha256
+from reconciler.specs.desired import Desired, Machine, Sha256
+from reconciler.specs.guest import GuestContext
 
 _FOUND_LATER = ("interfaces", "peers")
 _ORIGIN = {"origin": True}

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import yaml
 
-from reconciler.specs.desired import GuestContext
 from reconciler.specs.files import CLOUD_CONFIG
+from reconciler.specs.guest import GuestContext
 
 OPENING = "${{"
 # An expression ends at the first "}}" that stands outside of its quotes.

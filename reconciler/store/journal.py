@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from reconciler.actions import action_key, subject
 from reconciler.errors import StoreError
-from reconciler.plan import Change, Plan, Reason, Step, action_key, subject
+from reconciler.plan import Change, Plan, Reason, Step
 from reconciler.report import (
     Abandoned,
     Done,

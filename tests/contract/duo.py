@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from reconciler.actions import Migrate, Resume, Settle
 from reconciler.errors import HostError
-from reconciler.plan import Migrate, Resume, Settle
 from reconciler.specs.desired import Instance
 from reconciler.state import HostState, InstanceState
 from tests.contract.recording import Step

@@ -9,9 +9,9 @@ from typing import TypeVar, cast
 
 import pytest
 
+from reconciler.actions import Action, DropImage, Migrate, PutImage, Resume, Settle, Update, subject
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, ReconcilerError
-from reconciler.plan import Action, DropImage, Migrate, PutImage, Resume, Settle, Update, subject
 from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState, InstanceState, StoredImage
 from tests.contract.platforms import Platform

@@ -11,9 +11,9 @@ from typing import cast
 
 import pytest
 
+from reconciler.actions import Action, Create, Impact, PutImage, Update
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, LockHeld
-from reconciler.plan import Action, Create, Impact, PutImage, Update
 from reconciler.specs.desired import Disk, HostName, Image, Instance, Machine, Nic, OnDelete
 from reconciler.state import HostState, InstanceState, Live, Power
 from tests import builders

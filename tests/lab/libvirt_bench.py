@@ -12,7 +12,6 @@ from reconciler.actuators.port import Access
 from reconciler.specs.desired import (
     Connect,
     Disk,
-    GuestContext,
     Host,
     HostName,
     Hypervisor,
@@ -29,6 +28,7 @@ from reconciler.specs.desired import (
     Scheme,
 )
 from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.guest import GuestContext
 from reconciler.specs.identity import instance_uuid
 
 from .hosts import Host as Box

@@ -17,10 +17,10 @@ import pytest
 
 pytest.importorskip("libvirt")
 
+from reconciler.actions import PutImage
 from reconciler.actuators.hostfiles import HostFiles, RemoteFiles
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
 from reconciler.errors import ActionFailed, NoRoom
-from reconciler.plan import PutImage
 from reconciler.specs.desired import Image, ImageFormat, ImagePart, ImageUse
 from reconciler.specs.fingerprint import sha256_hex
 

@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("libvirt")
 
+from reconciler.actions import Create, Impact, PutImage, Update
 from reconciler.errors import ActionFailed
-from reconciler.plan import Create, Impact, PutImage, Update
 from reconciler.specs.desired import Disk, Image, ImageFormat, ImagePart, ImageUse
 from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import InstanceState

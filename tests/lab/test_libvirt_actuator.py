@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("libvirt")
 
+from reconciler.actions import Create, Destroy, Impact, PutImage, Replace, Stop, Update
 from reconciler.errors import ActionFailed, NoRoom, UnknownImage
-from reconciler.plan import Create, Destroy, Impact, PutImage, Replace, Stop, Update
 from reconciler.specs.desired import Disk, OnDelete, Sha256
 from reconciler.state import Power
 

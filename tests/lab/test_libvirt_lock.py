@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("libvirt")
 
+from reconciler.actions import Create, PutImage
 from reconciler.actuators.libvirt.actuator import LibvirtActuator
 from reconciler.errors import HostUnreachable, LockHeld
-from reconciler.plan import Create, PutImage
 
 from .boot_sector import boot_sector_image
 from .domains import Disk, domain_xml

@@ -150,8 +150,8 @@ def test_a_segment_that_was_left_half_made_is_finished(desk: Desk, after: int) -
 
 
 def _making(host: Host) -> list[list[str]]:
+    from reconciler.actions import PutNetwork
     from reconciler.actuators.libvirt.wires import making
-    from reconciler.plan import PutNetwork
     from reconciler.specs.desired import HostName, Segment
     from reconciler.specs.identity import bridge_of, vni_of
 

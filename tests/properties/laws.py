@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.plan import (
+from reconciler.actions import (
     Action,
     Await,
-    BlockKind,
     Create,
     Destroy,
     DropNetwork,
     Impact,
     PairAction,
-    Plan,
     PutImage,
     PutNetwork,
     Replace,
     Start,
-    Step,
     Update,
     subject,
 )
+from reconciler.plan import BlockKind, Plan, Step
 from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired
 from reconciler.state import InstanceState, Observed, Power

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.plan import Action, Await, BlockKind, Create, Destroy, Plan, Step
+from reconciler.actions import Action, Await, Create, Destroy
+from reconciler.plan import BlockKind, Plan, Step
 from reconciler.specs.desired import Desired, Host, InstanceUuid, Resources
 from reconciler.state import HostState, InstanceState, Observed, Power
 from tests.builders import incomplete

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from reconciler.plan import Create, DropNetwork, PutNetwork, Replace, Start, Step, Update
+from reconciler.actions import Create, DropNetwork, PutNetwork, Replace, Start, Update
+from reconciler.plan import Step
 from reconciler.specs.desired import Nic
 from reconciler.specs.identity import is_own_link
 from reconciler.state import Observed

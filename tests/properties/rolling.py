@@ -7,20 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from reconciler.plan import (
-    Await,
-    BlockKind,
-    Create,
-    Impact,
-    Plan,
-    Replace,
-    Start,
-    Step,
-    StepId,
-    Stop,
-    Update,
-    subject,
-)
+from reconciler.actions import Await, Create, Impact, Replace, Start, Stop, Update, subject
+from reconciler.plan import BlockKind, Plan, Step, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.sighting import Running, sighting_of
 from reconciler.specs.desired import Instance

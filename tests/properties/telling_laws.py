@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.plan import Create, Destroy, DropNetwork, Impact, PutNetwork, Replace, Step, Update
+from reconciler.actions import Create, Destroy, DropNetwork, Impact, PutNetwork, Replace, Update
+from reconciler.plan import Step
 from reconciler.planner.prepare import prepared
-from reconciler.specs.desired import GuestContext, Instance, InstanceUuid, Sha256
+from reconciler.specs.desired import Instance, InstanceUuid, Sha256
+from reconciler.specs.guest import GuestContext
 from reconciler.state import InstanceState, Observed
 from tests.builders import sha
 from tests.properties.laws import Planner

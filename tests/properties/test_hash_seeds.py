@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.specs.desired import Affinity, Disk, Placement, Spread
+from reconciler.specs.desired import Disk
+from reconciler.specs.placement import Affinity, Placement, Spread
 from tests.builders import (
     GIB,
     bridge,

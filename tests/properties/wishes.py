@@ -7,7 +7,6 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reconciler.specs.desired import (
-    Affinity,
     Desired,
     Disk,
     Host,
@@ -16,11 +15,10 @@ from reconciler.specs.desired import (
     Nic,
     OnDelete,
     Overcommit,
-    Placement,
     Resources,
-    Spread,
 )
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
+from reconciler.specs.placement import Affinity, Placement, Spread
 from tests.builders import (
     GIB,
     bridge,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from reconciler import errors
+from reconciler.actions import Action
 from reconciler.actuators.sim.effects import Arrive, Effect, Pause
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import ActionFailed, HostUnreachable, LockHeld
-from reconciler.plan import Action
 from reconciler.specs.desired import HostName, Resources
 from reconciler.state import MIGRATING, HostState
 from tests.simulation.places import Place, Session

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
+from reconciler.actions import Action
 from reconciler.actuators.port import Access, Actuator
 from reconciler.engine import backoff
 from reconciler.engine.cycle import Cycle, Round, Wish
@@ -21,7 +22,7 @@ from reconciler.engine.patience import Patience
 from reconciler.engine.run import Conditions
 from reconciler.engine.ticks import Ticks
 from reconciler.errors import InvalidInput, ReconcilerError
-from reconciler.plan import Action, Step, StepId
+from reconciler.plan import Step, StepId
 from reconciler.planner import Move
 from reconciler.report import Done, Failed, Report, StepReport, Unresolved
 from reconciler.specs.desired import Desired, Host, HostName, ImagePart, Instance

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING
 
+from reconciler.actions import Action, Create, Destroy, Migrate, Replace, Settle, Stop, Update
 from reconciler.actuators.links import Link, seen_by
 from reconciler.actuators.sim.effects import (
     AddVolume,
@@ -25,7 +26,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.view import view
-from reconciler.plan import Action, Create, Destroy, Migrate, Replace, Settle, Step, Stop, Update
+from reconciler.plan import Step
 from reconciler.planner import confirmed
 from reconciler.planner.groups import group_of
 from reconciler.report import Done, StepReport

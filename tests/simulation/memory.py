@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.actions import subject, summary_key
 from reconciler.errors import StoreError
-from reconciler.plan import Plan, Step, StepId, subject, summary_key
+from reconciler.plan import Plan, Step, StepId
 from reconciler.report import StepReport
 from reconciler.store.journal import outcome_word
 from reconciler.store.port import Entry, Run, RunId

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from reconciler.actions import Action
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Arrive,
@@ -22,7 +23,6 @@ from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Box, Domain
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, NoRoom
-from reconciler.plan import Action
 from reconciler.specs.desired import Host, InstanceUuid, Resources
 from tests.simulation.timing import later
 

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from reconciler.actions import Action, Migrate, PairAction, Resume, Settle
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import view
 from reconciler.errors import HostUnreachable
-from reconciler.plan import Action, Migrate, PairAction, Resume, Settle
 from reconciler.specs.desired import HostName, Instance
 from reconciler.state import HostState, StoredImage
 from tests.simulation.calls import Call, CallClock, CallLock, CallTruth, Fates

@@ -10,7 +10,6 @@ from random import Random
 from reconciler.errors import Fault as InputFault
 from reconciler.errors import InvalidInput, Position
 from reconciler.specs.desired import (
-    Affinity,
     DeleteBudget,
     Desired,
     Disk,
@@ -19,12 +18,12 @@ from reconciler.specs.desired import (
     Machine,
     Nic,
     NicKind,
-    Placement,
     Resources,
     Segment,
 )
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
+from reconciler.specs.placement import Affinity, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.

@@ -6,26 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reconciler.actuators.libvirt import (
-    create,
-    destroy,
-    drop,
-    images,
-    migrate,
-    power,
-    probe,
-    reunite,
-    segments,
-    stored,
-    update,
-)
-from reconciler.actuators.libvirt.ears import Ears
-from reconciler.actuators.libvirt.look import Viewer, look
-from reconciler.actuators.libvirt.order import Desk
-from reconciler.actuators.links import seen_by
-from reconciler.actuators.port import Actuator
-from reconciler.errors import ActionFailed
-from reconciler.plan import (
+from reconciler.actions import (
     Action,
     Await,
     Create,
@@ -45,6 +26,25 @@ from reconciler.plan import (
     Stop,
     Update,
 )
+from reconciler.actuators.libvirt import (
+    create,
+    destroy,
+    drop,
+    images,
+    migrate,
+    power,
+    probe,
+    reunite,
+    segments,
+    stored,
+    update,
+)
+from reconciler.actuators.libvirt.ears import Ears
+from reconciler.actuators.libvirt.look import Viewer, look
+from reconciler.actuators.libvirt.order import Desk
+from reconciler.actuators.links import seen_by
+from reconciler.actuators.port import Actuator
+from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, Instance
 from reconciler.state import HostState, StoredImage
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import libvirt
 
+from reconciler.actions import PutImage
 from reconciler.actuators.hostfiles import HostFiles, head
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.errors import translated
@@ -25,7 +26,6 @@ from reconciler.actuators.libvirt.pool import MIB
 from reconciler.actuators.libvirt.volume_xml import volume_xml
 from reconciler.actuators.qcow2 import HEAD_BYTES, read_header
 from reconciler.errors import ActionFailed, AlreadyExists, HostError, ImageUnavailable, NoRoom
-from reconciler.plan import PutImage
 from reconciler.specs.desired import HostName, ImagePart
 
 _REFRESH_TRIES = 40

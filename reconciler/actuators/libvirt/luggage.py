@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import libvirt
 
+from reconciler.actions import Migrate
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.order import Hands
 from reconciler.actuators.libvirt.pool import MIB, Pool
 from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
-from reconciler.plan import Migrate
 from reconciler.specs.desired import NicKind
 from reconciler.state import InstanceState, Power
 

@@ -16,12 +16,12 @@ from functools import partial
 
 import libvirt
 
+from reconciler.actions import Migrate, Settle
 from reconciler.actuators.libvirt.luggage import check_in, pack, unpack
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.reunite import settle
 from reconciler.actuators.libvirt.session import Link
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
-from reconciler.plan import Migrate, Settle
 from reconciler.state import Journey
 
 _ASK_EVERY = 2.0

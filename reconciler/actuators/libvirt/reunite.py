@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import libvirt
 
+from reconciler.actions import Resume, Settle
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.sense import Sense, sense
 from reconciler.errors import ActionFailed
-from reconciler.plan import Resume, Settle
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import MIGRATING, Power
 

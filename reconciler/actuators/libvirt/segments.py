@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.actions import DropNetwork, PutNetwork
 from reconciler.actuators.libvirt.order import Desk
 from reconciler.actuators.libvirt.wires import Wires, making, removing
 from reconciler.actuators.links import Link, seen_by
 from reconciler.errors import ActionFailed, AlreadyExists
-from reconciler.plan import DropNetwork, PutNetwork
 from reconciler.specs.identity import vxlan_of
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Protocol
 
+from reconciler.actions import PutNetwork
 from reconciler.actuators.libvirt.iproute import LOOK, read_links
 from reconciler.actuators.links import Link, alias_of
 from reconciler.actuators.ssh import RUN_SECONDS, Ssh
 from reconciler.errors import ActionFailed, DeadlineExceeded
-from reconciler.plan import PutNetwork
 from reconciler.specs.desired import Host
 from reconciler.specs.identity import link_mac, vxlan_of
 

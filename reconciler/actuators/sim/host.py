@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from reconciler.actions import Action, Migrate, Resume, Settle
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
@@ -18,7 +19,6 @@ from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import images, view
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
-from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import Host, HostName, Instance, Resources
 from reconciler.state import HostState, Power, StoredImage
 

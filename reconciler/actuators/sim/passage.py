@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from reconciler.actions import Migrate, Resume, Settle
 from reconciler.actuators.sim.clock import copying, duration
 from reconciler.actuators.sim.effects import (
     AddVolume,
@@ -24,7 +25,6 @@ from reconciler.actuators.sim.effects import (
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import Migrate, Resume, Settle
 from reconciler.specs.desired import InstanceUuid
 from reconciler.state import MIGRATED, MIGRATING, InstanceState, Journey, Power
 

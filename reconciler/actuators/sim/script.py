@@ -10,6 +10,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from reconciler.actions import (
+    Action,
+    Await,
+    Create,
+    Destroy,
+    DropImage,
+    DropNetwork,
+    ImageAction,
+    Impact,
+    Migrate,
+    NetworkAction,
+    PutImage,
+    PutNetwork,
+    Replace,
+    Resume,
+    Settle,
+    Start,
+    Stop,
+    Update,
+)
 from reconciler.actuators.sim.effects import (
     Define,
     DropVolume,
@@ -36,26 +56,6 @@ from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
 from reconciler.actuators.sim.view import users_of
 from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.plan import (
-    Action,
-    Await,
-    Create,
-    Destroy,
-    DropImage,
-    DropNetwork,
-    ImageAction,
-    Impact,
-    Migrate,
-    NetworkAction,
-    PutImage,
-    PutNetwork,
-    Replace,
-    Resume,
-    Settle,
-    Start,
-    Stop,
-    Update,
-)
 from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
 from reconciler.state import InstanceState, Power
 

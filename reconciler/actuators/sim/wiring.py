@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.actions import DropNetwork, PutNetwork
 from reconciler.actuators.links import Link, LinkKind, alias_of, seen_by
 from reconciler.actuators.sim.effects import DropLink, Effect, PutLink
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import AlreadyExists
-from reconciler.plan import DropNetwork, PutNetwork
 from reconciler.specs.identity import link_mac, vxlan_of
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.plan import Action, Change, Create, Destroy, Impact, StepId, Update, subject, summary_key
+from reconciler.actions import Action, Create, Destroy, Impact, Update, subject, summary_key
+from reconciler.plan import Change, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import InstanceKey

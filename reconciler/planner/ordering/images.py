@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.plan import Action, Cause, Create, Migrate, PutImage, Replace, Step, StepId
+from reconciler.actions import Action, Create, Migrate, PutImage, Replace
+from reconciler.plan import Cause, Step, StepId
 from reconciler.specs.desired import Desired, Fleet, HostName, ImageUse, Scheme, Sha256
 from reconciler.state import Observed
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.plan import Cause, Resume, Settle, Step, StepId
+from reconciler.actions import Resume, Settle
+from reconciler.plan import Cause, Step, StepId
 from reconciler.planner.verdicts import Case
 from reconciler.sighting import Running, Stopped, Stranded
 from reconciler.specs.desired import HostName, InstanceKey

@@ -11,24 +11,19 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_interface, ip_network
 
-from reconciler.plan import (
+from reconciler.actions import (
     Action,
-    Cause,
-    Change,
     Create,
     Destroy,
     DropNetwork,
     Migrate,
-    Origin,
     PutNetwork,
-    Reason,
     Replace,
     Start,
-    Step,
-    StepId,
     Stop,
     Update,
 )
+from reconciler.plan import Cause, Change, Origin, Reason, Step, StepId
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
 from reconciler.planner.wires import foreign_in_the_way, segments_in, segments_of_state, swallowed_by
 from reconciler.specs.addresses import from_the_top, unusable

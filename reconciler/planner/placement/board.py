@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, Site
-from reconciler.specs.desired import Affinity, HostName, Instance
+from reconciler.specs.desired import HostName, Instance
+from reconciler.specs.placement import Affinity
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
 from reconciler.planner.wires import foreign_in_the_way, segments_in
-from reconciler.specs.desired import Affinity, HostName, Instance, Machine, Nic, NicKind, Resources, Spread
+from reconciler.specs.desired import HostName, Instance, Machine, Nic, NicKind, Resources
 from reconciler.specs.expressions import MissingLabel, Unanswered
+from reconciler.specs.placement import Affinity, Spread
 from reconciler.state import HostState, InstanceState
 
 Check = Callable[[Site], str | None]

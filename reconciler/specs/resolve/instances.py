@@ -7,24 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import Fault
-from reconciler.specs.desired import (
-    Affinity,
-    Disk,
-    GuestContext,
-    ImageUse,
-    Instance,
-    InstanceKey,
-    Machine,
-    Nic,
-    Placement,
-    Spread,
-)
+from reconciler.specs.desired import Disk, ImageUse, Instance, InstanceKey, Machine, Nic
 from reconciler.specs.documents import Document
 from reconciler.specs.fingerprint import digest_of_written
+from reconciler.specs.guest import GuestContext
 from reconciler.specs.identity import instance_uuid
 from reconciler.specs.models.component import ComponentModel, Phase
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.models.service import ServiceModel
+from reconciler.specs.placement import Affinity, Placement, Spread
 from reconciler.specs.resolve.attachments import Attachments, keys_in
 from reconciler.specs.resolve.health import health_of, update_of
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components

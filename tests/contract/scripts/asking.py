@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.actions import Destroy
 from reconciler.errors import ActionFailed, HostUnreachable
-from reconciler.plan import Destroy
 from reconciler.specs.desired import Instance
 from reconciler.specs.health import ConsoleCheck, HealthCheck
 from tests.contract.stage import Stage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.errors import ActionFailed, HostUnreachable, LockHeld, NoRoom
-from reconciler.plan import Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.specs.desired import Disk
 from reconciler.state import Power
 from tests.contract.stage import DATA, DB, ROOT, SCRATCH, Stage, assert_as_asked, changed, disks

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.errors import (
     ActionFailed,
     NotFound,
     UnknownImage,
 )
-from reconciler.plan import Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.specs.desired import Disk, Nic, NicKind, OnDelete, Sha256
 from reconciler.state import Power
 from tests.contract.stage import (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from reconciler.actions import Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.errors import ActionFailed, NotFound, UnknownImage
-from reconciler.plan import Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
-from reconciler.specs.desired import Disk, GuestContext, Image, Instance, InstanceKey, Nic, NicKind, Sha256
+from reconciler.specs.desired import Disk, Image, Instance, InstanceKey, Nic, NicKind, Sha256
+from reconciler.specs.guest import GuestContext
 from reconciler.state import HostState, Power
 from tests import builders
 from tests.contract.stage import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.actions import Create, Destroy, Start, Stop
 from reconciler.errors import HostUnreachable
-from reconciler.plan import Create, Destroy, Start, Stop
 from tests.contract.stage import DB, Stage
 
 

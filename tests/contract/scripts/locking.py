@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.actions import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed, HostUnreachable, LockHeld
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from tests.contract.stage import FLEET, Stage, assert_as_asked, changed, names
 
 

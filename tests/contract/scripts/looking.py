@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.actions import Create, Destroy, PutImage, Stop
 from reconciler.errors import (
     ActionFailed,
     HostUnreachable,
 )
-from reconciler.plan import Create, Destroy, PutImage, Stop
 from tests.contract.stage import (
     Stage,
     disks,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Create, Destroy, Impact, Replace, Start
 from reconciler.errors import (
     ActionFailed,
     AlreadyExists,
     NotFound,
     UnknownImage,
 )
-from reconciler.plan import Create, Destroy, Impact, Replace, Start
 from tests.contract.stage import (
     DATA,
     DB,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.errors import ActionFailed, AlreadyExists
-from reconciler.plan import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.specs.desired import Instance
 from reconciler.state import InstanceState, Power
 from tests.contract.stage import DATA, DB, ROOT, SCRATCH, Stage, assert_as_asked, changed, disks, names

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Create, Destroy, Migrate, Resume, Settle, Stop
 from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, UnknownImage
-from reconciler.plan import Create, Destroy, Migrate, Resume, Settle, Stop
 from reconciler.state import Power
 from tests.contract.duo import Duo
 from tests.contract.stage import DATA, ROOT, assert_as_asked, disks, names

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.errors import ActionFailed, NoRoom
-from reconciler.plan import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.specs.desired import Disk
 from reconciler.state import InstanceState, Power
 from tests.contract.stage import DATA, DB, ROOT, SCRATCH, Stage, assert_as_asked, changed, disks

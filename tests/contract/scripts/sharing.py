@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.actions import Create, Destroy, Replace, Start, Stop
 from reconciler.errors import (
     ActionFailed,
     AlreadyExists,
 )
-from reconciler.plan import Create, Destroy, Replace, Start, Stop
 from reconciler.state import Power
 from tests.contract.stage import (
     DATA,

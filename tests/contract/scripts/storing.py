@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler.actions import Create, Destroy, DropImage, PutImage
 from reconciler.errors import ActionFailed, HostUnreachable, UnknownImage
-from reconciler.plan import Create, Destroy, DropImage, PutImage
 from reconciler.specs.desired import Image, Sha256
 from tests.contract.stage import DATA, DB, ROOT, Stage, assert_as_asked, changed
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Destroy, Impact, Update
 from reconciler.errors import ActionFailed, NotFound
-from reconciler.plan import Destroy, Impact, Update
-from reconciler.specs.desired import GuestContext, Instance, Nic, NicKind, Peer
+from reconciler.specs.desired import Instance, Nic, NicKind
+from reconciler.specs.guest import GuestContext, Peer
 from reconciler.state import Power
 from tests.builders import sha
 from tests.contract.stage import DB, Stage, assert_as_asked, changed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.actions import Create, Destroy, DropNetwork, PutNetwork, Start, Stop
 from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable
-from reconciler.plan import Create, Destroy, DropNetwork, PutNetwork, Start, Stop
 from reconciler.specs.desired import Nic, NicKind, Segment
 from reconciler.specs.identity import bridge_of, vni_of, vxlan_of
 from reconciler.state import ForeignLink, Power, SegmentState

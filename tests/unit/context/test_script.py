@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.context import telling_script
 from reconciler.context.script import environment_text
-from reconciler.specs.desired import GuestContext, Peer
+from reconciler.specs.guest import GuestContext, Peer
 
 AWKWARD = 'it\'s "quoted" $HOME `id` \\n\ttwo\nlines #not a comment'
 PEERS = (Peer("10.42.0.10", ("shop-db-0", "db-0", "db")), Peer("fd00::5", ("shop-app-0", "app-0", "app")))

@@ -14,7 +14,8 @@ from pycdlib import PyCdlib
 
 from reconciler.context import nocloud_seed
 from reconciler.errors import InvalidInput, Position
-from reconciler.specs.desired import GuestContext, Instance, Interface, Peer
+from reconciler.specs.desired import Instance
+from reconciler.specs.guest import GuestContext, Interface, Peer
 from tests.builders import instance, machine, sha
 
 _CLOUD_INIT = Path("/usr/lib/python3/dist-packages/cloudinit")

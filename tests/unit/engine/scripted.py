@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 
+from reconciler.actions import Action, Migrate, Resume, Settle, Start
 from reconciler.actuators.port import Access, Actuator
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
@@ -16,7 +17,7 @@ from reconciler.engine.logbook import Logbook
 from reconciler.engine.patience import Patience
 from reconciler.engine.run import Conditions
 from reconciler.errors import ActionFailed, HostUnreachable, StoreError
-from reconciler.plan import Action, Basis, Cause, Migrate, Plan, Resume, Settle, Start, Step, StepId
+from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.report import StepReport
 from reconciler.specs.desired import (
     Connect,

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from reconciler.actions import Action, Migrate, Resume, Settle
 from reconciler.actuators.port import Actuator
 from reconciler.engine.look import FreshLook
 from reconciler.errors import DeadlineExceeded
-from reconciler.plan import Action, Migrate, Resume, Settle
 from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.state import HostState, StoredImage
 

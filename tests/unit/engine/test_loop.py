@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 
+from reconciler.actions import Action
 from reconciler.engine.cycle import Cycle, Round
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
@@ -24,7 +25,6 @@ from reconciler.errors import (
     Position,
     ReconcilerError,
 )
-from reconciler.plan import Action
 from reconciler.report import Report
 from reconciler.specs.desired import Desired, Instance
 from reconciler.specs.health import HealthCheck, TcpCheck

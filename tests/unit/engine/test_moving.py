@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from reconciler.actions import Migrate
 from reconciler.engine.run import run
-from reconciler.plan import Basis, Cause, Migrate, Plan, Step, StepId
+from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.report import Done, Failed, Report
 from reconciler.specs.desired import HostName, Sha256
 from reconciler.specs.limits import MigrationLimits

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from reconciler.actions import Await, Start
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import Vigils, says_no
 from reconciler.errors import ActionFailed, HostError, HostUnreachable, Unsupported
-from reconciler.plan import Await, Basis, Cause, Plan, Start, Step, StepId
+from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Report, Skipped, Unhealthy, Unresolved
 from reconciler.specs.desired import HostName, Instance, Sha256
 from reconciler.specs.health import HealthCheck, TcpCheck

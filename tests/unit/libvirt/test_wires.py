@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from reconciler.actions import PutNetwork
 from reconciler.actuators.libvirt.iproute import read_links
 from reconciler.actuators.libvirt.wires import in_a_row, making, removing
 from reconciler.actuators.links import Link, LinkKind, alias_of, seen_by
-from reconciler.plan import PutNetwork
 from reconciler.specs.desired import HostName
 from reconciler.specs.identity import link_mac, vxlan_of
 from reconciler.state import ForeignLink

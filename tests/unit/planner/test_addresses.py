@@ -5,7 +5,8 @@ from dataclasses import replace
 from reconciler.plan import BlockKind
 from reconciler.planner.addresses import Addressed, addressed
 from reconciler.planner.prepare import prepared
-from reconciler.specs.desired import Desired, GuestContext, Instance
+from reconciler.specs.desired import Desired, Instance
+from reconciler.specs.guest import GuestContext
 from reconciler.state import InstanceState
 from tests.builders import GIB, desired_of, fleet_of, instance, machine, observed_of, running, stopped
 from tests.properties.wired import on, present, segment

@@ -6,17 +6,8 @@ from dataclasses import replace
 
 from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.guests import Told, told
-from reconciler.specs.desired import (
-    Desired,
-    GuestContext,
-    Instance,
-    Interface,
-    Machine,
-    Nic,
-    NicKind,
-    Segment,
-    ServiceNames,
-)
+from reconciler.specs.desired import Desired, Instance, Machine, Nic, NicKind, Segment, ServiceNames
+from reconciler.specs.guest import GuestContext, Interface
 from reconciler.specs.identity import mac_address
 from reconciler.state import InstanceState
 from tests.builders import (

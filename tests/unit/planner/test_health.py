@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.plan import Await, BlockKind, Plan
+from reconciler.actions import Await
+from reconciler.plan import BlockKind, Plan
 from reconciler.planner import explain, make_plan
 from reconciler.specs.desired import Fleet, Instance
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan import Impact
+from reconciler.actions import Impact
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import ROWS, Refused, impact_of, refusals_of, worst
 from reconciler.specs.desired import Disk, ImageFormat, ImageUse, Machine, Nic, NicKind, OnDelete

@@ -7,7 +7,8 @@ from dataclasses import replace
 from reconciler.plan import Plan
 from reconciler.planner import make_plan
 from reconciler.planner.ordering.components import order_of
-from reconciler.specs.desired import Affinity, Fleet, InstanceKey, Placement
+from reconciler.specs.desired import Fleet, InstanceKey
+from reconciler.specs.placement import Affinity, Placement
 from reconciler.state import InstanceState
 from tests.builders import (
     GIB,

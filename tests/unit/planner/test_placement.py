@@ -7,15 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan import BlockKind, Create, Plan
+from reconciler.actions import Create
+from reconciler.plan import BlockKind, Plan
 from reconciler.planner import make_plan
-from reconciler.specs.desired import (
-    Affinity,
-    Fleet,
-    Instance,
-    Placement,
-    Spread,
-)
+from reconciler.specs.desired import Fleet, Instance
+from reconciler.specs.placement import Affinity, Placement, Spread
 from reconciler.state import InstanceState, Observed
 from tests.builders import (
     GIB,

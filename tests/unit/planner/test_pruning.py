@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.plan import DropImage, PutImage, Step, StepId
+from reconciler.actions import DropImage, PutImage
+from reconciler.plan import Step, StepId
 from reconciler.planner import after, broken_precondition, confirmed, make_plan
 from reconciler.planner.pruning import prune_plan
 from reconciler.specs.desired import Connect, HostName, Scheme

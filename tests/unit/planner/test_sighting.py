@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan import BlockKind, Destroy, Plan, Resume, Settle, Start, Step
+from reconciler.actions import Destroy, Resume, Settle, Start
+from reconciler.plan import BlockKind, Plan, Step
 from reconciler.planner import after, broken_precondition, confirmed, make_plan
 from reconciler.specs.desired import HostName, Instance
 from reconciler.state import InstanceState, Journey, Observed

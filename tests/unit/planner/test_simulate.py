@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Start, Step, StepId, Stop, Update
+from reconciler.actions import Action, Create, Destroy, Impact, PutImage, Start, Stop, Update
+from reconciler.plan import Step, StepId
 from reconciler.planner import after, confirmed
 from reconciler.specs.desired import Disk, HostName
 from reconciler.state import HostState, Observed, Power

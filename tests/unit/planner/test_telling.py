@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reconciler.plan import Impact, Plan, Update
+from reconciler.actions import Impact, Update
+from reconciler.plan import Plan
 from reconciler.planner import make_plan
 from reconciler.planner.prepare import prepared
 from reconciler.planner.simulate import after
-from reconciler.specs.desired import Desired, GuestContext, HostName, Instance, Nic, NicKind, Segment
+from reconciler.specs.desired import Desired, HostName, Instance, Nic, NicKind, Segment
+from reconciler.specs.guest import GuestContext
 from reconciler.state import InstanceState, Observed
 from tests.builders import desired_of, fleet_of, instance, machine, observed_of, sha
 

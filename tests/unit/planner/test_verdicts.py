@@ -6,23 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan import (
-    Blocked,
-    BlockKind,
-    Cause,
-    Change,
-    Create,
-    Destroy,
-    Impact,
-    Origin,
-    Plan,
-    Refusal,
-    Start,
-    Update,
-)
-from reconciler.plan import Replace as ReplaceAction
+from reconciler.actions import Create, Destroy, Impact, Start, Update
+from reconciler.actions import Replace as ReplaceAction
+from reconciler.plan import Blocked, BlockKind, Cause, Change, Origin, Plan, Refusal
 from reconciler.planner import make_plan
-from reconciler.specs.desired import Disk, Instance, Placement
+from reconciler.specs.desired import Disk, Instance
+from reconciler.specs.placement import Placement
 from reconciler.state import InstanceState, LiveDisk
 from tests.builders import (
     GIB,

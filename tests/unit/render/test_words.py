@@ -5,22 +5,9 @@ from __future__ import annotations
 import io
 import json
 
+from reconciler.actions import Destroy, Impact, Update
 from reconciler.errors import Fault, Position
-from reconciler.plan import (
-    Basis,
-    Blocked,
-    BlockKind,
-    Cause,
-    Change,
-    Destroy,
-    Impact,
-    Origin,
-    Plan,
-    Refusal,
-    Step,
-    StepId,
-    Update,
-)
+from reconciler.plan import Basis, Blocked, BlockKind, Cause, Change, Origin, Plan, Refusal, Step, StepId
 from reconciler.render.faults import fault_text
 from reconciler.render.human import console_on, plan_view, report_view
 from reconciler.render.json import dumps, plan_json, report_json

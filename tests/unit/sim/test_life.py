@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.actions import Create, PutImage, Start, Stop
 from reconciler.actuators.sim import interfere
 from reconciler.actuators.sim.effects import Define
 from reconciler.actuators.sim.host import SimHost, World
@@ -15,7 +16,6 @@ from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box, Domain, live_of
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable
-from reconciler.plan import Create, PutImage, Start, Stop
 from reconciler.specs.desired import HostName, InstanceName, InstanceUuid, Resources
 from reconciler.state import Power
 from tests.builders import host, image_of, image_use, instance

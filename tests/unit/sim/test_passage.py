@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.actions import Create, Migrate, PairAction, PutImage, Resume, Settle
 from reconciler.actuators.sim.effects import Define, PowerOff
 from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import ActionFailed, HostError
-from reconciler.plan import Create, Migrate, PairAction, PutImage, Resume, Settle, Step
+from reconciler.plan import Step
 from reconciler.planner import make_plan
 from reconciler.specs.desired import HostName
 from reconciler.state import InstanceState, Journey, Observed, Power

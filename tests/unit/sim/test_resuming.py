@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from reconciler.actions import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import HostUnreachable
-from reconciler.plan import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
 from reconciler.planner.diff import differences
 from reconciler.specs.desired import Disk, HostName
 from reconciler.state import HostState, InstanceState

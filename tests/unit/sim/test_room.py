@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.actions import Create, Destroy, Impact, PutImage, Update
 from reconciler.actuators.sim.host import SimHost, World
 from reconciler.errors import NoRoom
-from reconciler.plan import Create, Destroy, Impact, PutImage, Update
 from reconciler.specs.desired import Disk, HostName, Instance, Overcommit, Resources
 from reconciler.state import Power
 from tests.builders import host, image_of, image_use, instance, machine

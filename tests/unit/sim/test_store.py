@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.actions import Create, PutImage
 from reconciler.actuators import open_host
 from reconciler.actuators.sim import interfere
 from reconciler.actuators.sim.store import FILE, Store
 from reconciler.actuators.sim.view import address_of
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
-from reconciler.plan import Create, PutImage
 from reconciler.specs.desired import HostName
 from reconciler.state import HostState
 from tests.builders import host, image_of, image_use, instance

@@ -11,7 +11,6 @@ import pytest
 
 from reconciler.errors import Position
 from reconciler.specs.desired import (
-    Affinity,
     DeleteBudget,
     Disk,
     Hypervisor,
@@ -21,11 +20,10 @@ from reconciler.specs.desired import (
     NicKind,
     OnDelete,
     Overcommit,
-    Placement,
     Resources,
-    Spread,
 )
 from reconciler.specs.identity import instance_uuid
+from reconciler.specs.placement import Affinity, Placement, Spread
 from tests.unit.specs.writing import (
     DIGEST,
     FLEET,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.specs.desired import Affinity, Desired
+from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
+from reconciler.specs.placement import Affinity
 from tests.unit.specs.writing import loaded, messages_of, service, write
 
 SHOP = """\

@@ -6,8 +6,9 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from reconciler.errors import Fault, InvalidInput
-from reconciler.specs.desired import Desired, Host, Instance, Placement
+from reconciler.specs.desired import Desired, Host, Instance
 from reconciler.specs.load import load
+from reconciler.specs.placement import Placement
 
 HEAD = "apiVersion: reconciler/v1\nkind: {kind}\nname: {name}\n"
 DIGEST = "0f0e0d0c0b0a09080706050403020100ffeeddccbbaa99887766554433221100"

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 import pytest
 
+from reconciler.actions import Destroy, Start
 from reconciler.errors import StoreError
-from reconciler.plan import Basis, Cause, Destroy, Plan, Start, Step, StepId
+from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.report import Done, Failed, Outcome, StepReport, Unresolved
 from reconciler.store.journal import FILE, SqliteJournal
 from reconciler.store.port import Run, RunId
