@@ -48,8 +48,6 @@ def test_plan_in_json_has_the_keys_of_the_contract(reconcile: Reconcile, directo
         "update_restart": 0,
         "replace": 0,
         "destroy": 0,
-        "resume": 0,
-        "settle": 0,
         "network": 0,
         "image": 2,
         "blocked": 0,

@@ -90,11 +90,7 @@ def test_the_plan_is_the_same_under_every_hash_seed() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        Line(
-            "ordering.images",
-            "in sorted(missing.items())",
-            "in {key: missing[key] for key in set(missing)}.items()",
-        ),
+        Line("ordering.images", "in sorted(missing)", "in missing"),
         Line(
             "diff",
             "return tuple(sorted(found, key=lambda difference: difference.path))",
