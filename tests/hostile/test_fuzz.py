@@ -60,9 +60,9 @@ def test_a_planted_bug_is_found_kept_and_replayed(
 ) -> None:
     # The limit that keeps the composer from going too deep.
     monkeypatch.setattr(compose, "DEEPEST", 10**9)
-    assert main(["loader", "--count", "300", "--seed", "1", "--keep", str(tmp_path)]) == 1
+    assert main(["loader", "--count", "600", "--seed", "1", "--keep", str(tmp_path)]) == 1
     said = capsys.readouterr().out
-    assert re.search(r"loader: 300 inputs in [0-9.]+ s, [0-9]+ a second, .* 1 failures", said)
+    assert re.search(r"loader: 600 inputs in [0-9.]+ s, [0-9]+ a second, .* 1 failures", said)
     (kept,) = tmp_path.iterdir()
     assert f"replay: scripts/fuzz --replay {kept}" in said
     assert main(["--replay", str(kept)]) == 1

@@ -25,7 +25,7 @@ LEAKS = (
     ),
     Mutant(
         "variables are printed with what holds them",
-        "specs.desired",
+        "specs.guest",
         "environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)",
         "environment: tuple[tuple[str, str], ...] = ()",
     ),
