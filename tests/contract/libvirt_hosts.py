@@ -68,7 +68,7 @@ _FOREIGN = """
 
 
 _FILL = """
-mount -t tmpfs -o size=8m tmpfs /mnt
+mount -t tmpfs -o size=64m tmpfs /mnt
 cp -a "$1/." /mnt/
 mount --bind /mnt "$1"
 cat /dev/zero > "$1/fill" 2> /dev/null || :

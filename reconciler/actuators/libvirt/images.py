@@ -149,17 +149,22 @@ class _Bringing:
         """Raise ActionFailed where it cannot be a base image, NoRoom where there is none for it."""
         why = refusal(data, self.part.kind)
         room = await self._check_room(size)
-        if why is None:
-            why = _too_large(_virtual_bytes(data, size, self.part.kind), self.part.root_mib, room)
         if why is not None:
             raise ActionFailed(self.desk.host, f"image {self.part.image}: {why}")
+        virtual = _virtual_bytes(data, size, self.part.kind)
+        if virtual > room.capacity:
+            most = f"more than the whole pool of {room.capacity // MIB} MiB could hold"
+            raise NoRoom(self.desk.host, f"image {self.part.image}: it is {_mib(virtual)} MiB large, {most}")
+        if self.part.root_mib is not None and _mib(virtual) > self.part.root_mib:
+            asked = f"the largest root disk asked for has {self.part.root_mib} MiB"
+            raise ActionFailed(
+                self.desk.host, f"image {self.part.image}: it is {_mib(virtual)} MiB large: {asked}"
+            )
 
     async def _check_room(self, size: int) -> _Room:
         room = await self.desk.change("asking for room", _room)
         if size > room.available:
-            message = (
-                f"image {self.part.image} takes {-(-size // MIB)} MiB and {room.available // MIB} are free"
-            )
+            message = f"image {self.part.image} takes {_mib(size)} MiB and {room.available // MIB} are free"
             raise NoRoom(self.desk.host, message)
         return room
 
@@ -192,13 +197,8 @@ def _virtual_bytes(data: bytes, size: int, kind: PartKind) -> int:
     return size if header is None else header.virtual_bytes
 
 
-def _too_large(virtual: int, root_mib: int | None, room: _Room) -> str | None:
-    needed = -(-virtual // MIB)
-    if virtual > room.capacity:
-        return f"it is {needed} MiB large, more than the whole pool of {room.capacity // MIB} MiB could hold"
-    if root_mib is not None and needed > root_mib:
-        return f"it is {needed} MiB large: the largest root disk asked for has {root_mib} MiB"
-    return None
+def _mib(size_bytes: int) -> int:
+    return -(-size_bytes // MIB)
 
 
 def _beginning(local: Path) -> tuple[int, bytes]:
