@@ -84,17 +84,32 @@ async def look(session: Session, viewer: Viewer) -> HostState:
     reader = Reader(viewer.fleet, survey.storage.path)
     fetched = [text for share in texts for text in share]
     read = await session.call("parsing", lambda _: _read(fetched, viewer, reader))
-    volumes = await _volumes(session, viewer, survey.storage, read.instances)
-    disk_mib = _foreign_disk_mib(survey.storage, read.instances, volumes)
+    storage = survey.storage
+    if _is_torn(storage, read.instances):
+        storage = await session.call(
+            "reading the pool again", lambda connection: _storage(connection, viewer)
+        )
+    volumes = await _volumes(session, viewer, storage, read.instances)
+    disk_mib = _foreign_disk_mib(storage, read.instances, volumes)
     return HostState(
         host=viewer.host,
-        capacity=Resources(survey.cpus, survey.memory_mib, survey.storage.capacity_mib),
+        capacity=Resources(survey.cpus, survey.memory_mib, storage.capacity_mib),
         foreign=Resources(read.foreign.cpus, read.foreign.memory_mib, disk_mib),
         arch=survey.arch,
         networks=survey.networks,
-        images=survey.storage.images,
+        images=storage.images,
         instances=tuple(read.instances),
         volumes=volumes,
+    )
+
+
+def _is_torn(storage: _Storage, instances: Iterable[InstanceState]) -> bool:
+    """Whether a machine was finished between the pool's listing and its own: its disks are not in that."""
+    there = {(disk.key, disk.disk) for disk in storage.disks}
+    return any(
+        state.complete and (state.key, disk.name) not in there
+        for state in instances
+        for disk in state.applied.disks
     )
 
 
@@ -134,12 +149,14 @@ def _storage(connection: libvirt.virConnect, viewer: Viewer) -> _Storage:
     if pool is None:
         return _Storage()
     _, capacity, _, available = pool.info()
+    path = read_pool_path(pool.XMLDesc(0))
+    # Last, right before the domains are listed: whoever looks during a change sees both as of one time.
     volumes = [volume.name() for volume in pool.listAllVolumes()]
     found = (names.read_disk(volume) for volume in volumes)
     return _Storage(
         capacity_mib=capacity // MIB,
         available_mib=available // MIB,
-        path=read_pool_path(pool.XMLDesc(0)),
+        path=path,
         images=tuple(sorted({image for volume in volumes if (image := names.read_image(volume))})),
         disks=tuple(disk for disk in found if disk is not None and disk.fleet == viewer.fleet),
     )
