@@ -29,14 +29,14 @@ class Agent:
 
     def ping(self) -> None:
         """Raises ActionFailed where it does not answer."""
-        self._ask("guest-ping")
+        self.ask("guest-ping")
 
     def run(self, command: Sequence[str]) -> int:
         """Run a command in the guest to its end; its exit status. Raises ActionFailed."""
         deadline = time.monotonic() + self._seconds
-        begun = self._ask("guest-exec", {"path": command[0], "arg": list(command[1:])})
+        begun = self.ask("guest-exec", {"path": command[0], "arg": list(command[1:])})
         while True:
-            state = self._ask("guest-exec-status", {"pid": begun.get("pid")})
+            state = self.ask("guest-exec-status", {"pid": begun.get("pid")})
             if state.get("exited"):
                 status = state.get("exitcode")
                 # One that was ended by a signal has none.
@@ -45,7 +45,8 @@ class Agent:
                 raise ActionFailed(self._host, f"{command[0]} has not ended within {self._seconds} s")
             time.sleep(_POLL_S)
 
-    def _ask(self, command: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, object]:
+    def ask(self, command: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, object]:
+        """What it returns, or nothing. Raises ActionFailed, and libvirtError where the line is lost."""
         asked = {"execute": command, **({"arguments": arguments} if arguments else {})}
         try:
             said = libvirt_qemu.qemuAgentCommand(self._domain, json.dumps(asked), self._seconds, 0)

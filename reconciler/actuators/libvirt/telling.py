@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
+from collections.abc import Mapping
 
 import libvirt
-import libvirt_qemu
 
+from reconciler.actuators.libvirt.agent import Agent
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.order import Desk, Hands
+from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
 
 _AGENT_SECONDS = 5
@@ -54,13 +55,11 @@ def _runs(domain: Domain, process: int | None) -> bool:
     return _ask(domain, "guest-exec-status", {"pid": process}).get("exited") is False
 
 
-def _ask(domain: Domain, command: str, arguments: dict[str, object]) -> dict[str, object]:
+def _ask(domain: Domain, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
     """What the agent says; nothing where it says no, or nothing."""
-    text = json.dumps({"execute": command, "arguments": arguments})
+    agent = Agent(domain.handle, domain.mark.key.name, seconds=_AGENT_SECONDS)
     try:
-        answer = json.loads(libvirt_qemu.qemuAgentCommand(domain.handle, text, _AGENT_SECONDS, 0))
-    except (libvirt.libvirtError, ValueError):
+        return agent.ask(command, arguments)
+    except (ActionFailed, libvirt.libvirtError):
         # Whatever the reason is: the seed has been written, and a lost connection shows at the next call.
         return {}
-    said = answer.get("return") if isinstance(answer, dict) else None
-    return said if isinstance(said, dict) else {}
