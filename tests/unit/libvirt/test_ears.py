@@ -17,7 +17,8 @@ import libvirt
 from reconciler.actuators.libvirt.ears import Ears, run_events
 
 _T = TypeVar("_T")
-_MACHINE = "<domain type='test'><name>heard</name><memory>8192</memory><os><type arch='i686'>hvm</type></os></domain>"
+_BOOT = "<os><type arch='i686'>hvm</type></os>"
+_MACHINE = f"<domain type='test'><name>heard</name><memory>8192</memory>{_BOOT}</domain>"
 
 
 class Reconnecting:
