@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from reconciler.specs.load import load
 _READING = frozenset({"opened", "closed_no_write"})
 # It complains to standard error of every event that comes while it is being stopped.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
+# It finds some directories that were made just now twice, and warns that the second replaces the first.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, "watchdog")
 
 
 class DirectorySource:
