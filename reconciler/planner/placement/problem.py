@@ -1,0 +1,154 @@
+"""The question "where?" in numbers: what every scheduler is given, and what it answers.
+
+Machines that ask for the same are one shape; rules between machines are rules between groups (a group
+is one component of one service). ``H`` hosts, ``R`` resources, ``N`` machines, ``S`` shapes. Nothing
+here knows of YAML, of libvirt, or of why a host is not allowed: texts are found later, for the few that
+are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOWHERE = -1
+"""In place of a host's number: on none. In place of a label's value: the host has none."""
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Relation(StrEnum):
+    """What a rule between groups says of the values of its label."""
+
+    APART = "apart"
+    """No machine of ``group`` has the value that one of ``other`` has."""
+    TOGETHER = "together"
+    """Each machine of ``group`` has the value of one of ``other``, once there is one anywhere."""
+    SPREAD = "spread"
+    """The numbers of ``group`` over the values differ by at most ``max_skew``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule between groups, by their numbers; ``over`` is a key of ``Problem.labels``."""
+
+    relation: Relation
+    group: int
+    over: str
+    other: int = NOWHERE
+    strict: bool = True
+    max_skew: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What machines ask for. ``demand`` is (R,), ``allowed`` (H,).
+
+    ``rank`` is (H,), larger is better, as of now; ``ranked`` gives the exact value of one host for what
+    would be free on it (R,), or None where the rank does not change. ``name`` is for people.
+    """
+
+    name: str
+    group: int
+    demand: Integers
+    allowed: Flags
+    rank: Reals | None = None
+    ranked: Callable[[int, Integers], float] | None = None
+    priority: int = 0
+    """Larger is placed first."""
+
+
+class Policy(StrEnum):
+    """What a cluster is to look like, everything else being equal."""
+
+    BALANCE = "balance"
+    """The same share of every host taken."""
+    CONSOLIDATE = "consolidate"
+    """As few hosts used as will do."""
+    FIXED = "fixed"
+    """As it is: nothing is moved but what must be."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cluster:
+    """Hosts that machines never leave. ``hosts`` is (H,); ``spare`` of them may die and all still fits."""
+
+    name: str
+    hosts: Flags
+    policy: Policy = Policy.BALANCE
+    spare: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """Everything a scheduler may know.
+
+    ``room`` (H, R) is what all machines listed here may take together of each host. ``shape``, ``home``
+    (NOWHERE: not placed yet), ``movable``, ``leaving`` and ``cost`` are (N,). Who is ``leaving`` is about
+    to be destroyed: it takes its room and keeps others apart, and attracts nobody. ``cost`` is what moving
+    it takes, in MiB over the wire. ``labels`` gives the value's number of each host, (H,).
+    Machines that are to be placed are listed in the order in which they are served.
+    """
+
+    hosts: tuple[str, ...]
+    resources: tuple[str, ...]
+    room: Integers
+    shapes: tuple[Shape, ...]
+    shape: Integers
+    home: Integers
+    movable: Flags
+    leaving: Flags
+    cost: Reals
+    labels: Mapping[str, Integers]
+    rules: tuple[Rule, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    names: tuple[str, ...] = ()
+    """Of the machines, for people."""
+
+
+class Question(StrEnum):
+    """Which of the three questions is asked. They differ only in what may move."""
+
+    PLACE = "place"
+    """Nothing that is placed moves."""
+    REPAIR = "repair"
+    """What breaks a strict rule where it is moves, and if that is not enough, what is in its way."""
+    REBALANCE = "rebalance"
+    """Anything that is movable moves where the policy gains by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The question and its budgets.
+
+    At most ``max_moves`` moves (None: any number), each worth at least ``min_gain`` of the policy's
+    score. ``effort`` is deterministic work: 1.0 is about a second of one core.
+    """
+
+    question: Question = Question.PLACE
+    max_moves: int | None = None
+    min_gain: float = 0.0
+    effort: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """``host`` (N,) is where each machine is to be, NOWHERE where no host will do.
+
+    ``by`` names the method; ``proven`` where it is known that nothing better exists.
+    """
+
+    host: Integers
+    by: str
+    proven: bool = False
+    notes: tuple[str, ...] = ()
+
+
+Scheduler = Callable[[Problem, Ask], Answer]
+"""The port: the built-in ones and a user's own are the same thing. Its answer is checked, never believed."""
