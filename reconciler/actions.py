@@ -244,8 +244,14 @@ def summary_key(action: Action) -> str:
 
 
 def action_key(action: Action) -> str:
-    """Its name in JSON and in the journal: what counts it, but for what takes away or mends."""
+    """Its name in JSON and in the journal: what counts it, but for what takes away or mends.
+
+    A stand-in whose update is over is retired: that is part of the update, and no budget of deletions
+    counts it.
+    """
     match action:
+        case Destroy(before=before) if before.applied.surge:
+            return "retire"
         case Resume():
             return "resume"
         case Settle():

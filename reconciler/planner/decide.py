@@ -82,11 +82,13 @@ def _case(name: InstanceName, instance: Instance | None, sighting: Sighting, obs
 
 
 def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> Board:
-    """The hosts as they are, with what is to be destroyed marked as leaving."""
+    """The hosts as they are, with what is to go marked as leaving."""
     ledger = Ledger.opened(sites_of(desired.fleet, observed))
     for each in judged:
         if isinstance(each.verdict, Act) and isinstance(each.verdict.action, Destroy):
             ledger.leave(each.verdict.action.before)
+        elif each.case.stands_in and each.case.state is not None:
+            ledger.leave(each.case.state)
     order = order_of(desired.instances)
     return Board(ledger, Answers(ledger), Neighbours.among(desired.instances, earlier_in(order)))
 
@@ -107,8 +109,10 @@ def settle(desired: Desired, judged: Sequence[Judged], board: Board) -> Iterator
         yield Decision(case, _placed(make, choice, board), choice)
 
 
-def _turn(instance: Instance, place: dict[Group, int]) -> tuple[str, int, int]:
-    return (instance.key.service, place[group_of(instance.key)], instance.key.ordinal)
+def _turn(instance: Instance, place: dict[Group, int]) -> tuple[bool, str, int, int]:
+    """When a host is sought for it: whoever only stands in takes no place from those that stay."""
+    key = instance.key
+    return (instance.machine.surge, key.service, place[group_of(key)], key.ordinal)
 
 
 def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep | Hold | Act:

@@ -11,14 +11,14 @@ from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
 from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import BlockKind, Reason, Refusal
-from reconciler.planner.decide import Decision, Judged, board_of, judge, settle
+from reconciler.planner.decide import Decision, Judged, board_of, settle
 from reconciler.planner.holding import held_back
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.ledger import footprint, growth
-from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Hold
 from reconciler.specs.desired import Desired, HostName, InstanceName, Resources
 from reconciler.state import InstanceState, Observed
@@ -59,9 +59,8 @@ class Explanation:
 def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     """Explain one instance, declared or seen. Raises InvalidInput for a name that is neither."""
     desired, observed = sorted_desired(desired), sorted_observed(observed)
-    ready = prepared(desired, observed)
-    desired, seen = ready.desired, ready.observed
-    judged = judge(ready)
+    staff = staffed(desired, observed)
+    desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     known = [each.case.name for each in judged]
     if name not in known:
         raise _stranger(name, known, desired)
@@ -78,7 +77,8 @@ def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: 
     """The decision as its component and those that it depends on leave it: it may be held for them."""
     everybody = settle(desired, judged, board_of(desired, seen, judged))
     held = held_back(everybody, order_of(desired.instances), seen.sick)
-    verdict = next(each.verdict for each in held if each.case.name == decision.case.name)
+    found = (each.verdict for each in held if each.case.name == decision.case.name)
+    verdict = next(found, decision.verdict)  # a stand-in that nobody needs is left out
     return replace(decision, verdict=verdict) if isinstance(verdict, Hold) else decision
 
 

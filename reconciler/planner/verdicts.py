@@ -66,6 +66,11 @@ class Case:
         return self.sighting.state if isinstance(self.sighting, Running | Stopped | Stranded) else None
 
     @property
+    def stands_in(self) -> bool:
+        """Whether it is wanted only while others are changed."""
+        return self.instance is not None and self.instance.machine.surge
+
+    @property
     def found(self) -> InstanceState:
         """The same, for rules that come after those for instances that are not there."""
         assert self.state is not None, f"{self.name} was judged as if it had been seen"

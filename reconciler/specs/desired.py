@@ -159,7 +159,8 @@ class Machine:
     ``disks`` are in device order: ``root`` first where there is one, the others by name. ``nics``
     are in the order of the YAML. ``context`` is a digest of what the guest is told (None where it
     is told nothing): the text may hold secrets and never reaches the metadata. ``peers`` is a digest of
-    what it is told of other instances (their addresses), which changes without its own doing.
+    what it is told of other instances (their addresses), which changes without its own doing. A ``surge``
+    stands in while its component is changed start-first, and goes when that is done.
     """
 
     image: ImageUse
@@ -170,6 +171,7 @@ class Machine:
     context: Sha256 | None = None
     peers: Sha256 | None = None
     protect: bool = False
+    surge: bool = False
 
     @property
     def plugs(self) -> tuple[Nic, ...]:

@@ -231,6 +231,6 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants wait for those who are told",
         telling_laws.patient,
-        Line("ordering.precedence", "not deed.destroys and not deed.tells)", "not deed.destroys)"),
+        Line("ordering.precedence", "deed.tells or deed.stands_in", "deed.stands_in"),
     ),
 )

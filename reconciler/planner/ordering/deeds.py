@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.actions import Action, Create, Destroy, Impact, Update, subject, summary_key
+from reconciler.actions import (
+    Action,
+    Create,
+    Destroy,
+    Impact,
+    Replace,
+    Start,
+    Update,
+    subject,
+    summary_key,
+)
 from reconciler.plan import Change, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
@@ -41,6 +51,17 @@ class Deed:
     def creates(self) -> bool:
         """Whether there is a new instance afterwards."""
         return isinstance(self.action, Create)
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it is done to an instance that only stands in for others."""
+        match self.action:
+            case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
+                return instance.machine.surge
+            case Start(before=before) | Destroy(before=before):
+                return before.applied.surge
+            case _:
+                return False
 
     @property
     def tells(self) -> bool:
