@@ -20,23 +20,28 @@ from .namespaces import MARKER, inside
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Not the installed script: that one may belong to another checkout.
-_PROGRAM = (
-    f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); from reconciler.cli.main import main; main()"
-)
+_HERE = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})"
+_PROGRAM = f"{_HERE}; from reconciler.cli.main import main; main()"
+_BROKEN = f"{_HERE}; from tests.lab.broken import main; main(sys.argv[1:])"
 
 
-def command(*words: str) -> list[str]:
-    """The argument vector of `reconcile` as it is in this checkout."""
-    return [sys.executable, "-P", "-c", _PROGRAM, *words]
+def command(*words: str, broken: str = "") -> list[str]:
+    """The argument vector of `reconcile` as it is in this checkout, or as `broken.py` has it."""
+    program = [_BROKEN, broken] if broken else [_PROGRAM]
+    return [sys.executable, "-P", "-c", *program, *words]
 
 
 @dataclass(frozen=True)
 class Desk:
-    """A directory of YAML in front of a laboratory. Unless `quiet`, what is typed is printed."""
+    """A directory of YAML in front of a laboratory. Unless `quiet`, what is typed is printed.
+
+    What it starts is `broken` in that way.
+    """
 
     lab: Laboratory
     path: Path
     quiet: bool = False
+    broken: str = ""
 
     @property
     def history(self) -> Path:
@@ -68,7 +73,7 @@ class Desk:
         """Type a verb and do not wait; what it says goes to `log`. The process is `reconcile` itself."""
         words = [
             *inside(self.lab.controller, "net"),
-            *command(verb, *([about] if about else []), str(self.path), *options),
+            *command(verb, *([about] if about else []), str(self.path), *options, broken=self.broken),
         ]
         with log.open("w") as sink:
             return subprocess.Popen(
