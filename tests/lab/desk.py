@@ -154,7 +154,21 @@ def watching(desk: Desk, scratch: Path, *, resync: float) -> Iterator[Watcher]:
         print(watcher.text())
 
 
-def image_yaml(sectors: Sequence[Path], guest: Guest | None = None) -> str:
+@contextmanager
+def set_up(lab: Laboratory, path: Path, service: str, images: str) -> Iterator[Desk]:
+    """A directory with this service and these images, in front of clean hosts, which it leaves clean."""
+    for host in lab.hosts:
+        clean(host)
+    (path / "fleet.yaml").write_text(lab.fleet_yaml())
+    (path / "images.yaml").write_text(images)
+    (path / "shop.yaml").write_text(service)
+    yield Desk(lab, path)
+    for host in lab.hosts:
+        clean(host)
+        host.cut_links()
+
+
+def image_yaml(sectors: Sequence[Path], guest: Guest | None = None, *, called: str = "guest") -> str:
     """Images called after their files' stems; `guest` is one that boots a kernel directly."""
     texts = [
         f"apiVersion: reconciler/v1\nkind: Image\nname: {sector.stem}\n"
@@ -163,7 +177,7 @@ def image_yaml(sectors: Sequence[Path], guest: Guest | None = None) -> str:
     ]
     if guest is not None:
         texts.append(
-            "apiVersion: reconciler/v1\nkind: Image\nname: guest\n"
+            f"apiVersion: reconciler/v1\nkind: Image\nname: {called}\n"
             f"kernel: {{source: {guest.kernel}, sha256: {_digest(guest.kernel)}}}\n"
             f"initrd: {{source: {guest.initrd}, sha256: {_digest(guest.initrd)}}}\n"
             f"cmdline: {guest.cmdline}\n"
