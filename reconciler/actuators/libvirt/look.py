@@ -16,7 +16,7 @@ from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.names import DiskName
 from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain, read_pool_path
 from reconciler.actuators.libvirt.pool import MIB, POOL, TEST_POOL, find_pool
-from reconciler.actuators.libvirt.sense import Sense, sense
+from reconciler.actuators.libvirt.sense import Sense, about, sense
 from reconciler.actuators.libvirt.session import THREADS, Session, together
 from reconciler.specs.desired import HostName, Resources, Sha256
 from reconciler.state import HostState, InstanceState, Power, VolumeState
@@ -202,10 +202,14 @@ def _state(ours: Ours, listed: _Listed, viewer: Viewer) -> InstanceState:
         applied=ours.mark.applied,
         live=ours.live,
         complete=ours.mark.complete,
-        detail=sensed.detail if sensed.power is not Power.RUNNING else "",
+        detail=_about(ours, listed) if sensed.power is Power.RUNNING else sensed.detail,
         journey=ours.mark.journey,
         persistent=listed.is_persistent,
     )
+
+
+def _about(ours: Ours, listed: _Listed) -> str:
+    return "" if ours.mark.journey is None else about(listed.handle)
 
 
 async def _volumes(
