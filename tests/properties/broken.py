@@ -32,11 +32,16 @@ class Line:
 
 def broken(line: Line) -> Planner:
     """The planner with that line changed."""
+    planner = imported(line, PACKAGE)
+    return Planner(planner.make_plan, planner.after, planner.confirmed)
+
+
+def imported(line: Line, module: str) -> ModuleType:
+    """A module of the planner, with that line changed wherever it is."""
     with _apart():
         sys.meta_path.insert(0, _Finder(line))
         try:
-            planner = importlib.import_module(PACKAGE)
-            return Planner(planner.make_plan, planner.after, planner.confirmed)
+            return importlib.import_module(module)
         finally:
             del sys.meta_path[0]
 

@@ -98,8 +98,8 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         laws.honest,
         Line(
             "simulate",
-            "left = {**_detached(host, before.key), **_kept(before)}\n    gone",
-            "left = _sizes(before)\n    gone",
+            "left = {**detached(host, before.key), **_kept(before)}\n    gone",
+            "left = sizes_of(before)\n    gone",
         ),
     ),
     (
@@ -158,7 +158,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "a network goes before its last machine",
         network_laws.wired,
-        Line("ordering.steps", "return (*steps, *networks.last)", "return (*networks.last, *steps)"),
+        Line(
+            "ordering.steps",
+            "return (*steps.values(), *networks.last)",
+            "return (*networks.last, *steps.values())",
+        ),
     ),
     (
         "an address that was applied is not looked at",

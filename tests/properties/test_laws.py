@@ -77,8 +77,10 @@ def test_the_planner_keeps_the_law(law: Law) -> None:
     [pytest.param(law, line, id=f"{law.__name__}: {wrong}") for wrong, law, line in MUTANTS],
 )
 def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
+    # A line that is gone from the source is a fault of the test, and none that a law has caught.
+    planner = broken(line)
     with pytest.raises(AssertionError):
-        try_law(law, broken(line), examples=1000)
+        try_law(law, planner, examples=1000)
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
