@@ -19,6 +19,7 @@ from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.rules import (
     Check,
     neighbourly,
+    open_to,
     plugged,
     required,
     same_cluster,
@@ -163,6 +164,7 @@ def _refusal(question: _Question, board: Board) -> str | None:
     board.ledger.seat(state.key, state.host, -1)
     moved = replace(question.instance, machine=state.applied)
     checks: tuple[Check, ...] = (
+        open_to(moved, board),
         same_cluster(moved, board),
         required(moved, board),
         plugged(moved, board),

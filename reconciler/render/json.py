@@ -6,7 +6,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from reconciler.actions import ImageAction, NetworkAction, PutImage, action_key, peer_of, subject
+from reconciler.actions import (
+    CordonAction,
+    ImageAction,
+    NetworkAction,
+    PutImage,
+    action_key,
+    peer_of,
+    subject,
+)
 from reconciler.engine.status import Status
 from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
 from reconciler.planner import Explanation
@@ -161,7 +169,7 @@ def reason_json(reason: Reason) -> Json:
 
 
 def _step(step: Step) -> dict[str, Json]:
-    is_object = isinstance(step.action, ImageAction | NetworkAction)
+    is_object = isinstance(step.action, ImageAction | NetworkAction | CordonAction)
     about = "object" if is_object else "instance"
     return {
         "id": step.id,

@@ -15,12 +15,14 @@ from reconciler.actions import (
     Await,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     ImageAction,
     Impact,
     Migrate,
     NetworkAction,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -35,6 +37,7 @@ from reconciler.actuators.sim.effects import (
     DropVolume,
     Effect,
     GuestUp,
+    Hang,
     LoseImage,
     PowerOff,
     PowerOn,
@@ -69,6 +72,10 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             yield from _provided(action, box, fleet)
+        case PutCordon(cordon=cordon):
+            yield Hang(fleet, cordon)
+        case DropCordon():
+            yield from (Hang(fleet, None) for _ in range(fleet in box.cordons))
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):

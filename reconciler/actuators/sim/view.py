@@ -41,6 +41,7 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         address=address_of(box.host),
         segments=links.segments,
         foreign_links=links.foreign,
+        cordon=box.cordons.get(fleet),
     )
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reconciler.specs.placement import Policy as Policy
+from reconciler.specs.placement import Policy as Policy  # noqa: PLC0414  it is part of the question
 
 NOWHERE = -1
 """In place of a host's number: on none. In place of a label's value: the host has none."""
