@@ -62,8 +62,9 @@ async def a_cordon_outlives_the_power(stage: Stage) -> None:
 
 
 async def a_cordon_takes_the_lock(stage: Stage) -> None:
+    await stage.perform(PutCordon(stage.host, _CORDON))
     await stage.actuators[0].unlock()
-    await stage.refuses(PutCordon(stage.host, _CORDON), HostUnreachable)
+    await stage.refuses(PutCordon(stage.host, replace(_CORDON, by="another")), HostUnreachable)
     await stage.refuses(DropCordon(stage.host), HostUnreachable)
 
 
