@@ -10,8 +10,10 @@ from reconciler.engine.status import Status
 from reconciler.engine.stock import HeldImage
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
+from reconciler.planner.hosts import HostReport
 from reconciler.report import Report
-from reconciler.state import HostUnknown
+from reconciler.specs.desired import Host
+from reconciler.state import HostState, HostUnknown
 from reconciler.store.port import Entry, Run
 
 
@@ -79,6 +81,28 @@ def show_images(images: Sequence[HeldImage], unknown: Sequence[HostUnknown], out
             _write(images_markdown(images, unknown))
         case Output.HUMAN:
             _write(images_text(images, unknown))
+
+
+def show_hosts(hosts: Sequence[HostReport], output: Output) -> None:
+    """The physical boxes."""
+    from reconciler.render.hosts import hosts_json, hosts_markdown, hosts_text
+
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps
+
+            _write(dumps(hosts_json(hosts)))
+        case Output.MARKDOWN:
+            _write(hosts_markdown(hosts))
+        case Output.HUMAN:
+            _write(hosts_text(hosts))
+
+
+def show_cordon(host: Host, state: HostState) -> None:
+    """Whether a host is given anything new, in a line."""
+    from reconciler.render.hosts import cordon_text
+
+    _write(cordon_text(host, state))
 
 
 def show_explanation(explanation: Explanation, output: Output) -> None:

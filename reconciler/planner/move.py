@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from reconciler.actions import Migrate, Terms
-from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import Basis, Blocked, BlockKind, Cause, Plan, Refusal, Step, StepId
 from reconciler.planner.decide import board_of, judge
+from reconciler.planner.named import host_named, stranger
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.images import image_step, steps_for_images
 from reconciler.planner.ordering.mending import mends_of
@@ -69,11 +68,9 @@ def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
     judged = judge(ready)
     cases = {str(each.case.name): each.case for each in judged}
     case = cases.get(move.instance)
-    target = desired.fleet.host(move.to)
     if case is None:
-        raise _stranger("instance", move.instance, cases, desired)
-    if target is None:
-        raise _stranger("host", move.to, [host.name for host in desired.fleet.hosts], desired)
+        raise stranger("instance", move.instance, cases, desired)
+    target = host_named(desired, move.to)
     if held := _held(case):
         return replace(plan, blocked=(held,))
     state = case.found
@@ -126,13 +123,6 @@ def terms_of(desired: Desired, state: InstanceState, target: Host) -> Terms:
         limits.downtime_ms,
         limits.timeout_s or _AT_LEAST_S + amount // speed,
     )
-
-
-def _stranger(kind: str, name: str, known: Iterable[str], desired: Desired) -> InvalidInput:
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
-    return InvalidInput([Fault(desired.fleet.origin, f"no {kind} is called {name!r}", hint=hint)])
 
 
 def _held(case: Case) -> Blocked | None:
