@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.boxes import boxes
 from reconciler.cli.options import (
     AllowDeletes,
     Directory,
     FleetFile,
-    HostArgument,
     Output,
     OutputFormat,
-    Snapshot,
     Store,
     Yes,
 )
@@ -154,52 +153,6 @@ def explain(
 
 
 @app.command()
-def hosts(
-    directory: Directory,
-    fleet: FleetFile = None,
-    store: Store = None,
-    output: OutputFormat = Output.HUMAN,
-    snapshot: Snapshot = None,
-) -> int:
-    """Show the physical boxes: what each has, who takes how much, and whether it is given more."""
-    from reconciler.cli import hosts as verb
-    from reconciler.cli.session import Request
-
-    return verb.run(Request(directory, fleet, store), output, snapshot)
-
-
-@app.command()
-def cordon(
-    host: HostArgument,
-    directory: Directory,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")] = "",
-    fleet: FleetFile = None,
-    store: Store = None,
-    output: OutputFormat = Output.HUMAN,
-) -> int:
-    """Keep a host from being given anything new; what runs there stays."""
-    from reconciler.cli import cordon as verb
-    from reconciler.cli.session import Request
-
-    return verb.cordon(Request(directory, fleet, store), host, reason, output)
-
-
-@app.command()
-def uncordon(
-    host: HostArgument,
-    directory: Directory,
-    fleet: FleetFile = None,
-    store: Store = None,
-    output: OutputFormat = Output.HUMAN,
-) -> int:
-    """Take back cordon, or drain."""
-    from reconciler.cli import cordon as verb
-    from reconciler.cli.session import Request
-
-    return verb.uncordon(Request(directory, fleet, store), host, output)
-
-
-@app.command()
 def images(
     directory: Directory,
     fleet: FleetFile = None,
@@ -265,3 +218,6 @@ def watch(
     from reconciler.cli.session import Request
 
     return verb.run(Request(directory, fleet, store), resync=resync)
+
+
+app.add_typer(boxes)

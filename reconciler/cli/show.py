@@ -11,6 +11,7 @@ from reconciler.engine.stock import HeldImage
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
 from reconciler.planner.hosts import HostReport
+from reconciler.planner.whatif import WhatIf
 from reconciler.report import Report
 from reconciler.specs.desired import Host
 from reconciler.state import HostState, HostUnknown
@@ -96,6 +97,18 @@ def show_hosts(hosts: Sequence[HostReport], output: Output) -> None:
             _write(hosts_markdown(hosts))
         case Output.HUMAN:
             _write(hosts_text(hosts))
+
+
+def show_whatif(answer: WhatIf, output: Output) -> None:
+    """What a host's death would do."""
+    from reconciler.render.whatif import whatif_json, whatif_text
+
+    if output is Output.JSON:
+        from reconciler.render.json import dumps
+
+        _write(dumps(whatif_json(answer)))
+    else:
+        _write(whatif_text(answer))
 
 
 def show_cordon(host: Host, state: HostState) -> None:

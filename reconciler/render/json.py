@@ -116,9 +116,9 @@ def explanation_json(explanation: Explanation) -> Json:
         "verdict": explanation.verdict,
         "because": [reason_json(reason) for reason in explanation.because],
         "kind": explanation.kind.value if explanation.kind else None,
-        "held": _refusals(explanation.held),
-        "broken": _refusals(explanation.broken),
-        "others": _refusals(explanation.others),
+        "held": refusals_json(explanation.held),
+        "broken": refusals_json(explanation.broken),
+        "others": refusals_json(explanation.others),
     }
 
 
@@ -186,11 +186,12 @@ def _blocked(entry: Blocked) -> Json:
     return {
         "instance": entry.instance,
         "kind": entry.kind.value,
-        "refusals": _refusals(entry.refusals),
+        "refusals": refusals_json(entry.refusals),
     }
 
 
-def _refusals(refusals: Sequence[Refusal]) -> Json:
+def refusals_json(refusals: Sequence[Refusal]) -> Json:
+    """Reasons by host."""
     return {refusal.host: refusal.reason for refusal in refusals}
 
 

@@ -148,3 +148,34 @@ def test_maintenance_in_the_files_is_told_with_its_line(reconcile: Reconcile, di
     assert row["why"] == "is in maintenance: hosts.hv1.maintenance (fleet.yaml:5)"
     assert placed(reconcile("plan", directory, "-o", "json")) == {"hv2"}
     assert "is in maintenance" in reconcile("uncordon", "hv1", directory).out
+
+
+def test_the_death_of_a_host_is_thought_through_live_or_recorded(
+    reconcile: Reconcile, directory: Directory, tmp_path: Path
+) -> None:
+    assert reconcile("apply", directory, "--yes").code == 0
+    answer = reconcile("whatif", directory, "--without", "hv1", "-o", "json")
+    lost = cast("list[dict[str, Any]]", answer.json["lost"])
+    # The two replicas of web are kept apart: one has nowhere to go.
+    (homeless,) = [each for each in lost if each["host"] is None]
+    assert (answer.code, homeless["instance"].startswith("shop-web-")) == (4, True)
+    assert "web is already on hv2" in homeless["refusals"]["hv2"]
+    recording = tmp_path / "snapshot.json"
+    recording.write_text(reconcile("snapshot", directory).out)
+    again = reconcile("whatif", directory, "--without", "hv1", "--snapshot", recording, "-o", "json")
+    assert again.json == answer.json
+    assert "nowhere" in reconcile("whatif", directory, "--without", "hv1").out
+
+
+def test_a_death_that_all_survive_is_no_failure(reconcile: Reconcile, directory: Directory) -> None:
+    directory.edit("shop.yaml", "replicas: 2", "replicas: 1")
+    assert reconcile("apply", directory, "--yes").code == 0
+    for host in ("hv1", "hv2"):
+        assert reconcile("whatif", directory, "--without", host).code == 0
+
+
+def test_an_unknown_host_is_refused_before_anything_is_asked(
+    reconcile: Reconcile, directory: Directory
+) -> None:
+    assert reconcile("whatif", directory, "--without", "hv9").code == 3
+    assert reconcile("whatif", directory).code == 64
