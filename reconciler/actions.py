@@ -178,12 +178,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Migrate:
-    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so."""
+    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so.
+
+    It remembers ``home`` as the host to return to (None: none, it is where it should be).
+    """
 
     host: HostName
     from_host: HostName
     before: InstanceState
     terms: Terms = Terms()
+    home: HostName | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ class InstanceState:
     ``applied`` is what was last applied (from the domain's own metadata); ``complete`` is False
     from the first define until its disks exist, and again while it is being taken apart.
     ``detail`` is the hypervisor's reason for ``power`` in its own words. ``persistent`` is False for
-    a machine that is forgotten once it is off: what a migration by hand may leave.
+    a machine that is forgotten once it is off: what a migration by hand may leave. ``home`` is the host that
+    it had to leave because that was to be empty, and to which it returns where its cluster says so.
     """
 
     host: HostName
@@ -107,6 +108,7 @@ class InstanceState:
     detail: str = ""
     journey: Journey | None = None
     persistent: bool = True
+    home: HostName | None = None
 
     @property
     def name(self) -> InstanceName:

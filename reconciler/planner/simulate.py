@@ -138,6 +138,7 @@ def _built(host: HostState, instance: Instance) -> HostState:
         applied=instance.machine,
         live=Live(instance.machine.cpus, instance.machine.memory_mib, disks, instance.machine.plugs),
         journey=None if before is None else before.journey,
+        home=None if before is None else before.home,
     )
     left = {**detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)

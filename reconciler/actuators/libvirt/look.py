@@ -209,6 +209,7 @@ def _state(ours: Ours, listed: _Listed, viewer: Viewer) -> InstanceState:
         complete=ours.mark.complete,
         detail=sensed.detail if sensed.power is not Power.RUNNING else "",
         journey=ours.mark.journey,
+        home=ours.mark.home,
         persistent=listed.is_persistent,
     )
 

@@ -224,8 +224,9 @@ def _called(domain: Domain, instance: Instance) -> Iterator[Effect]:
 
 def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:
     """The machine that is asked for, switched off, where ``old`` was."""
-    journey = old.mark.journey if old is not None and old.mark is not None else None
-    mark = Mark(instance.fleet, instance.key, instance.machine, complete, journey)
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete)
+    if old is not None and old.mark is not None:
+        mark = replace(mark, journey=old.mark.journey, home=old.mark.home)
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
     return made if old is None else replace(made, why=old.why, autostart=old.autostart, deaf=old.deaf)
 

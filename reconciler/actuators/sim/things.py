@@ -29,6 +29,7 @@ class Mark:
     applied: Machine
     complete: bool
     journey: Journey | None = None
+    home: HostName | None = None
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""

@@ -81,6 +81,7 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         complete=mark.complete,
         detail=domain.why,
         journey=mark.journey,
+        home=mark.home,
         persistent=domain.persistent,
     )
 
