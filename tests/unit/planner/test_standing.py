@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.actions import Create
 from reconciler.errors import Position
+from reconciler.plan import Cause
 from reconciler.planner import Move, explain, make_plan, plan_move
 from reconciler.planner.hosts import HostStanding, hosts_of
 from reconciler.specs.desired import HostName
@@ -131,3 +132,34 @@ def test_a_fleet_recorded_before_there_were_cordons_is_read() -> None:
     old = to_json(observed).replace(b',\n        "cordon": null', b"")
     assert b"cordon" not in old
     assert from_json(old) == observed
+
+
+def steps(fleet: Recorded) -> list[str]:
+    return [step.id for step in make_plan(fleet.desired, fleet.observed).steps]
+
+
+@pytest.mark.parametrize("standing", ["maintenance", "draining"])
+def test_who_is_evicted_by_a_stop_is_shut_down_and_stays_down(standing: str) -> None:
+    line = "shop-web-0 1c/1G on=hv1 evict=stop"
+    assert steps(fleet_from(f"hv1 4c/4G {standing}\nhv2 4c/4G\n\n{line}")) == ["stop/shop-web-0"]
+    assert steps(fleet_from(f"hv1 4c/4G {standing}\nhv2 4c/4G\n\n{line} off")) == []
+
+
+def test_who_was_evicted_by_a_stop_is_started_when_it_is_over() -> None:
+    assert steps(fleet_from("hv1 4c/4G\n\nshop-web-0 1c/1G on=hv1 evict=stop off")) == ["start/shop-web-0"]
+    cordoned = fleet_from("hv1 4c/4G cordoned\n\nshop-web-0 1c/1G on=hv1 evict=stop off")
+    assert steps(cordoned) == ["start/shop-web-0"]
+
+
+def test_who_sits_it_out_is_changed_when_it_is_over() -> None:
+    fleet = fleet_from("hv1 4c/4G maintenance\n\nshop-web-0 1c/1G on=hv1 evict=stop off")
+    (web,) = fleet.desired.instances
+    larger = replace(fleet.desired, instances=(replace(web, machine=replace(web.machine, cpus=2)),))
+    assert make_plan(larger, fleet.observed).steps == ()
+
+
+def test_the_reason_of_a_stop_says_why_the_host_is_to_be_empty() -> None:
+    fleet = fleet_from("hv1 4c/4G draining=fire\n\nshop-web-0 1c/1G on=hv1 evict=stop")
+    (step,) = make_plan(fleet.desired, fleet.observed).steps
+    (cause,) = step.because
+    assert str(cause) == str(Cause("hv1 is being drained by ops@desk since 2026-11-25T06:40:00Z: fire"))
