@@ -14,9 +14,11 @@ from reconciler.cli.options import (
     OutputFormat,
     Snapshot,
     Store,
+    Yes,
 )
 
 boxes = typer.Typer()
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")]
 
 
 @boxes.command()
@@ -56,7 +58,7 @@ def whatif(
 def cordon(
     host: HostArgument,
     directory: Directory,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")] = "",
+    reason: Reason = "",
     fleet: FleetFile = None,
     store: Store = None,
     output: OutputFormat = Output.HUMAN,
@@ -81,3 +83,20 @@ def uncordon(
     from reconciler.cli.session import Request
 
     return verb.uncordon(Request(directory, fleet, store), host, output)
+
+
+@boxes.command()
+def drain(
+    host: HostArgument,
+    directory: Directory,
+    reason: Reason = "",
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    yes: Yes = False,
+) -> int:
+    """Empty a host: what runs there moves away, and nothing new comes until uncordon."""
+    from reconciler.cli import drain as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), host, output, verb.Options(reason, yes))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.cli import exits
 from reconciler.cli.apply import carried_out
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_cordon, show_report
-from reconciler.engine.cycle import Cycle
+from reconciler.engine.logbook import Author
 from reconciler.errors import HostUnreachable
 from reconciler.planner.cordoning import checked_reason, plan_cordon
 from reconciler.planner.named import host_named
@@ -30,9 +31,9 @@ def uncordon(request: Request, name: str, output: Output) -> int:
     return _do(request, name, "uncordon", None, output)
 
 
-def cordon_of(cycle: Cycle, reason: str, *, draining: bool = False) -> Cordon:
-    """A cordon of this process and this moment."""
-    return Cordon(cycle.author.name, f"{cycle.now():%Y-%m-%dT%H:%M:%SZ}", reason, draining)
+def cordon_of(author: Author, at: datetime, reason: str) -> Cordon:
+    """A cordon of somebody, hung up at a time in UTC."""
+    return Cordon(author.name, f"{at:%Y-%m-%dT%H:%M:%SZ}", reason)
 
 
 def _do(request: Request, name: str, verb: str, reason: str | None, output: Output) -> int:
@@ -50,7 +51,7 @@ async def _done(request: Request, desired: Desired, verb: str, reason: str | Non
         observed = await cycle.hosts.observe()
         if observed.unknown:
             raise HostUnreachable(host.name, f"{observed.unknown[0].reason}; {_instead(host, reason)}")
-        hung = None if reason is None else cordon_of(cycle, reason)
+        hung = None if reason is None else cordon_of(cycle.author, cycle.now(), reason)
         plan = plan_cordon(desired, observed, host.name, hung)
         report = Report(plan, ())
         if plan.steps:
