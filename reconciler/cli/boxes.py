@@ -37,6 +37,24 @@ def hosts(
 
 
 @boxes.command()
+def capacity(
+    directory: Directory,
+    like: Annotated[
+        str, typer.Option("--like", metavar="COMPONENT", help="SERVICE/COMPONENT, or a component's name.")
+    ],
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    snapshot: Snapshot = None,
+) -> int:
+    """Say how many more instances would fit, and what stops the next."""
+    from reconciler.cli import capacity as verb
+    from reconciler.cli.session import Request
+
+    return verb.run(Request(directory, fleet, store), like, output, snapshot)
+
+
+@boxes.command()
 def whatif(
     directory: Directory,
     without: Annotated[

@@ -10,6 +10,7 @@ from reconciler.engine.status import Status
 from reconciler.engine.stock import HeldImage
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
+from reconciler.planner.capacity import Capacity
 from reconciler.planner.hosts import HostReport
 from reconciler.planner.whatif import WhatIf
 from reconciler.report import Report
@@ -109,6 +110,18 @@ def show_whatif(answer: WhatIf, output: Output) -> None:
         _write(dumps(whatif_json(answer)))
     else:
         _write(whatif_text(answer))
+
+
+def show_capacity(capacity: Capacity, output: Output) -> None:
+    """How many more would fit."""
+    from reconciler.render.capacity import capacity_json, capacity_text
+
+    if output is Output.JSON:
+        from reconciler.render.json import dumps
+
+        _write(dumps(capacity_json(capacity)))
+    else:
+        _write(capacity_text(capacity))
 
 
 def show_cordon(host: Host, state: HostState) -> None:

@@ -14,6 +14,7 @@ from reconciler.plan import Plan, Refusal
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import host_named
 from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
+from reconciler.planner.supposing import as_they_are, without_hosts
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceName, InstanceUuid
 from reconciler.state import HostUnknown, InstanceState, Observed
 
@@ -60,18 +61,14 @@ def what_if(desired: Desired, observed: Observed, without: Sequence[str]) -> Wha
     victims = _only_on(dead, seen)
     unknown = tuple(each for each in seen.unknown if each.host not in dead)
     gone = {*dead, *(each.host for each in unknown)}
-    left = Observed(seen.fleet, tuple(each for each in seen.hosts if each.host not in gone))
-    wanted = tuple(
-        each if each.uuid in victims else _as_it_is(each, left)
-        for each in desired.instances
-        if each.uuid in victims or each.uuid in left.by_uuid
-    )
-    hosts = tuple(each for each in desired.fleet.hosts if each.name not in gone)
-    plan = make_plan(replace(desired, fleet=replace(desired.fleet, hosts=hosts), instances=wanted), left)
+    world = without_hosts(desired, seen, gone)
+    wanted = [each for each in desired.instances if each.uuid in victims]
+    there = as_they_are(desired.instances, world.observed)
+    plan = make_plan(replace(world.desired, instances=(*there, *wanted)), world.observed)
     shared = _survivors(desired, gone)
     lost = tuple(
         sorted(
-            (_lost(each, victims[each.uuid], plan, shared) for each in wanted if each.uuid in victims),
+            (_lost(each, victims[each.uuid], plan, shared) for each in wanted),
             key=lambda each: each.instance,
         )
     )
@@ -87,11 +84,6 @@ def _only_on(dead: Collection[HostName], seen: Observed) -> dict[InstanceUuid, I
         for uuid, states in seen.by_uuid.items()
         if all(state.host in dead for state in states)
     }
-
-
-def _as_it_is(instance: Instance, left: Observed) -> Instance:
-    """Somebody who stays, without what is to be changed about it."""
-    return replace(instance, machine=left.by_uuid[instance.uuid][0].applied)
 
 
 def _survivors(desired: Desired, gone: Collection[HostName]) -> frozenset[HostName]:

@@ -179,3 +179,18 @@ def test_an_unknown_host_is_refused_before_anything_is_asked(
 ) -> None:
     assert reconcile("whatif", directory, "--without", "hv9").code == 3
     assert reconcile("whatif", directory).code == 64
+
+
+def test_capacity_is_counted_live_or_recorded(
+    reconcile: Reconcile, directory: Directory, tmp_path: Path
+) -> None:
+    assert reconcile("apply", directory, "--yes").code == 0
+    answer = reconcile("capacity", directory, "--like", "shop/db", "-o", "json")
+    assert (answer.code, answer.json["count"]) == (0, 5)
+    assert answer.json["reasons"]
+    recording = tmp_path / "snapshot.json"
+    recording.write_text(reconcile("snapshot", directory).out)
+    again = reconcile("capacity", directory, "--like", "db", "--snapshot", recording, "-o", "json")
+    assert again.json == answer.json
+    assert reconcile("capacity", directory, "--like", "web").out.startswith("0 instances like those of")
+    assert reconcile("capacity", directory, "--like", "shop/cache").code == 3
