@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
 from reconciler.plan import Blocked, BlockKind, Refusal
@@ -15,6 +15,7 @@ from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, demand, growth
 from reconciler.planner.placement.rules import overdrawn, shortage
+from reconciler.planner.placement.standing import why_empty
 from reconciler.planner.prepare import Prepared
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
@@ -66,9 +67,12 @@ def _unless_blocked(case: Case, verdict: Verdict, ready: Prepared) -> Verdict:
 def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
     # Its cluster says where it may go, not where it is: it may have been declared in another one before.
     everywhere = frozenset(host.name for host in desired.fleet.hosts)
+    empty = {host.name: why_empty(host, observed.host(host.name)) for host in desired.fleet.hosts}
     for instance in desired.instances:
         sighting = sighting_of(observed, instance.uuid, could_be_on=everywhere)
-        yield _case(instance.name, instance, sighting, observed)
+        case = _case(instance.name, instance, sighting, observed)
+        leaving = empty.get(case.state.host) if case.state is not None else None
+        yield replace(case, leaving=leaving) if leaving else case
     declared = {instance.uuid for instance in desired.instances}
     rest = {uuid: states[0].key for uuid, states in observed.by_uuid.items() if uuid not in declared}
     for uuid, key in sorted(rest.items(), key=lambda entry: (entry[1], entry[0])):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
-from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import BlockKind, Reason, Refusal
 from reconciler.planner.decide import Decision, Judged, board_of, settle
 from reconciler.planner.holding import held_back
+from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.choose import Choice, choose
@@ -63,7 +62,7 @@ def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     known = [each.case.name for each in judged]
     if name not in known:
-        raise _stranger(name, known, desired)
+        raise stranger("instance", name, known, desired, hint="reconcile status lists the instances")
     board = board_of(desired, seen, judged)
     # The generator stops at this decision: what others take after it is no reason.
     decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
@@ -137,10 +136,3 @@ def _lift(state: InstanceState, decision: Decision, board: Board) -> None:
 
 def _by_host(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
     return tuple(sorted(refusals, key=lambda refusal: refusal.host))
-
-
-def _stranger(name: str, known: list[InstanceName], desired: Desired) -> InvalidInput:
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "reconcile status lists the instances"
-    message = f"no instance is called {name!r}"
-    return InvalidInput([Fault(desired.fleet.origin, message, hint=hint)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, rolling, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -106,6 +106,20 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "what is destroyed does not wait",
         laws.orderly,
         Line("ordering.steps", "return Turn(deed.destroys, ", "return Turn(False, "),
+    ),
+    (
+        "a cordon is not looked at",
+        standing.spared,
+        Line(
+            "placement.rules",
+            "ADMISSION: tuple[Rule, ...] = (answered, open_to, ",
+            "ADMISSION: tuple[Rule, ...] = (answered, ",
+        ),
+    ),
+    (
+        "a host that is in maintenance is given something new",
+        standing.spared,
+        Line("placement.standing", "if not host.maintenance:", "if True:"),
     ),
     (
         "replicas are taken away all at once",

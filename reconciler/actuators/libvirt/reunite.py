@@ -94,9 +94,10 @@ def _forget(hands: Hands, uuid: InstanceUuid, other: HostName | None) -> None:
     if not domain.handle.isPersistent():
         hands.connection.defineXML(domain.handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
         domain = hands.domains.get(uuid)
-    journey = domain.mark.journey
-    if journey is not None and (other is None or other == journey.other_end(hands.desk.session.host)):
-        domain.write_mark(replace(domain.mark, journey=None))
+    journey, host = domain.mark.journey, hands.desk.session.host
+    if journey is not None and (other is None or other == journey.other_end(host)):
+        home = None if domain.mark.home == host else domain.mark.home
+        domain.write_mark(replace(domain.mark, journey=None, home=home))
 
 
 def _found(hands: Hands, uuid: InstanceUuid) -> tuple[Domain, Sense]:

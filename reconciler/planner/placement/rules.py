@@ -13,6 +13,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
+from reconciler.planner.placement.standing import why_closed
 from reconciler.planner.wires import foreign_in_the_way, segments_in
 from reconciler.specs.desired import HostName, Instance, Machine, Nic, NicKind, Resources
 from reconciler.specs.expressions import MissingLabel, Unanswered
@@ -30,6 +31,11 @@ _LATER = "; this plan's removals come first"
 def answered(_: Instance, __: Board) -> Check:
     """The host was seen."""
     return lambda site: None if site.state else f"did not answer: {site.silence}"
+
+
+def open_to(instance: Instance, _: Board) -> Check:
+    """The host is given something new."""
+    return lambda site: why_closed(site.host, site.state, instance.uuid)
 
 
 def same_cluster(instance: Instance, _: Board) -> Check:
@@ -230,7 +236,7 @@ def _place(over: str, value: str) -> str:
     return f"already on {value}" if over == "host" else f"in {over} {value}"
 
 
-ADMISSION: tuple[Rule, ...] = (answered, same_cluster, required, plugged, wired, with_its_data)
+ADMISSION: tuple[Rule, ...] = (answered, open_to, same_cluster, required, plugged, wired, with_its_data)
 """What does not depend on who else is there."""
 
 
