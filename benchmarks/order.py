@@ -1,4 +1,4 @@
-"""Orders of random reconfigurations: how long they take, how many extra moves, and how long finding them takes.
+"""Orders of random reconfigurations: how long they take, their extra moves, and the time to find them.
 
 Each order is replayed by code of its own (``benchmarks/replay.py``) before its row is printed.
 """
@@ -46,14 +46,14 @@ class Measured:
 
     @property
     def at_least(self) -> float:
-        """No order of these legs is faster: all of them through the cluster, or all of one host's through it."""
+        """No order of these legs is faster: all of them go through the cluster, all of one host's through it."""
         limits, legs = self.course.limits, self.route.legs
         by_host: dict[int, float] = defaultdict(float)
         for leg in legs:
             for host in {leg.source, leg.target} - {NOWHERE}:
                 by_host[host] += leg.seconds / (limits.per_host or len(legs))
         work = sum(leg.seconds for leg in legs) / (limits.per_cluster or len(legs))
-        return max(work, max(by_host.values()), max(leg.seconds for leg in legs))
+        return max(work, *by_host.values(), *(leg.seconds for leg in legs))
 
 
 def measured(course: Course, *, runs: int = _RUNS) -> Measured:
@@ -82,8 +82,8 @@ def main() -> None:
     """Print the tables."""
     print("86 % of the memory given out; 2 at a time a host, and a twentieth of the hosts a cluster.")
     print("swaps: machines that change places although neither fits beside the other.")
-    head = f"{'moves':>6}{'extra':>7}{'stuck':>7}{'ms':>9}{'seconds':>10}{'to least':>9}{'batches':>10}{'shorter':>9}"
-    print(f"{'hosts':34}{head}")
+    print(f"{'hosts':34}{'moves':>6}{'extra':>7}{'stuck':>7}{'ms':>9}", end="")
+    print(f"{'seconds':>10}{'to least':>9}{'batches':>10}{'shorter':>9}")
     for hosts, moves in _SIZES:
         limits = Limits(2, max(4, hosts // 20))
         for swaps, name in ((0, "random"), (moves // 5, "with swaps")):
@@ -91,7 +91,7 @@ def main() -> None:
             print(_row(f"{hosts} hosts, {name}", measured(course)), flush=True)
     print()
     print(
-        "1,000 hosts, 1,000 moves, 200 of them swaps in pairs, by how full the memory is; nobody may be stopped."
+        "1,000 hosts, 1,000 moves, 200 of them swaps in pairs, by the share of memory given out; none may stop."
     )
     print(f"{'full':8}{'moves':>6}{'extra':>7}{'arrive without a stop':>24}{'seconds':>10}")
     for full in _FULL:

@@ -85,7 +85,7 @@ def _elsewhere(
         left[goal[machine]] -= sizes[machine]
     while (left < 0).any():
         # Who found no other place stays, and then those who came to its host do not.
-        for machine in np.nonzero((goal != home) & (left < 0).any(axis=1)[goal])[0].tolist():
+        for machine in np.nonzero((goal != home) & (left[goal] < 0).any(axis=1))[0].tolist():
             left[goal[machine]] += sizes[machine]
             left[home[machine]] -= sizes[machine]
             goal[machine] = home[machine]

@@ -41,7 +41,11 @@ def imported(line: Line, module: str) -> ModuleType:
     with _apart():
         sys.meta_path.insert(0, _Finder(line))
         try:
-            return importlib.import_module(module)
+            found = importlib.import_module(module)
+            for name in getattr(found, "__all__", ()):
+                # What is imported late is imported now.
+                getattr(found, name)
+            return found
         finally:
             del sys.meta_path[0]
 

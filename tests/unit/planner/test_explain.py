@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import InvalidInput
 from reconciler.plan import BlockKind, Cause, Change, Refusal
-from reconciler.planner import Explanation, Standing, explain
+from reconciler.planner.explain import Explanation, Standing, explain
 from reconciler.specs.desired import Instance
 from reconciler.specs.placement import Affinity, Placement
 from reconciler.state import InstanceState
