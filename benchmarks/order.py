@@ -46,7 +46,7 @@ class Measured:
 
     @property
     def at_least(self) -> float:
-        """No order of these legs is faster: all of them go through the cluster, all of one host's through it."""
+        """No order of these legs is faster: they go through the cluster, and a host's own through it."""
         limits, legs = self.course.limits, self.route.legs
         by_host: dict[int, float] = defaultdict(float)
         for leg in legs:
@@ -91,7 +91,7 @@ def main() -> None:
             print(_row(f"{hosts} hosts, {name}", measured(course)), flush=True)
     print()
     print(
-        "1,000 hosts, 1,000 moves, 200 of them swaps in pairs, by the share of memory given out; none may stop."
+        "1,000 hosts, 1,000 moves, 200 of them swaps, by the share of memory given out; none may stop."
     )
     print(f"{'full':8}{'moves':>6}{'extra':>7}{'arrive without a stop':>24}{'seconds':>10}")
     for full in _FULL:
