@@ -273,7 +273,8 @@ class Host:
 
     ``address`` is the IP address by which the other hosts reach it; None: the one we reach it by.
     ``peer`` is the URI by which their libvirtds reach its own, where they may. Hosts of the same
-    ``storage`` share their pool: a file in one is the same file in the other.
+    ``storage`` share their pool: a file in one is the same file in the other. In ``maintenance`` nothing
+    comes to it, and what runs there leaves.
     """
 
     name: HostName
@@ -288,6 +289,7 @@ class Host:
     peer: str | None = None
     storage: str | None = None
     origin: Position = Position("", 0, 0)
+    maintenance: bool = False
 
     def label(self, name: str) -> str | None:
         """Value of one label, or None; ``host`` is the host's own name."""

@@ -25,13 +25,23 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         laws.resume,
         Line("verdicts", 'Rule("incomplete", lambda case: not case.found.complete, _resume),'),
     ),
-    ("room is not looked at", laws.room, Line("placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, ")),
+    (
+        "room is not looked at",
+        laws.room,
+        Line(
+            "placement.bid",
+            "fits = ((demand <= free) | (demand <= 0)).all(axis=1)",
+            "fits = np.ones(len(free), np.bool_)",
+        ),
+    ),
     ("what grows takes no room", laws.room, Line("decide", "board.ledger.take(site.name, need)")),
     (
         "what is placed takes no room",
         laws.room,
         Line(
-            "decide", "board.ledger.take(host, demand(make.instance, board.ledger.site(host), board.ledger))"
+            "placement.seats",
+            "host\n        self.free[host] -= self.demands[self.problem.shape[machine]]",
+            "host",
         ),
     ),
     (
@@ -105,7 +115,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what is destroyed does not wait",
         laws.orderly,
-        Line("ordering.steps", "return Turn(deed.destroys, ", "return Turn(False, "),
+        Line("ordering.steps", "return Turn(rank, deed.destroys, ", "return Turn(rank, False, "),
     ),
     (
         "replicas are taken away all at once",
@@ -231,6 +241,10 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants wait for those who are told",
         telling_laws.patient,
-        Line("ordering.precedence", "not deed.destroys and not deed.tells)", "not deed.destroys)"),
+        Line(
+            "ordering.precedence",
+            "not (deed.destroys or deed.tells or deed.moves))",
+            "not (deed.destroys or deed.moves))",
+        ),
     ),
 )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.actions import Action, Create, Destroy, Impact, Update, subject, summary_key
+from reconciler.actions import Action, Create, Destroy, Impact, Migrate, Update, subject, summary_key
 from reconciler.plan import Change, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
@@ -41,6 +41,11 @@ class Deed:
     def creates(self) -> bool:
         """Whether there is a new instance afterwards."""
         return isinstance(self.action, Create)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it goes to another host while it runs: nobody waits for that, and it waits for nobody."""
+        return isinstance(self.action, Migrate)
 
     @property
     def tells(self) -> bool:
