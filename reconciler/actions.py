@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from reconciler.specs.desired import HostName, Image, Instance, Segment, Sha256
-from reconciler.state import InstanceState, SegmentState
+from reconciler.state import Cordon, InstanceState, SegmentState
 
 
 class Impact(IntEnum):
@@ -145,6 +145,21 @@ class DropNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class PutCordon:
+    """Hang a cordon on a host, in place of the one that hangs there."""
+
+    host: HostName
+    cordon: Cordon
+
+
+@dataclass(frozen=True, slots=True)
+class DropCordon:
+    """Take the cordon off a host; there may be none."""
+
+    host: HostName
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How a migration is carried out; None leaves it to the hypervisor.
 
@@ -163,12 +178,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Migrate:
-    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so."""
+    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so.
+
+    It remembers ``home`` as the host to return to (None: none, it is where it should be).
+    """
 
     host: HostName
     from_host: HostName
     before: InstanceState
     terms: Terms = Terms()
+    home: HostName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +213,11 @@ class Settle:
 
 ImageAction = PutImage | DropImage
 NetworkAction = PutNetwork | DropNetwork
+CordonAction = PutCordon | DropCordon
 MachineAction = Create | Start | Stop | Update | Replace | Destroy
 PairAction = Migrate | Resume | Settle
 """What concerns two hosts: both are locked, and both are looked at again before anything happens."""
-Action = ImageAction | NetworkAction | MachineAction | PairAction | Await
+Action = ImageAction | NetworkAction | CordonAction | MachineAction | PairAction | Await
 
 
 def peer_of(action: Action) -> HostName | None:
@@ -224,6 +244,8 @@ _VERBS: Mapping[type[Action], str] = {
     DropImage: "image",
     PutNetwork: "network",
     DropNetwork: "network",
+    PutCordon: "cordon",
+    DropCordon: "uncordon",
     Create: "create",
     Start: "start",
     Stop: "stop",
@@ -237,15 +259,23 @@ _VERBS: Mapping[type[Action], str] = {
 
 
 def summary_key(action: Action) -> str:
-    """The key of ``Plan.summary`` that counts this action; what changes nothing (``wait``) is not counted."""
+    """The key of ``Plan.summary`` that counts this action; who waits, or only says something about a host,
+    is not counted.
+    """
     if isinstance(action, Update):
         return "update_live" if action.impact is Impact.LIVE else "update_restart"
     return _VERBS[type(action)]
 
 
 def action_key(action: Action) -> str:
-    """Its name in JSON and in the journal: what counts it, but for what takes away or mends."""
+    """Its name in JSON and in the journal: what counts it, but for what takes away or mends.
+
+    A stand-in whose update is over is retired: that is part of the update, and no budget of deletions
+    counts it.
+    """
     match action:
+        case Destroy(before=before) if before.applied.surge:
+            return "retire"
         case Resume():
             return "resume"
         case Settle():
@@ -263,7 +293,7 @@ def subject(action: Action) -> str:
     match action:
         case PutImage(image=image):
             return image.use.name
-        case DropImage(name=name):
+        case DropImage(name=name) | PutCordon(host=name) | DropCordon(host=name):
             return name
         case PutNetwork(segment=segment) | DropNetwork(segment=segment):
             return segment.title

@@ -156,8 +156,8 @@ class Plan:
         """How many steps of each kind, and how many blocked; every key present."""
         counts = dict.fromkeys(SUMMARY_KEYS, 0)
         for step in self.steps:
-            if not isinstance(step.action, Await):
-                counts[summary_key(step.action)] += 1
+            if (key := summary_key(step.action)) in counts:
+                counts[key] += 1
         counts["blocked"] = len(self.blocked)
         return counts
 

@@ -61,6 +61,8 @@ Known = Running | Stopped | Stranded
 """It is in one place, and that is known."""
 Sighting = Known | Absent | Unknown | InDoubt
 
+_UNDER_WAY = "a migration is under way, or about to end"
+
 
 def sighting_of(observed: Observed, uuid: InstanceUuid, *, could_be_on: frozenset[HostName]) -> Sighting:
     """What is known of one instance, given the hosts it could be on.
@@ -90,6 +92,8 @@ def _seen_once(state: InstanceState, observed: Observed) -> Sighting:
         if not _waits_to_leave(state):
             return InDoubt((state,))
         return InDoubt((state,), _unheard(state, silent)) if silent else Stranded(state)
+    if state.power is Power.RUNNING and state.detail == MIGRATING:
+        return InDoubt((state,), _has_not_left(state))
     if state.power is Power.RUNNING and state.complete:
         return Running(state)
     if journey is not None and journey.other_end(state.host) in silent:
@@ -133,6 +137,8 @@ def _seen_twice(one: InstanceState, other: InstanceState, silent: tuple[HostName
 
 def _runs_here(home: InstanceState, twin: InstanceState) -> Sighting:
     both = (home, twin)
+    if home.detail == MIGRATING:
+        return InDoubt(both, _UNDER_WAY if twin.power is Power.PAUSED else _has_not_left(home))
     if twin.power is Power.STOPPED:
         return Running(home, twin) if home.complete else Stopped(home, twin)
     if twin.detail != MIGRATING:
@@ -140,7 +146,7 @@ def _runs_here(home: InstanceState, twin: InstanceState) -> Sighting:
     ends = _ends(home, twin)
     if ends is not None and ends[0] is twin and home.complete:
         return Running(home, twin)  # it has arrived, and nobody told the end that it left
-    return InDoubt(both, "a migration is under way, or about to end")
+    return InDoubt(both, _UNDER_WAY)
 
 
 def _runs_nowhere(
@@ -148,12 +154,19 @@ def _runs_nowhere(
 ) -> Sighting:
     both = (source, destination)
     if destination.power is Power.PAUSED:
-        return InDoubt(both, "a migration is under way, or about to end")
+        return InDoubt(both, _UNDER_WAY)
     if _waits_to_leave(source):
         return InDoubt(both, _unheard(source, silent)) if silent else Stranded(source, destination)
     if source.power is Power.STOPPED and destination.detail == FAILED:
         return Stopped(source, destination)
     return InDoubt(both, "it was being migrated, and which of the two ran last is not known")
+
+
+def _has_not_left(state: InstanceState) -> str:
+    return (
+        f"{_UNDER_WAY}: it runs on {state.host}. If the line to the other host is cut, it ends there once "
+        "QEMU's connections to that break: `ss -K dst ADDRESS` there breaks them"
+    )
 
 
 def _ends(one: InstanceState, other: InstanceState) -> tuple[InstanceState, InstanceState] | None:

@@ -93,7 +93,8 @@ class InstanceState:
     ``applied`` is what was last applied (from the domain's own metadata); ``complete`` is False
     from the first define until its disks exist, and again while it is being taken apart.
     ``detail`` is the hypervisor's reason for ``power`` in its own words. ``persistent`` is False for
-    a machine that is forgotten once it is off: what a migration by hand may leave.
+    a machine that is forgotten once it is off: what a migration by hand may leave. ``home`` is the host that
+    it had to leave because that was to be empty, and to which it returns where its cluster says so.
     """
 
     host: HostName
@@ -107,6 +108,7 @@ class InstanceState:
     detail: str = ""
     journey: Journey | None = None
     persistent: bool = True
+    home: HostName | None = None
 
     @property
     def name(self) -> InstanceName:
@@ -169,6 +171,27 @@ class ForeignLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Cordon:
+    """What keeps a fleet from giving a host anything new: hung on the host itself, whoever looks sees it.
+
+    ``since`` is a time in UTC as of ISO 8601; both it and ``by`` are empty where what hangs there cannot be
+    read. Where the host is ``draining``, what runs there is to leave as well.
+    """
+
+    by: str = ""
+    since: str = ""
+    reason: str = ""
+    draining: bool = False
+
+    def __str__(self) -> str:
+        """``cordoned by ops@desk since 2026-11-25T06:40:00Z: new memory``."""
+        what = "being drained" if self.draining else "cordoned"
+        by = f" by {self.by}" if self.by else ""
+        since = f" since {self.since}" if self.since else ""
+        return f"{what}{by}{since}" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """Everything one host said in one look.
 
@@ -192,6 +215,8 @@ class HostState:
     segments: tuple[SegmentState, ...] | None = ()
     """Those of the asking fleet, by bridge; None where the platform cannot make any."""
     foreign_links: tuple[ForeignLink, ...] = ()
+    cordon: Cordon | None = None
+    """The asking fleet's, where one hangs there."""
 
     def segment(self, bridge: str) -> SegmentState | None:
         """What it has of the segment with that bridge, or None."""

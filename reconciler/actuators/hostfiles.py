@@ -69,6 +69,10 @@ class HostFiles(Protocol):
         """Let go of the host."""
 
 
+# Files come and go while a directory is read; one that went is no error.
+_FOR_NOW = ("-ignore_readdir_race",)
+
+
 class RemoteFiles:
     """Files of a host over SSH."""
 
@@ -104,7 +108,7 @@ class RemoteFiles:
 
     async def listing(self, directory: str, pattern: str) -> tuple[tuple[str, int], ...]:
         """By find."""
-        which = ["-maxdepth", "1", "-type", "f", "-name", pattern]
+        which = [*_FOR_NOW, "-maxdepth", "1", "-type", "f", "-name", pattern]
         said = await self._ssh.run(["find", directory, *which, "-printf", "%s %f\\n"])
         rows = (line.partition(" ") for line in said.splitlines())
         return tuple(sorted((name, int(size)) for size, _, name in rows))
@@ -115,7 +119,7 @@ class RemoteFiles:
 
     async def sweep(self, directory: str, pattern: str, *, but: str) -> None:
         """By find."""
-        which = ["-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
+        which = [*_FOR_NOW, "-maxdepth", "1", "-type", "f", "-name", pattern, "!", "-name", but]
         await self._ssh.run(["find", directory, *which, "-delete"])
 
     async def line_like(self, pattern: str, path: str) -> str:
@@ -198,8 +202,10 @@ class LocalFiles:
         found: list[tuple[str, int]] = []
 
         def look() -> None:
-            matching = (path for path in Path(directory).glob(pattern) if path.is_file())
-            found.extend((path.name, path.stat().st_size) for path in matching)
+            for path in Path(directory).glob(pattern):
+                with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+                    if path.is_file():
+                        found.append((path.name, path.stat().st_size))
 
         await self._do(look)
         return tuple(sorted(found))

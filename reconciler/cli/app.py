@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.options import AllowDeletes, Directory, FleetFile, Output, OutputFormat, Store, Yes
+from reconciler.cli.boxes import boxes
+from reconciler.cli.options import (
+    AllowDeletes,
+    Directory,
+    FleetFile,
+    Output,
+    OutputFormat,
+    Store,
+    Yes,
+)
 
 app = typer.Typer(
     name="reconcile",
@@ -209,3 +218,6 @@ def watch(
     from reconciler.cli.session import Request
 
     return verb.run(Request(directory, fleet, store), resync=resync)
+
+
+app.add_typer(boxes)

@@ -18,6 +18,7 @@ class Output(StrEnum):
 
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of YAML files.")]
+HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="A host, as in the fleet file.")]
 FleetFile = Annotated[
     Path | None,
     typer.Option("--fleet", metavar="FILE", help="Use this fleet instead of the one in DIR."),
@@ -27,6 +28,10 @@ Store = Annotated[
     typer.Option("--store", metavar="DIR", help="Where to keep what is kept [.reconciler beside the fleet]."),
 ]
 OutputFormat = Annotated[Output, typer.Option("-o", "--output", help="How to print the result.")]
+Snapshot = Annotated[
+    Path | None,
+    typer.Option("--snapshot", metavar="FILE", help="Of a recorded fleet, touching no host."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDeletes = Annotated[
     int | None,

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from reconciler import state
 from reconciler.cli import exits
 from reconciler.cli.options import Output
+from reconciler.cli.recorded import recorded
 from reconciler.cli.session import Request, look_and_decide
 from reconciler.cli.show import show_plan
 from reconciler.engine import signed
 from reconciler.engine.cycle import Round, Wish, decide
-from reconciler.errors import Fault, InvalidInput, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +36,11 @@ def run(request: Request, output: Output, options: Options) -> int:
     if options.snapshot is None:
         current = asyncio.run(look_and_decide(request, wish))
     else:
-        current = _replay(wish, options.snapshot)
+        current = decide(wish.desired, recorded(wish.desired, options.snapshot))
     show_plan(current.plan, output)
     if options.out is not None and not _written(request, wish, current, options.out):
         return exits.Exit.ERROR
     return exits.of_plan(current.plan, detailed=options.detailed)
-
-
-def _replay(wish: Wish, snapshot: Path) -> Round:
-    try:
-        observed = state.from_json(snapshot.read_bytes())
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a snapshot written by this version"
-        where = Position(str(snapshot), 1, 1)
-        hint = "write one with: reconcile snapshot DIR > FILE"
-        raise InvalidInput([Fault(where, f"cannot be read: {why}", hint=hint)]) from error
-    if observed.fleet != wish.desired.fleet.name:
-        where = Position(str(snapshot), 1, 1)
-        message = f"is of the fleet '{observed.fleet}', not of '{wish.desired.fleet.name}'"
-        raise InvalidInput([Fault(where, message)])
-    return decide(wish.desired, observed)
 
 
 def _written(request: Request, wish: Wish, current: Round, out: Path) -> bool:

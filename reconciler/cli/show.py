@@ -10,8 +10,12 @@ from reconciler.engine.status import Status
 from reconciler.engine.stock import HeldImage
 from reconciler.plan import Plan
 from reconciler.planner import Explanation
+from reconciler.planner.capacity import Capacity
+from reconciler.planner.hosts import HostReport
+from reconciler.planner.whatif import WhatIf
 from reconciler.report import Report
-from reconciler.state import HostUnknown
+from reconciler.specs.desired import Host
+from reconciler.state import HostState, HostUnknown
 from reconciler.store.port import Entry, Run
 
 
@@ -79,6 +83,52 @@ def show_images(images: Sequence[HeldImage], unknown: Sequence[HostUnknown], out
             _write(images_markdown(images, unknown))
         case Output.HUMAN:
             _write(images_text(images, unknown))
+
+
+def show_hosts(hosts: Sequence[HostReport], output: Output) -> None:
+    """The physical boxes."""
+    from reconciler.render.hosts import hosts_json, hosts_markdown, hosts_text
+
+    match output:
+        case Output.JSON:
+            from reconciler.render.json import dumps
+
+            _write(dumps(hosts_json(hosts)))
+        case Output.MARKDOWN:
+            _write(hosts_markdown(hosts))
+        case Output.HUMAN:
+            _write(hosts_text(hosts))
+
+
+def show_whatif(answer: WhatIf, output: Output) -> None:
+    """What a host's death would do."""
+    from reconciler.render.whatif import whatif_json, whatif_text
+
+    if output is Output.JSON:
+        from reconciler.render.json import dumps
+
+        _write(dumps(whatif_json(answer)))
+    else:
+        _write(whatif_text(answer))
+
+
+def show_capacity(capacity: Capacity, output: Output) -> None:
+    """How many more would fit."""
+    from reconciler.render.capacity import capacity_json, capacity_text
+
+    if output is Output.JSON:
+        from reconciler.render.json import dumps
+
+        _write(dumps(capacity_json(capacity)))
+    else:
+        _write(capacity_text(capacity))
+
+
+def show_cordon(host: Host, state: HostState) -> None:
+    """Whether a host is given anything new, in a line."""
+    from reconciler.render.hosts import cordon_text
+
+    _write(cordon_text(host, state))
 
 
 def show_explanation(explanation: Explanation, output: Output) -> None:

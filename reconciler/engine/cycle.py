@@ -18,6 +18,7 @@ from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import says_no
 from reconciler.plan import Plan, StepId
 from reconciler.planner import Move, make_plan, plan_move
+from reconciler.planner.draining import Drain, plan_drain
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
@@ -88,7 +89,7 @@ class Wish:
 
     The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
     ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
-    migration is to happen and nothing else.
+    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else.
     """
 
     desired: Desired
@@ -96,6 +97,7 @@ class Wish:
     resting: frozenset[StepId] = frozenset()
     wait: bool = False
     move: Move | None = None
+    drain: Drain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Cycle:
         observed = await self.hosts.observe()
         if wish.move is not None:
             return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
+        if wish.drain is not None:
+            return Round(wish.desired, observed, plan_drain(wish.desired, observed, wish.drain))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
         current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)

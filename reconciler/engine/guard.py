@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.actions import Destroy, DropNetwork, PutNetwork, subject
+from reconciler.actions import Destroy, DropNetwork, PutNetwork, action_key, subject, summary_key
 from reconciler.plan import Blocked, BlockKind, Plan, Refusal, Step, StepId
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
@@ -36,7 +36,16 @@ def guarded(plan: Plan, desired: Desired, observed: Observed, allowance: Allowan
     hidden = _possibly_elsewhere(destroys, desired, observed)
     plan = _without(plan, hidden, BlockKind.UNKNOWN)
     left = [step for step in destroys if step.id not in hidden]
-    return _within_budget(plan, left, _budget(desired, observed, allowance), allowance)
+    plan = _within_budget(plan, _counted(left), _budget(desired, observed, allowance), allowance)
+    if allowance.deletes != 0:
+        return plan
+    retired = [step for step in left if step not in _counted(left)]
+    return _without(plan, {step.id: "no deletion at all is allowed" for step in retired}, BlockKind.GUARD)
+
+
+def _counted(destroys: list[Step]) -> list[Step]:
+    """Those that the budget counts: whoever only stood in was made by the update that it goes with."""
+    return [step for step in destroys if summary_key(step.action) == action_key(step.action)]
 
 
 def _possibly_elsewhere(destroys: list[Step], desired: Desired, observed: Observed) -> dict[StepId, str]:
@@ -77,17 +86,14 @@ def _without(plan: Plan, refused: Mapping[StepId, str], kind: BlockKind) -> Plan
     if not refused:
         return plan
     reasons = dict(refused)
-    kept: list[Step] = []
     for step in plan.steps:
         # Whatever waits for a refused step would wait for ever.
         if (lost := next((need for need in step.needs if need in reasons), None)) is not None:
             reasons.setdefault(step.id, f"it comes after {lost}, which is refused: {reasons[lost]}")
-        if step.id not in reasons:
-            kept.append(step)
     blocked = [
         Blocked(InstanceName(subject(step.action)), kind, (Refusal(str(step.host), reasons[step.id]),))
         for step in plan.steps
         if step.id in reasons and not isinstance(step.action, PutNetwork | DropNetwork)
     ]
     everything = sorted((*plan.blocked, *blocked), key=lambda entry: entry.instance)
-    return replace(plan, steps=tuple(kept), blocked=tuple(everything))
+    return replace(plan.without(reasons), blocked=tuple(everything))

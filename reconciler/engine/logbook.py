@@ -33,6 +33,11 @@ class Author:
         """``user@machine (pid N)`` and the installed version."""
         return cls(verb, f"{_user()}@{platform.node()} (pid {os.getpid()})", version("reconciler"))
 
+    @property
+    def name(self) -> str:
+        """``user@machine``."""
+        return self.who.partition(" (pid")[0]
+
     def __str__(self) -> str:
         """As a lock's holder is named."""
         return f"{self.who}, reconcile {self.verb}"

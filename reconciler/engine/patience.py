@@ -10,9 +10,11 @@ from reconciler.actions import (
     Await,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     Migrate,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -48,7 +50,7 @@ class Patience:
         match action:
             case PutImage():
                 return self.image
-            case PutNetwork() | DropNetwork():
+            case PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
                 return self.network
             case (
                 DropImage()

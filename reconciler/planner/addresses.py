@@ -2,7 +2,8 @@
 
 There is no table of allocations: an address belongs to whom the metadata on the hosts says, until a
 look shows that it has let go of it. What has none yet gets the lowest that are free, in the order of
-the instances' keys, so that a plan made after any part of another finds the same ones.
+the instances' keys, so that a plan made after any part of another finds the same ones; whoever only
+stands in comes last.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class _Book:
     @staticmethod
     def opened(segment: Segment, desired: Desired, observed: Observed) -> _Book:
         network = ip_network(segment.cidr)
-        members = tuple(each for each in desired.instances if _card(each.machine.nics, segment))
+        cards = (each for each in desired.instances if _card(each.machine.nics, segment))
+        members = tuple(sorted(cards, key=lambda each: each.machine.surge))
         holders: dict[str, _Holder] = {}
         held: dict[InstanceUuid, str] = {}
         for state in _by_key(state for host in observed.hosts for state in host.instances):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
 from reconciler.plan import Blocked, BlockKind, Refusal
@@ -13,6 +13,7 @@ from reconciler.planner.placement.board import Board, Neighbours
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, growth
 from reconciler.planner.placement.rules import overdrawn, shortage
+from reconciler.planner.placement.standing import why_empty
 from reconciler.planner.prepare import Prepared
 from reconciler.planner.scope import sites_of
 from reconciler.planner.verdicts import Act, Case, Hold, Keep, Make, Verdict, verdict_on
@@ -64,9 +65,12 @@ def _unless_blocked(case: Case, verdict: Verdict, ready: Prepared) -> Verdict:
 def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
     # Its cluster says where it may go, not where it is: it may have been declared in another one before.
     everywhere = frozenset(host.name for host in desired.fleet.hosts)
+    empty = {host.name: why_empty(host, observed.host(host.name)) for host in desired.fleet.hosts}
     for instance in desired.instances:
         sighting = sighting_of(observed, instance.uuid, could_be_on=everywhere)
-        yield _case(instance.name, instance, sighting, observed)
+        case = _case(instance.name, instance, sighting, observed)
+        leaving = empty.get(case.state.host) if case.state is not None else None
+        yield replace(case, leaving=leaving) if leaving else case
     declared = {instance.uuid for instance in desired.instances}
     rest = {uuid: states[0].key for uuid, states in observed.by_uuid.items() if uuid not in declared}
     for uuid, key in sorted(rest.items(), key=lambda entry: (entry[1], entry[0])):
@@ -80,11 +84,13 @@ def _case(name: InstanceName, instance: Instance | None, sighting: Sighting, obs
 
 
 def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> Board:
-    """The hosts as they are, with what is to be destroyed marked as leaving."""
+    """The hosts as they are, with what is to go marked as leaving."""
     ledger = Ledger.opened(sites_of(desired.fleet, observed))
     for each in judged:
         if isinstance(each.verdict, Act) and isinstance(each.verdict.action, Destroy):
             ledger.leave(each.verdict.action.before)
+        elif each.case.stands_in and each.case.state is not None:
+            ledger.leave(each.case.state)
     order = order_of(desired.instances)
     return Board(ledger, Answers(ledger), Neighbours.among(desired.instances, earlier_in(order)))
 

@@ -103,6 +103,7 @@ def _document(of: Machine) -> Branch:
         "context": of.context,
         "peers": of.peers,
         "protect": of.protect,
+        "surge": of.surge,
     }
 
 

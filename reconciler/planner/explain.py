@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
-from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import BlockKind, Reason, Refusal
-from reconciler.planner.decide import Decision, Judged, board_of, judge
+from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
+from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.ledger import footprint, growth
-from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Hold
 from reconciler.specs.desired import Desired, HostName, InstanceName, Resources
 from reconciler.state import InstanceState, Observed
@@ -61,12 +60,11 @@ def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     from reconciler.planner.settle import settle
 
     desired, observed = sorted_desired(desired), sorted_observed(observed)
-    ready = prepared(desired, observed)
-    desired, seen = ready.desired, ready.observed
-    judged = judge(ready)
+    staff = staffed(desired, observed)
+    desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     known = [each.case.name for each in judged]
     if name not in known:
-        raise _stranger(name, known, desired)
+        raise stranger("instance", name, known, desired, hint="reconcile status lists the instances")
     board = board_of(desired, seen, judged)
     # The generator stops at this decision: what others take after it is no reason.
     decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
@@ -83,7 +81,8 @@ def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: 
 
     everybody = settle(desired, judged, board_of(desired, seen, judged))
     held = held_back(everybody, order_of(desired.instances), seen.sick)
-    verdict = next(each.verdict for each in held if each.case.name == decision.case.name)
+    found = (each.verdict for each in held if each.case.name == decision.case.name)
+    verdict = next(found, decision.verdict)  # a stand-in that nobody needs is left out
     return replace(decision, verdict=verdict) if isinstance(verdict, Hold) else decision
 
 
@@ -142,10 +141,3 @@ def _lift(state: InstanceState, decision: Decision, board: Board) -> None:
 
 def _by_host(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
     return tuple(sorted(refusals, key=lambda refusal: refusal.host))
-
-
-def _stranger(name: str, known: list[InstanceName], desired: Desired) -> InvalidInput:
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "reconcile status lists the instances"
-    message = f"no instance is called {name!r}"
-    return InvalidInput([Fault(desired.fleet.origin, message, hint=hint)])

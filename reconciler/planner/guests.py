@@ -69,7 +69,9 @@ def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
     names = {each.key: each for each in desired.names}
     members: dict[str, list[Instance]] = {}
     for instance in desired.instances:
-        members.setdefault(instance.key.service, []).append(instance)
+        own = members.setdefault(instance.key.service, [])
+        if not instance.machine.surge:  # it comes and goes, and nobody is told
+            own.append(instance)
     return {
         key: Service(names.get(key, ServiceNames(key, key, ())), each, segments, unheard)
         for key, each in members.items()

@@ -57,7 +57,7 @@ def hints_of(desired: Desired, judged: Sequence[Judged]) -> tuple[str, ...]:
     goes = {
         each.case.state.key: each.case.state.applied
         for each in judged
-        if each.case.instance is None and each.case.state is not None
+        if each.case.instance is None and each.case.state is not None and not each.case.found.applied.surge
     }
     comes = {
         each.verdict.instance.key: each.verdict.instance.machine

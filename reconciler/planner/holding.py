@@ -2,22 +2,25 @@
 
 A replica that is away and stays so (unknown, in doubt, stopped for good) takes up one of those that
 ``update.parallelism`` allows to be away. A component that needs another one healthy is held while there
-is no replica of that one which could become so.
+is no replica of that one which could become so. With ``update.order`` start-first nobody is taken away
+without a stand-in, and none of those goes while somebody is away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.actions import Destroy
 from reconciler.plan import BlockKind, Refusal
 from reconciler.planner.decide import Decision
-from reconciler.planner.groups import Group
+from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import earlier_in
-from reconciler.planner.replicas import Part, Replica, boots, replicas_of
-from reconciler.planner.verdicts import Hold
-from reconciler.sighting import Absent
+from reconciler.planner.replicas import Part, Replica, Replicas, boots, replicas_of, standing_in
+from reconciler.planner.verdicts import Act, Hold, Make, verdict_on
+from reconciler.sighting import Absent, Running
 from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.specs.health import Order
 
 
 def held_back(
@@ -27,18 +30,54 @@ def held_back(
     decisions = tuple(decisions)
     replicas = dict(replicas_of(decisions, sick))
     holds: dict[InstanceName, Hold] = {}
+    unrelieved: set[Group] = set()
     for group, earlier in earlier_in(order).items():
         own = replicas[group]
         names = [name for name in own[0].instance.healthy_first if name in earlier]
         others = [replicas[Group(group.service, name)] for name in names]
         found = _nobody_to_wait_for(own, others) or _too_many_away(own)
+        if not found and (found := _nobody_to_stand_in(own)):
+            unrelieved.add(group)
         if found:
             holds |= found
             replicas[group] = tuple(_as_held(each, found) for each in own)
-    return tuple(
+    held = (
         replace(each, verdict=holds[each.case.name]) if each.case.name in holds else each
         for each in decisions
     )
+    return tuple(each for one in held for each in _needed(one, replicas, unrelieved))
+
+
+def _needed(decision: Decision, replicas: Replicas, unrelieved: Container[Group]) -> Iterator[Decision]:
+    """The decision, unless it is about a stand-in whom nobody needs: then, what becomes of that."""
+    case, verdict = decision.case, decision.verdict
+    if not case.stands_in:
+        yield _while_others_are_away(decision, replicas)
+        return
+    group = group_of(case.wanted.key)
+    rolls = bool(_taken(replicas[group]))
+    if isinstance(case.sighting, Absent):
+        if group in unrelieved if isinstance(verdict, Hold) else rolls:
+            yield decision
+    elif rolls:
+        yield decision
+    else:
+        alone = replace(case, instance=None)
+        left = verdict_on(alone)
+        assert not isinstance(left, Make), f"{case.name} is not to be made when nobody asks for it"
+        yield _while_others_are_away(Decision(alone, left), replicas)
+
+
+def _while_others_are_away(decision: Decision, replicas: Replicas) -> Decision:
+    """The decision, but whoever stands in for a replica that is away and stays so is not retired."""
+    case, verdict = decision.case, decision.verdict
+    if not isinstance(verdict, Act) or not isinstance(verdict.action, Destroy):
+        return decision
+    gone = verdict.action.before
+    out = _out(replicas.get(group_of(gone.key), ()))
+    if not (out and gone.applied.surge and isinstance(case.sighting, Running)):
+        return decision
+    return replace(decision, verdict=_hold(out[0], f"it stands in while {_listed(out)} away"))
 
 
 def _nobody_to_wait_for(
@@ -56,19 +95,50 @@ def _nobody_to_wait_for(
 def _too_many_away(own: Sequence[Replica]) -> dict[InstanceName, Hold]:
     """Holds for replicas that would be taken away while as many as may be are away already."""
     most = own[0].instance.update.parallelism
-    out = [each for each in own if each.part is Part.OUT]
-    taken = [each for each in own if each.part is Part.TAKEN]
+    out, taken = _out(own), _taken(own)
     if not most or not taken or len(out) < most:
         return {}
-    names = ", ".join(each.instance.name for each in out[:3]) + (" …" if len(out) > 3 else "")
-    why = f"it would be taken away while {names} {'is' if len(out) == 1 else 'are'} away"
+    why = f"it would be taken away while {_listed(out)} away"
     return _held(taken, out[0], f"{why} (update.parallelism: {most})")
 
 
+def _nobody_to_stand_in(own: Sequence[Replica]) -> dict[InstanceName, Hold]:
+    """Holds for replicas that would be taken away first-started, where there is no stand-in to be had."""
+    taken = _taken(own)
+    if own[0].instance.update.order is not Order.START_FIRST or not taken:
+        return {}
+    if len(standing_in(own)) > len(_out(own)):
+        return {}
+    why = "it is taken away once another one stands in for it (update.order: start-first), and"
+    missing = [each for each in own if each.stands_in and not each.will_run]
+    if not missing:
+        return _held(taken, taken[0], f"{why} there is no name for one")
+    return _held(taken, missing[0], f"{why} {missing[0].instance.name} is blocked")
+
+
+def _out(replicas: Iterable[Replica]) -> list[Replica]:
+    return [each for each in replicas if each.part is Part.OUT and not each.stands_in]
+
+
+def _taken(replicas: Iterable[Replica]) -> list[Replica]:
+    return [each for each in replicas if each.part is Part.TAKEN and not each.stands_in]
+
+
+def _listed(out: Sequence[Replica]) -> str:
+    """``shop-web-1, shop-web-2 are``."""
+    names = ", ".join(each.instance.name for each in out[:3]) + (" …" if len(out) > 3 else "")
+    return f"{names} {'is' if len(out) == 1 else 'are'}"
+
+
 def _held(replicas: Iterable[Replica], because_of: Replica, why: str) -> dict[InstanceName, Hold]:
+    hold = _hold(because_of, why)
+    return {each.instance.name: hold for each in replicas}
+
+
+def _hold(because_of: Replica, why: str) -> Hold:
     verdict = because_of.decision.verdict
     kind = verdict.kind if isinstance(verdict, Hold) else BlockKind.NO_PLACE
-    return {each.instance.name: Hold(kind, (Refusal("*", why),)) for each in replicas}
+    return Hold(kind, (Refusal("*", why),))
 
 
 def _as_held(replica: Replica, holds: Mapping[InstanceName, Hold]) -> Replica:

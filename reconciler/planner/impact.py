@@ -56,6 +56,7 @@ def _no_shrinking(difference: Difference) -> Refused:
 
 ROWS = (
     Row("protect", Impact.LIVE),
+    Row("surge", Impact.LIVE),
     Row("disks.*.on_delete", Impact.LIVE),
     Row("image.name", Impact.LIVE),
     Row("peers", Impact.LIVE),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from reconciler.plan import Basis, Plan
-from reconciler.planner.decide import board_of, judge
+from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
-from reconciler.planner.prepare import prepared
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.surging import retirements, staffed
 from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
@@ -29,9 +29,8 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
 
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     basis = Basis(digest_of(desired), observed.digest())
-    ready = prepared(desired, observed)
-    desired, seen = ready.desired, ready.observed
-    judged = judge(ready)
+    staff = staffed(desired, observed)
+    desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     mends = mends_of((each.case for each in judged), seen)
     board = board_of(desired, seen, judged)
     decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
@@ -40,10 +39,12 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
         for each in decisions
         if isinstance(each.verdict, Act)
     ]
+    replicas = replicas_of(decisions, seen.sick)
+    deeds += retirements(replicas, seen)
     blocked = [each.blocked for each in decisions if each.blocked is not None]
     return Plan(
         basis,
-        steps_of(Work(deeds, replicas_of(decisions, seen.sick), mends), desired, seen, wait=wait),
+        steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
         hints_of(desired, judged),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from reconciler.actions import Migrate
-from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import Basis, Blocked, BlockKind, Cause, Plan, Refusal, Step, StepId
 from reconciler.planner.decide import board_of, judge
+from reconciler.planner.named import host_named, stranger
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.images import image_step, steps_for_images
 from reconciler.planner.ordering.mending import mends_of
@@ -18,8 +17,8 @@ from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.rules import (
     Check,
-    in_service,
     neighbourly,
+    open_to,
     plugged,
     required,
     same_cluster,
@@ -67,11 +66,9 @@ def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
     judged = judge(ready)
     cases = {str(each.case.name): each.case for each in judged}
     case = cases.get(move.instance)
-    target = desired.fleet.host(move.to)
     if case is None:
-        raise _stranger("instance", move.instance, cases, desired)
-    if target is None:
-        raise _stranger("host", move.to, [host.name for host in desired.fleet.hosts], desired)
+        raise stranger("instance", move.instance, cases, desired)
+    target = host_named(desired, move.to)
     if held := _held(case):
         return replace(plan, blocked=(held,))
     state = case.found
@@ -107,13 +104,6 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
     return (*images.values(), *networks.first, Step(name, action, because, needs), *last)
 
 
-def _stranger(kind: str, name: str, known: Iterable[str], desired: Desired) -> InvalidInput:
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
-    return InvalidInput([Fault(desired.fleet.origin, f"no {kind} is called {name!r}", hint=hint)])
-
-
 def _held(case: Case) -> Blocked | None:
     """Why a machine is not moved, wherever it were to go."""
     verdict = verdict_on(case)
@@ -143,7 +133,7 @@ def _refusal(question: _Question, board: Board) -> str | None:
     board.ledger.seat(state.key, state.host, -1)
     moved = replace(question.instance, machine=state.applied)
     checks: tuple[Check, ...] = (
-        in_service(moved, board),
+        open_to(moved, board),
         same_cluster(moved, board),
         required(moved, board),
         plugged(moved, board),

@@ -1,20 +1,32 @@
-"""What is done to a host's images and networks: when it may be, what it leaves, how a look shows it done."""
+"""What is done to a host itself: its images, networks and cordon. When it may be done, and what it leaves."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import assert_never
 
-from reconciler.actions import DropImage, DropNetwork, ImageAction, NetworkAction, PutImage, PutNetwork
+from reconciler.actions import (
+    CordonAction,
+    DropCordon,
+    DropImage,
+    DropNetwork,
+    ImageAction,
+    NetworkAction,
+    PutCordon,
+    PutImage,
+    PutNetwork,
+)
 from reconciler.planner.wires import foreign_in_the_way, plugged_into
 from reconciler.specs.desired import Sha256
 from reconciler.state import HostState, SegmentState
 
+ObjectAction = ImageAction | NetworkAction | CordonAction
 
-def broken(action: ImageAction | NetworkAction, host: HostState) -> str | None:
+
+def broken(action: ObjectAction, host: HostState) -> str | None:
     """Why it must not be begun; None where it may."""
     match action:
-        case PutImage():
+        case PutImage() | PutCordon() | DropCordon():
             return None
         case DropImage(sha256=sha256, whole=whole):
             return _needed(sha256, host) if whole else None
@@ -26,7 +38,7 @@ def broken(action: ImageAction | NetworkAction, host: HostState) -> str | None:
     assert_never(action)
 
 
-def confirmed(action: ImageAction | NetworkAction, host: HostState) -> bool:
+def confirmed(action: ObjectAction, host: HostState) -> bool:
     """Whether a fresh look shows it done."""
     match action:
         case PutImage(image=image):
@@ -35,10 +47,14 @@ def confirmed(action: ImageAction | NetworkAction, host: HostState) -> bool:
             return not whole or sha256 not in host.images
         case PutNetwork(segment=segment) | DropNetwork(segment=segment):
             return host.segment(segment.bridge) == _left_of(action)
+        case PutCordon(cordon=cordon):
+            return host.cordon == cordon
+        case DropCordon():
+            return host.cordon is None
     assert_never(action)
 
 
-def after(action: ImageAction | NetworkAction, host: HostState) -> HostState:
+def after(action: ObjectAction, host: HostState) -> HostState:
     """The host once it is done."""
     match action:
         case PutImage(image=image):
@@ -47,6 +63,10 @@ def after(action: ImageAction | NetworkAction, host: HostState) -> HostState:
             return replace(host, images=tuple(each for each in host.images if each != sha256 or not whole))
         case PutNetwork(segment=segment) | DropNetwork(segment=segment):
             return _with_segment(host, segment.bridge, _left_of(action))
+        case PutCordon(cordon=cordon):
+            return replace(host, cordon=cordon)
+        case DropCordon():
+            return replace(host, cordon=None)
     assert_never(action)
 
 

@@ -18,9 +18,8 @@ def after(action: PairAction, host: HostState) -> HostState:
         case Migrate(host=destination):
             if host.host != destination:
                 return _swept(host, before, disks=action.terms.copies)
-            moved = replace(
-                before, host=host.host, power=Power.RUNNING, detail="", journey=None, persistent=True
-            )
+            moved = replace(before, host=host.host, power=Power.RUNNING, detail="", persistent=True)
+            moved = replace(moved, journey=None, home=_remembered(action.home, host.host))
             return with_instance(_with_disks(host, before), moved)
         case Resume(host=home):
             going_on = replace(before, power=Power.RUNNING, detail="")
@@ -29,8 +28,9 @@ def after(action: PairAction, host: HostState) -> HostState:
             if host.host != home:
                 return _swept(host, before, disks=_sweeps(action))
             found = host.instance(before.uuid) or before
-            journey = None if _goes_between(found, action.from_host) else found.journey
-            return with_instance(host, replace(found, journey=journey, persistent=True))
+            if _goes_between(found, action.from_host):
+                found = replace(found, journey=None, home=_remembered(found.home, host.host))
+            return with_instance(host, replace(found, persistent=True))
     assert_never(action)
 
 
@@ -41,8 +41,8 @@ def confirmed(action: PairAction, host: HostState, peer: HostState | None) -> bo
         return False
     match action:
         case Migrate(before=before, terms=terms):
-            is_home = runs(found) and found.journey is None
-            return is_home and peer is not None and _is_clean(before, peer, disks=terms.copies)
+            is_there = runs(found) and found.journey is None
+            return is_there and peer is not None and _is_clean(before, peer, disks=terms.copies)
         case Resume():
             return runs(found)
         case Settle(from_host=other, before=before):
@@ -62,6 +62,11 @@ def broken(action: PairAction, host: HostState, peer: HostState | None) -> str |
         case Settle(before=before):
             return _changed(before, host) or _unsettled(action, host, peer)
     assert_never(action)
+
+
+def _remembered(home: HostName | None, host: HostName) -> HostName | None:
+    """Who is at home needs not remember it."""
+    return None if home == host else home
 
 
 def _is_clean(before: InstanceState, host: HostState, *, disks: bool) -> bool:

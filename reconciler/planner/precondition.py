@@ -8,11 +8,13 @@ from reconciler.actions import (
     Await,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     Impact,
     MachineAction,
     Migrate,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -35,7 +37,7 @@ def broken_precondition(step: Step, host_state: HostState, peer: HostState | Non
     ``peer`` is the second host of a step that concerns two.
     """
     match step.action:
-        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
             return objects.broken(step.action, host_state)
         case Await():
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.plan import Blocked
 from reconciler.planner.addresses import addressed
 from reconciler.planner.guests import told
+from reconciler.planner.placement.standing import with_maintenance
 from reconciler.planner.scope import scoped
 from reconciler.specs.desired import Desired, InstanceName
 from reconciler.state import Observed
@@ -25,7 +26,7 @@ class Prepared:
 def prepared(desired: Desired, observed: Observed) -> Prepared:
     """Both sorted already: scope the look, find the addresses, then what guests are told of them."""
     seen = scoped(observed, desired.fleet)
-    ready = addressed(desired, seen)
+    ready = addressed(with_maintenance(desired, seen), seen)
     complete = told(ready.desired, seen, ready.blocked)
     blocked = (*complete.blocked, *ready.blocked)
     return Prepared(complete.desired, seen, {each.instance: each for each in blocked})

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Update
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
-from reconciler.planner.verdicts import Act
+from reconciler.planner.verdicts import Act, Case, Verdict
 from reconciler.sighting import Absent, Running
 from reconciler.specs.desired import HostName, Instance, InstanceUuid
 
@@ -45,6 +45,11 @@ class Replica:
     sick: bool
 
     @property
+    def stands_in(self) -> bool:
+        """Whether it is there only while the others are changed."""
+        return self.instance.machine.surge
+
+    @property
     def will_run(self) -> bool:
         """Whether it runs, or will when the plan is carried out."""
         return self.host is not None
@@ -70,15 +75,20 @@ Replicas = Mapping[Group, tuple[Replica, ...]]
 
 
 def replicas_of(decisions: Iterable[Decision], sick: Iterable[InstanceUuid]) -> Replicas:
-    """Every replica that is declared, by component, in the order of the ordinals."""
+    """Every replica that is declared, and who stands in, by component, in the order of the ordinals."""
     unwell = frozenset(sick)
     found: dict[Group, list[Replica]] = {}
     for decision in decisions:
         if (instance := decision.case.instance) is not None:
-            part = _part(decision)
+            part = part_of(decision.case, decision.verdict)
             replica = Replica(instance, decision, part, _host(decision, part), instance.uuid in unwell)
             found.setdefault(group_of(instance.key), []).append(replica)
     return {group: tuple(sorted(each, key=lambda one: one.instance.key)) for group, each in found.items()}
+
+
+def standing_in(replicas: Iterable[Replica]) -> tuple[Replica, ...]:
+    """Those of a component that stand in for the others, and run or will."""
+    return tuple(each for each in replicas if each.stands_in and each.will_run)
 
 
 def boots(action: Action) -> bool:
@@ -88,10 +98,11 @@ def boots(action: Action) -> bool:
     return isinstance(action, Create | Start | Replace)
 
 
-def _part(decision: Decision) -> Part:
-    verdict, runs = decision.verdict, isinstance(decision.case.sighting, Running)
+def part_of(case: Case, verdict: Verdict) -> Part:
+    """The part of a replica, given what is known of it and what becomes of it."""
+    runs = isinstance(case.sighting, Running)
     if not isinstance(verdict, Act):
-        if isinstance(decision.case.sighting, Absent):
+        if isinstance(case.sighting, Absent):
             return Part.NOWHERE
         return Part.UP if runs else Part.OUT
     if not boots(verdict.action):

@@ -26,7 +26,8 @@ from reconciler.planner.precondition import astray_reason
 from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
-from reconciler.specs.desired import Desired, Instance, InstanceKey
+from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey
+from reconciler.specs.placement import Policy
 from reconciler.state import InstanceState
 
 _BUSY = "something else is to be done first"
@@ -59,8 +60,10 @@ def settle(
         board.ledger.seat(make.instance.key, name)
 
 
-def _turn(instance: Instance, place: Mapping[Group, int]) -> tuple[str, int, int]:
-    return (instance.key.service, place[group_of(instance.key)], instance.key.ordinal)
+def _turn(instance: Instance, place: Mapping[Group, int]) -> tuple[bool, str, int, int]:
+    """When a host is sought for it: whoever only stands in takes no place from those that stay."""
+    key = instance.key
+    return (instance.machine.surge, key.service, place[group_of(key)], key.ordinal)
 
 
 @dataclass(slots=True)
@@ -85,16 +88,15 @@ class _Search:
             for each in decisions
             if each.case.state is not None
         }
-        images = {image.use.name for image in desired.images}
-        awaited = awaited_by(decisions, missing)
+        fixed = _Fixed.of(desired, awaited_by(decisions, missing))
         seen, about = list[Seen](), dict[int, Decision]()
         for site in board.sites:
             for state in site.state.instances if site.state is not None else ():
                 decision = by_state.get((state.uuid, state.host))
                 if decision is not None:
                     about[len(seen)] = decision
-                seen.append(_seen(state, decision, images, awaited))
-        problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired.instances)
+                seen.append(_seen(state, decision, fixed))
+        problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired)
         return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
 
     def repaired(self, scheduler: Scheduler) -> Integers:
@@ -165,26 +167,44 @@ class _Search:
         return [int(each) for each in answer.host[first : len(self.problem.home)]]
 
 
-def _seen(
-    state: InstanceState, decision: Decision | None, images: set[str], awaited: frozenset[Group]
-) -> Seen:
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What keeps machines where they are: fixed hosts, components that are asked for their health, and all
+    images but these.
+    """
+
+    hosts: frozenset[HostName]
+    awaited: frozenset[Group]
+    images: frozenset[str]
+
+    @staticmethod
+    def of(desired: Desired, awaited: frozenset[Group]) -> _Fixed:
+        fleet = desired.fleet
+        fixed = {each.name for each in fleet.clusters if each.policy is Policy.FIXED}
+        hosts = frozenset(host.name for host in fleet.hosts if host.cluster in fixed)
+        return _Fixed(hosts, awaited, frozenset(image.use.name for image in desired.images))
+
+
+def _seen(state: InstanceState, decision: Decision | None, fixed: _Fixed) -> Seen:
     if decision is None or decision.case.instance is None:
         leaving = decision is not None and isinstance(decision.verdict, Act)
         return Seen(state, leaving=leaving)
-    return Seen(state, decision.case.instance, _why_not(state, decision, images, awaited))
+    return Seen(state, decision.case.instance, _why_not(state, decision, fixed))
 
 
-def _why_not(state: InstanceState, decision: Decision, images: set[str], awaited: frozenset[Group]) -> str:
+def _why_not(state: InstanceState, decision: Decision, fixed: _Fixed) -> str:
     """Why a machine is not moved now; empty where it may be."""
     sighting = decision.case.sighting
     is_whole = isinstance(sighting, Running) and sighting.twin is None and state.journey is None
     if not isinstance(decision.verdict, Keep) or not is_whole or not state.persistent:
         return _BUSY
-    if group_of(state.key) in awaited:
+    if group_of(state.key) in fixed.awaited:
         return _BUSY
     if state.live.astray:
         return astray_reason(state.live.astray[0])
-    if state.applied.image.name not in images:
+    if state.host in fixed.hosts:
+        return "the policy of its cluster is fixed"
+    if state.applied.image.name not in fixed.images:
         return "the image it was made from is no longer declared"
     return ""
 

@@ -10,10 +10,12 @@ from reconciler.actions import (
     Await,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     Impact,
     Migrate,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -67,7 +69,7 @@ def confirmed(step: Step, host_state: HostState, peer: HostState | None = None) 
     Of health no look tells.
     """
     match step.action:
-        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
             return objects.confirmed(step.action, host_state)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             found = host_state.instance(instance.uuid)
@@ -93,7 +95,7 @@ def _leftovers(before: InstanceState, host: HostState) -> set[str]:
 
 def _changed(action: Action, host: HostState) -> HostState:
     match action:
-        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
             return objects.after(action, host)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return _built(host, instance)
@@ -136,6 +138,7 @@ def _built(host: HostState, instance: Instance) -> HostState:
         applied=instance.machine,
         live=Live(instance.machine.cpus, instance.machine.memory_mib, disks, instance.machine.plugs),
         journey=None if before is None else before.journey,
+        home=None if before is None else before.home,
     )
     left = {**detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)

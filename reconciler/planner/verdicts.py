@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Update
+from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
 from reconciler.plan import BlockKind, Cause, Change, Origin, Reason, Refusal
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason
 from reconciler.sighting import InDoubt, Running, Sighting, Stopped, Stranded, Unknown
 from reconciler.specs.desired import Disk, Instance, InstanceKey, InstanceName, OnDelete
+from reconciler.specs.placement import Evict
 from reconciler.state import HostUnknown, InstanceState, Power
 
 
@@ -56,18 +57,25 @@ Verdict = Keep | Hold | Make | Act
 class Case:
     """One instance: what is asked of it (None where nothing is any more) and what is known of it.
 
-    ``silent`` are the hosts that did not answer, among those where it could be.
+    ``silent`` are the hosts that did not answer, among those where it could be. ``leaving`` says why the host
+    where it is, is to be empty; nothing where it is not.
     """
 
     name: InstanceName
     instance: Instance | None
     sighting: Sighting
     silent: tuple[HostUnknown, ...] = ()
+    leaving: str = ""
 
     @property
     def state(self) -> InstanceState | None:
         """Where it is, where that is known."""
         return self.sighting.state if isinstance(self.sighting, Running | Stopped | Stranded) else None
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it is wanted only while others are changed."""
+        return self.instance is not None and self.instance.machine.surge
 
     @property
     def found(self) -> InstanceState:
@@ -177,6 +185,18 @@ def _replace(case: Case) -> Verdict:
     return Act(Replace(case.found.host, case.found, case.wanted), (*_power(case), *case.changes))
 
 
+def _sits_it_out(case: Case) -> bool:
+    """Whether it is to be off for as long as its host is to be empty."""
+    return bool(case.leaving) and case.wanted.placement.evict is Evict.STOP
+
+
+def _off(case: Case) -> Verdict:
+    if _is_stopped(case):
+        return Keep()
+    why = Cause(f"{case.found.host} {case.leaving}")
+    return Act(Stop(case.found.host, case.found), (why,))
+
+
 def _start(case: Case) -> Verdict:
     return Act(Start(case.found.host, case.found), _power(case))
 
@@ -230,6 +250,7 @@ VERDICTS = (
     Rule("read from somewhere else", _is_astray, _astray),
     Rule("no longer declared", _is_removed, _destroy),
     Rule("incomplete", lambda case: not case.found.complete, _resume),
+    Rule("sits it out", _sits_it_out, _off),
     Rule("impossible", lambda case: bool(refusals_of(case.differences)), _cannot),
     Rule(
         "protected from replacement",

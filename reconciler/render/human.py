@@ -38,6 +38,8 @@ _MARKS = {
     "migrate": (">", "yellow"),
     "resume": ("^", "green"),
     "settle": ("~", "blue"),
+    "cordon": ("#", "yellow"),
+    "uncordon": ("#", "green"),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.engine.stock import HeldImage
 from reconciler.render.json import FORMAT_VERSION, Json
+from reconciler.render.tables import columns, markdown_table
 from reconciler.render.words import printable
 from reconciler.state import HostUnknown
 
@@ -34,17 +35,14 @@ def images_json(images: Iterable[HeldImage], unknown: Iterable[HostUnknown]) -> 
 
 def images_text(images: Sequence[HeldImage], unknown: Iterable[HostUnknown]) -> str:
     """A line a file, in columns."""
-    rows = [_COLUMNS, *(_row(each) for each in images)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = columns([_COLUMNS, *(_row(each) for each in images)])
     silent = [f"? {each.host} did not answer: {each.reason}" for each in unknown]
-    return printable("\n".join(line.rstrip() for line in (*(lines if images else ["No images."]), *silent)))
+    return printable("\n".join((*(lines if images else ["No images."]), *silent)))
 
 
 def images_markdown(images: Sequence[HeldImage], unknown: Iterable[HostUnknown]) -> str:
     """The same as a table of Markdown."""
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(each) for each in images)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    lines = markdown_table([_COLUMNS, *(_row(each) for each in images)])
     silent = [f"\n{each.host} did not answer: {each.reason}" for each in unknown]
     return printable("\n".join((*lines, *silent)))
 

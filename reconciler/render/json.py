@@ -6,7 +6,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from reconciler.actions import ImageAction, NetworkAction, PutImage, action_key, peer_of, subject
+from reconciler.actions import (
+    CordonAction,
+    ImageAction,
+    NetworkAction,
+    PutImage,
+    action_key,
+    peer_of,
+    subject,
+)
 from reconciler.engine.status import Status
 from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
 from reconciler.planner import Explanation
@@ -108,9 +116,9 @@ def explanation_json(explanation: Explanation) -> Json:
         "verdict": explanation.verdict,
         "because": [reason_json(reason) for reason in explanation.because],
         "kind": explanation.kind.value if explanation.kind else None,
-        "held": _refusals(explanation.held),
-        "broken": _refusals(explanation.broken),
-        "others": _refusals(explanation.others),
+        "held": refusals_json(explanation.held),
+        "broken": refusals_json(explanation.broken),
+        "others": refusals_json(explanation.others),
     }
 
 
@@ -161,7 +169,7 @@ def reason_json(reason: Reason) -> Json:
 
 
 def _step(step: Step) -> dict[str, Json]:
-    is_object = isinstance(step.action, ImageAction | NetworkAction)
+    is_object = isinstance(step.action, ImageAction | NetworkAction | CordonAction)
     about = "object" if is_object else "instance"
     return {
         "id": step.id,
@@ -178,11 +186,12 @@ def _blocked(entry: Blocked) -> Json:
     return {
         "instance": entry.instance,
         "kind": entry.kind.value,
-        "refusals": _refusals(entry.refusals),
+        "refusals": refusals_json(entry.refusals),
     }
 
 
-def _refusals(refusals: Sequence[Refusal]) -> Json:
+def refusals_json(refusals: Sequence[Refusal]) -> Json:
+    """Reasons by host."""
     return {refusal.host: refusal.reason for refusal in refusals}
 
 

@@ -15,7 +15,7 @@ from reconciler.errors import Position
 from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
-from reconciler.specs.placement import Placement
+from reconciler.specs.placement import Placement, Policy
 
 HostName = NewType("HostName", str)
 InstanceName = NewType("InstanceName", str)
@@ -159,7 +159,8 @@ class Machine:
     ``disks`` are in device order: ``root`` first where there is one, the others by name. ``nics``
     are in the order of the YAML. ``context`` is a digest of what the guest is told (None where it
     is told nothing): the text may hold secrets and never reaches the metadata. ``peers`` is a digest of
-    what it is told of other instances (their addresses), which changes without its own doing.
+    what it is told of other instances (their addresses), which changes without its own doing. A ``surge``
+    stands in while its component is changed start-first, and goes when that is done.
     """
 
     image: ImageUse
@@ -170,6 +171,7 @@ class Machine:
     context: Sha256 | None = None
     peers: Sha256 | None = None
     protect: bool = False
+    surge: bool = False
 
     @property
     def plugs(self) -> tuple[Nic, ...]:
@@ -273,8 +275,8 @@ class Host:
 
     ``address`` is the IP address by which the other hosts reach it; None: the one we reach it by.
     ``peer`` is the URI by which their libvirtds reach its own, where they may. Hosts of the same
-    ``storage`` share their pool: a file in one is the same file in the other. In ``maintenance`` nothing
-    comes to it, and what runs there leaves.
+    ``storage`` share their pool: a file in one is the same file in the other. One in ``maintenance`` gets
+    nothing new, and what runs there leaves.
     """
 
     name: HostName
@@ -288,8 +290,10 @@ class Host:
     address: str | None = None
     peer: str | None = None
     storage: str | None = None
-    origin: Position = Position("", 0, 0)
     maintenance: bool = False
+    origin: Position = Position("", 0, 0)
+    maintenance_origin: Position = Position("", 0, 0)
+    """Where ``maintenance`` is written."""
 
     def label(self, name: str) -> str | None:
         """Value of one label, or None; ``host`` is the host's own name."""
@@ -309,6 +313,20 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """Hosts that machines never leave.
+
+    Any ``reserve_hosts`` of them may die and all still fits. With ``return_home``, who had to leave a host
+    that was to be empty goes back there when that is over.
+    """
+
+    name: str
+    policy: Policy = Policy.BALANCE
+    reserve_hosts: int = 0
+    return_home: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteBudget:
     """How many instances may be destroyed: the larger of a count and a share of those that exist."""
 
@@ -325,10 +343,16 @@ class Fleet:
     deletes: DeleteBudget = DeleteBudget()
     migrations: MigrationLimits = MigrationLimits()
     origin: Position = Position("", 0, 0)
+    clusters: tuple[Cluster, ...] = ()
+    """By name; a cluster that is not among them is as one that says nothing."""
 
     def host(self, name: str) -> Host | None:
         """Host of that name, or None."""
         return next((host for host in self.hosts if host.name == name), None)
+
+    def cluster(self, name: str) -> Cluster:
+        """Cluster of that name."""
+        return next((cluster for cluster in self.clusters if cluster.name == name), Cluster(name))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,6 +11,9 @@ import uuid
 
 from reconciler.specs.desired import InstanceKey, InstanceUuid
 
+LONGEST_NAME = 63
+"""Of an instance: what hypervisors and guests take for a host's name."""
+
 # Fixed for ever: a different namespace would make strangers of every running machine.
 _NAMESPACE = uuid.UUID("7d1f4c0e-5f63-5b0c-9a55-6c1b6f1f6a01")
 

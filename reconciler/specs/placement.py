@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Policy(StrEnum):
+    """What a cluster is to look like, everything else being equal."""
+
+    BALANCE = "balance"
+    """The same share of every host taken."""
+    CONSOLIDATE = "consolidate"
+    """As few hosts used as will do."""
+    FIXED = "fixed"
+    """As it is: nothing is moved but what must be."""
+
+
+class Evict(StrEnum):
+    """What becomes of an instance whose host is to be empty."""
+
+    LIVE = "live"
+    """It moves to another host while it runs."""
+    STOP = "stop"
+    """It is shut down, stays where it is, and is started again when that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +50,8 @@ class Spread:
 class Placement:
     """Where an instance may run (``require`` and strict rules) and would rather run (the rest).
 
-    ``require`` and ``rank`` are CEL over ``host``; ``rank`` is higher for better.
+    ``require`` and ``rank`` are CEL over ``host``; ``rank`` is higher for better. Who has a larger
+    ``priority`` is placed first.
     """
 
     cluster: str | None = None
@@ -38,3 +60,5 @@ class Placement:
     affinity: tuple[Affinity, ...] = ()
     spread: tuple[Spread, ...] = ()
     rank: str | None = None
+    priority: int = 0
+    evict: Evict = Evict.LIVE

@@ -22,7 +22,6 @@ _KNOWN_STRANGERS = {
     "addresses": _LATER,
     "cidr": _LATER,
     "migrations": _LATER,
-    "policy": _LATER,
     "metadata": _FLAT,
     "moved": "only a service and a component can have moved",
     "spec": _FLAT,

@@ -20,23 +20,28 @@ from .namespaces import MARKER, inside
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Not the installed script: that one may belong to another checkout.
-_PROGRAM = (
-    f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); from reconciler.cli.main import main; main()"
-)
+_HERE = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})"
+_PROGRAM = f"{_HERE}; from reconciler.cli.main import main; main()"
+_BROKEN = f"{_HERE}; from tests.lab.broken import main; main(sys.argv[1:])"
 
 
-def command(*words: str) -> list[str]:
-    """The argument vector of `reconcile` as it is in this checkout."""
-    return [sys.executable, "-P", "-c", _PROGRAM, *words]
+def command(*words: str, broken: str = "") -> list[str]:
+    """The argument vector of `reconcile` as it is in this checkout, or as `broken.py` has it."""
+    program = [_BROKEN, broken] if broken else [_PROGRAM]
+    return [sys.executable, "-P", "-c", *program, *words]
 
 
 @dataclass(frozen=True)
 class Desk:
-    """A directory of YAML in front of a laboratory. Unless `quiet`, what is typed is printed."""
+    """A directory of YAML in front of a laboratory. Unless `quiet`, what is typed is printed.
+
+    What it starts is `broken` in that way.
+    """
 
     lab: Laboratory
     path: Path
     quiet: bool = False
+    broken: str = ""
 
     @property
     def history(self) -> Path:
@@ -68,7 +73,7 @@ class Desk:
         """Type a verb and do not wait; what it says goes to `log`. The process is `reconcile` itself."""
         words = [
             *inside(self.lab.controller, "net"),
-            *command(verb, *([about] if about else []), str(self.path), *options),
+            *command(verb, *([about] if about else []), str(self.path), *options, broken=self.broken),
         ]
         with log.open("w") as sink:
             return subprocess.Popen(
@@ -149,7 +154,21 @@ def watching(desk: Desk, scratch: Path, *, resync: float) -> Iterator[Watcher]:
         print(watcher.text())
 
 
-def image_yaml(sectors: Sequence[Path], guest: Guest | None = None) -> str:
+@contextmanager
+def set_up(lab: Laboratory, path: Path, service: str, images: str) -> Iterator[Desk]:
+    """A directory with this service and these images, in front of clean hosts, which it leaves clean."""
+    for host in lab.hosts:
+        clean(host)
+    (path / "fleet.yaml").write_text(lab.fleet_yaml())
+    (path / "images.yaml").write_text(images)
+    (path / "shop.yaml").write_text(service)
+    yield Desk(lab, path)
+    for host in lab.hosts:
+        clean(host)
+        host.cut_links()
+
+
+def image_yaml(sectors: Sequence[Path], guest: Guest | None = None, *, called: str = "guest") -> str:
     """Images called after their files' stems; `guest` is one that boots a kernel directly."""
     texts = [
         f"apiVersion: reconciler/v1\nkind: Image\nname: {sector.stem}\n"
@@ -158,7 +177,7 @@ def image_yaml(sectors: Sequence[Path], guest: Guest | None = None) -> str:
     ]
     if guest is not None:
         texts.append(
-            "apiVersion: reconciler/v1\nkind: Image\nname: guest\n"
+            f"apiVersion: reconciler/v1\nkind: Image\nname: {called}\n"
             f"kernel: {{source: {guest.kernel}, sha256: {_digest(guest.kernel)}}}\n"
             f"initrd: {{source: {guest.initrd}, sha256: {_digest(guest.initrd)}}}\n"
             f"cmdline: {guest.cmdline}\n"

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,18 @@ class Host:
         environment = namespaces.environment(self.identity)
         words = [*inside(self.holder, *_KINDS), *argv]
         return namespaces.run(words, input_text=input_text, timeout=timeout, env=environment)
+
+    @contextmanager
+    def busy(self, argv: Sequence[str]) -> Iterator[None]:
+        """Have a command run on this host within the block, for as long as that takes."""
+        environment = namespaces.environment(self.identity)
+        words = [*inside(self.holder, *_KINDS), *argv]
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
     def virsh(self, *args: str, timeout: float = 60.0) -> str:
         """What virsh on this host prints, stripped."""

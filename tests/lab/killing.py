@@ -1,8 +1,8 @@
 """`kill -9` of `reconcile apply` at any moment, and `apply` again: what scripts/kill9 counts.
 
-A directory changes between two states, there and back. Each way creates, updates with a restart,
-replaces and destroys; the way there brings an image as well. Where each state ends when nobody is killed
-is seen first; then each killed change must end there too.
+A directory changes between two states, there and back (`scenes.py`). Where each state ends when nobody
+is killed is seen first; then each killed change must end there too, and leave nothing that nobody owns.
+Some turn back: the directory is as it was before when `apply` is typed again.
 """
 
 import argparse
@@ -15,87 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .boot_sector import boot_sector_image
 from .desk import Desk, clean, image_yaml
 from .domains import domain_xml
+from .ends import FOREIGN_DOMAIN, FOREIGN_VOLUME, End
 from .hosts import IMAGES, Host, wait_until
 from .laboratory import Laboratory
 from .namespaces import LabError, command_line
-from .truth import Held, content, held
+from .scenes import CHANGES, SCENES, Scene, scene_images
 
 _MOST_APPLIES = 3
-_FOREIGN_DOMAIN, _FOREIGN_VOLUME = "somebody-elses", "somebody-elses.qcow2"
-
-_HEAD = "apiVersion: reconciler/v1\nkind: Service\nname: shop\ncomponents:\n"
-_KEEP = """\
-  keep:
-    image: sector
-    resources: {cpus: 1, memory: 16MiB}
-    disks: {root: 16MiB}
-    placement: {require: ['host.name == "hv1"']}
-"""
-_HERE = f"""{_HEAD}{_KEEP}
-  grow:
-    image: sector
-    resources: {{cpus: 1, memory: 16MiB}}
-    disks: {{root: 16MiB, one: 8MiB}}
-    environment: {{WHERE: here}}
-    placement: {{require: ['host.name == "hv2"']}}
-  fresh:
-    image: sector
-    resources: {{cpus: 1, memory: 16MiB}}
-    disks: {{root: 16MiB, data: 8MiB}}
-    placement: {{require: ['host.name == "hv1"']}}
-  gone:
-    image: sector
-    resources: {{cpus: 1, memory: 16MiB}}
-    disks: {{root: 16MiB, data: 8MiB}}
-    placement: {{require: ['host.name == "hv2"']}}
-"""
-_THERE = f"""{_HEAD}{_KEEP}
-  grow:
-    image: sector
-    resources: {{cpus: 2, memory: 24MiB}}
-    disks: {{root: 16MiB, two: 8MiB}}
-    environment: {{WHERE: there}}
-    placement: {{require: ['host.name == "hv2"']}}
-  fresh:
-    image: other
-    resources: {{cpus: 1, memory: 16MiB}}
-    disks: {{root: 16MiB, data: 8MiB}}
-    placement: {{require: ['host.name == "hv1"']}}
-  new:
-    image: other
-    replicas: 2
-    resources: {{cpus: 1, memory: 16MiB}}
-    disks: {{root: 16MiB, data: 8MiB}}
-    placement: {{require: ['host.name == "hv2"']}}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Where a change ended, told from the hosts' own side."""
-
-    domains: dict[str, dict[str, str]]
-    running: dict[str, set[str]]
-    files: dict[str, dict[str, int]]
-    foreign: dict[str, str]
-
-    def beside(self, other: "End") -> Iterator[str]:
-        """What differs, in words."""
-        for host, names in self.running.items():
-            for name in sorted(names ^ other.running[host]):
-                yield f"{host}: {name} {'runs' if name in names else 'does not run'}"
-            for name in sorted(self.domains[host].keys() ^ other.domains[host].keys()):
-                yield f"{host}: domain {name} {'is too many' if name in self.domains[host] else 'is missing'}"
-            for name in sorted(self.domains[host].keys() & other.domains[host].keys()):
-                if self.domains[host][name] != other.domains[host][name]:
-                    yield f"{host}: definition of {name} differs"
-            for name, size in sorted(self.files[host].items() ^ other.files[host].items()):
-                yield f"{host}: file {name} of {size} bytes"
-            if self.foreign[host] != other.foreign[host]:
-                yield f"{host}: somebody else's volume has changed"
+_MOST_SAID = 12
+_APPLY = ("apply", "--yes", "--allow-deletes", "100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +43,7 @@ class Outcome:
 
     moment: float
     finished: bool
+    turned_back: bool
     applies: int
     unknown: int
     left: int
@@ -121,10 +52,11 @@ class Outcome:
 
 @dataclass
 class Stage:
-    """A desk between the two states."""
+    """A desk between the two states of a scene."""
 
     desk: Desk
     scratch: Path
+    scene: Scene
     ways: tuple[Way, ...] = ()
     at: int = 0
     log: Path = field(init=False)
@@ -140,69 +72,81 @@ class Stage:
 
     def rehearse(self) -> None:
         """Go there and back with nobody killed."""
-        self._apply(_HERE)
-        self.reset()
-        there = self._way(_THERE)
-        self.ways = (self._way(_HERE), there)
-        self.reset()
+        self._way(self.scene.here)
+        there = self._way(self.scene.there)
+        self.ways = (self._way(self.scene.here), there)
 
-    def reset(self) -> None:
-        """Take the image away that only one of the states needs, so that it is brought again."""
-        for host in self.hosts:
-            if self.at == 0:
-                host.run(["sh", "-c", f"rm -f {IMAGES}/reconciler.image.$1.*", "sh", self._digest()])
-                host.virsh("pool-refresh", "default")
+    def collect(self) -> None:
+        """Where less is wanted, have the images collected that nothing needs: they are brought again."""
+        if self.at == 0:
+            code, report = self.desk.reconcile("images", "--prune", "--yes")
+            if code != 0:
+                raise LabError(f"images --prune: exit {code}: {report}")
 
-    def kill_at(self, share: float) -> Outcome:
-        """Change the directory, kill `apply` after that share of the time it takes, and apply again."""
-        self.at = 1 - self.at
-        way = self.ways[self.at]
+    def kill_at(self, share: float, *, turn_back: bool = False, desk: Desk | None = None) -> Outcome:
+        """Change the directory, kill `apply` after that share of the time it takes, and apply again.
+
+        To ``turn_back`` is to change the directory back before that; it is for the way there, because what
+        went meanwhile need not come back to the same host. The killed one is typed at ``desk``, if given.
+        """
+        was, way = self.ways[self.at], self.ways[1 - self.at]
         self.desk.write("shop.yaml", way.text)
         since = time.monotonic()
-        process = self.desk.start(
-            "apply", "--yes", "--allow-deletes", "100", log=self.log, env={"TMPDIR": str(self.temporary)}
-        )
+        process = (desk or self.desk).start(*_APPLY, log=self.log, env={"TMPDIR": str(self.temporary)})
         try:
-            time.sleep(max(0.0, share * way.seconds - (time.monotonic() - since)))
+            wait_until(
+                lambda: time.monotonic() - since > share * way.seconds or process.poll() is not None,
+                what="the moment",
+                within=120,
+                every=0.005,
+            )
         finally:
             process.kill()
             process.wait()
+        if turn_back:
+            self.desk.write("shop.yaml", was.text)
+            way = was
+        else:
+            self.at = 1 - self.at
         applies, faults = self._recover()
-        faults += tuple(self.end().beside(way.end)) + tuple(self._unresolved())
-        self.reset()
+        self.collect()
+        faults += tuple(self.faults(way)) + tuple(self._unresolved())
         left = len(list(self.temporary.iterdir()))
-        return Outcome(share, process.returncode == 0, applies, self._unknown(), left, faults)
+        finished = process.returncode == 0
+        return Outcome(share, finished, turn_back, applies, self._unknown(), left, faults)
+
+    def faults(self, way: Way) -> Iterator[str]:
+        """What is not as where the unkilled way ended, and what nobody owns."""
+        end = self.end()
+        yield from end.beside(way.end)
+        yield from end.orphans()
 
     def end(self) -> End:
         """What the hosts hold now."""
         for host in self.hosts:
             wait_until(lambda h=host: not _sessions(h), what=f"{host.name}: the end of SSH sessions")  # type: ignore[misc]
-        found: dict[str, Held] = {host.name: held(host) for host in self.hosts}
-        return End(
-            domains={name: each.domains for name, each in found.items()},
-            running={name: set(each.running) for name, each in found.items()},
-            files={
-                name: {file: size for file, (size, _) in each.files.items()} for name, each in found.items()
-            },
-            foreign={host.name: content(host, _FOREIGN_VOLUME) for host in self.hosts},
-        )
+        return End.seen(self.hosts)
 
     def _way(self, text: str) -> Way:
         seconds = self._apply(text)
-        self.at = 1 if text is _THERE else 0
-        return Way(text, self.end(), seconds)
+        self.at = 1 if text is self.scene.there else 0
+        self.collect()
+        end = self.end()
+        if orphans := tuple(end.orphans()):
+            raise LabError(f"with nobody killed: {orphans}")
+        return Way(text, end, seconds)
 
     def _apply(self, text: str) -> float:
         self.desk.write("shop.yaml", text)
         since = time.monotonic()
-        code, report = self.desk.reconcile("apply", "--yes", "--allow-deletes", "100")
+        code, report = self.desk.reconcile(*_APPLY)
         if code != 0:
             raise LabError(f"apply: exit {code}: {report}")
         return time.monotonic() - since
 
     def _recover(self) -> tuple[int, tuple[str, ...]]:
         for applies in range(1, _MOST_APPLIES + 1):
-            code, report = self.desk.reconcile("apply", "--yes", "--allow-deletes", "100")
+            code, report = self.desk.reconcile(*_APPLY)
             if code == 0:
                 code, plan = self.desk.reconcile("plan", "--detailed-exitcode")
                 return applies, () if code == 0 else (f"a plan is left: {plan}",)
@@ -216,30 +160,23 @@ class Stage:
     def _unknown(self) -> int:
         return sum(len(row) > 8 and row[8] == "unknown" for row in self.desk.journal())
 
-    def _digest(self) -> str:
-        lines = (self.desk.path / "images.yaml").read_text().split("name: other")[1].splitlines()
-        return next(line.split()[1] for line in lines if line.startswith("sha256:"))
-
 
 def _sessions(host: Host) -> list[int]:
     return [pid for pid in host.processes() if command_line(pid).startswith("sshd: root")]
 
 
-def staged(lab: Laboratory, scratch: Path) -> Stage:
-    """A desk in front of two clean hosts, on which somebody else has a domain and a volume."""
+def staged(lab: Laboratory, scratch: Path, scene: Scene = CHANGES) -> Stage:
+    """A desk in front of clean hosts, on which somebody else has a domain and a volume."""
     desk = Desk(lab, scratch / "desk", quiet=True)
     desk.path.mkdir()
     (desk.path / "fleet.yaml").write_text(lab.fleet_yaml())
-    sectors = [
-        boot_sector_image(scratch / f"{n}.qcow2", heeds_button=True, label=n) for n in ("sector", "other")
-    ]
-    (desk.path / "images.yaml").write_text(image_yaml(sectors))
+    (desk.path / "images.yaml").write_text(image_yaml(scene_images(scratch)))
     for host in lab.hosts:
         clean(host)
-        host.define(domain_xml(_FOREIGN_DOMAIN))
-        (host.path(IMAGES) / _FOREIGN_VOLUME).write_bytes(b"not ours" * 1000)
+        host.define(domain_xml(FOREIGN_DOMAIN))
+        (host.path(IMAGES) / FOREIGN_VOLUME).write_bytes(b"not ours" * 1000)
         host.virsh("pool-refresh", "default")
-    return Stage(desk, scratch)
+    return Stage(desk, scratch, scene)
 
 
 def shares(count: int, luck: random.Random) -> list[float]:
@@ -252,23 +189,31 @@ def shares(count: int, luck: random.Random) -> list[float]:
 def main() -> int:
     """Print a line a kill and the sums; 1 where anything was left, lost or changed."""
     parser = argparse.ArgumentParser(prog="scripts/kill9", description=__doc__)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--scene", choices=SCENES, default="changes")
+    parser.add_argument("--count", type=int, default=200, help="kills, on both ways")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--turn-back", type=float, default=0.0, metavar="SHARE", help="of the kills on the way there"
+    )
     arguments = parser.parse_args()
-    with Laboratory(hosts=2) as lab, TemporaryDirectory(prefix="kill9-") as scratch:
-        return _count(staged(lab, Path(scratch)), arguments)
+    scene = SCENES[arguments.scene]
+    with Laboratory(hosts=scene.hosts) as lab, TemporaryDirectory(prefix="kill9-") as scratch:
+        return _count(staged(lab, Path(scratch), scene), arguments)
 
 
 def _count(stage: Stage, arguments: argparse.Namespace) -> int:
-    since = time.monotonic()
+    since, luck = time.monotonic(), random.Random(arguments.seed)
     stage.rehearse()
     print(f"unkilled: {', '.join(f'{way.seconds:.2f} s' for way in stage.ways)}; seed {arguments.seed}")
     outcomes: list[Outcome] = []
-    for share in shares(arguments.count, random.Random(arguments.seed)):
-        outcome = stage.kill_at(share)
+    for share in shares(arguments.count, luck):
+        way = "there" if stage.at == 0 else "back"
+        outcome = stage.kill_at(share, turn_back=stage.at == 0 and luck.random() < arguments.turn_back)
         outcomes.append(outcome)
+        turned = ", turned back" if outcome.turned_back else ""
         print(
-            f"{len(outcomes):4} at {share:6.1%}  {outcome.applies} applies  {'; '.join(outcome.faults)}",
+            f"{len(outcomes):4} {way}{turned} at {share:6.1%}"
+            f"  {outcome.applies} applies  {'; '.join(outcome.faults[:_MOST_SAID])}",
             flush=True,
         )
     print(f"kills {len(outcomes)} ({sum(o.finished for o in outcomes)} after its end)")

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from .hosts import Host, hold_host, write_host_files
 from .keys import known_hosts, make_key
 from .namespaces import DIRECTORY_PREFIX, MARKER, LabError, hold, inside
 from .settings import Place, place
-from .wires import make_switch, plug_in
+from .wires import make_switch, part, plug_in, pull
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _STATE = "state.json"
@@ -40,6 +40,7 @@ class Laboratory:
         self.directory = _directory(self.identity)
         self.hosts: tuple[Host, ...] = ()
         self.controller = 0
+        self._switch = 0
         self._places = tuple(place(self.identity, number) for number in range(1, hosts + 1))
         self._detached = detached
         self._children: list[subprocess.Popen[str]] = []
@@ -114,6 +115,25 @@ class Laboratory:
             raise LabError(f"ssh {host.name}: exit {done.returncode}: {done.stderr.strip()}")
         return done.stdout.strip()
 
+    @contextmanager
+    def parted(self) -> Iterator[None]:
+        """Within the block no host reaches another; the controller reaches all."""
+        names = [host.name for host in self.hosts]
+        part(self._switch, names, parted=True)
+        try:
+            yield
+        finally:
+            part(self._switch, names, parted=False)
+
+    @contextmanager
+    def unplugged(self, host: Host) -> Iterator[None]:
+        """Within the block nobody reaches a host, nor it anybody."""
+        pull(self._switch, host.name, out=True)
+        try:
+            yield
+        finally:
+            pull(self._switch, host.name, out=False)
+
     @property
     def keyfile(self) -> Path:
         """The private key that every host lets in as root."""
@@ -148,11 +168,11 @@ class Laboratory:
         if not self._detached:
             self._children.append(_start_guard(self.identity))
         self._write_keys()
-        switch = self._hold_network("switch")
+        self._switch = self._hold_network("switch")
         self.controller = self._hold_network("controller")
-        make_switch(switch, self.controller)
+        make_switch(self._switch, self.controller)
         with ThreadPoolExecutor(max_workers=8) as pool:
-            self.hosts = tuple(pool.map(lambda here: self._start_host(here, switch), self._places))
+            self.hosts = tuple(pool.map(self._start_host, self._places))
         self._remember()
 
     def _write_keys(self) -> None:
@@ -177,11 +197,11 @@ class Laboratory:
         self._children.append(child)
         return child.pid
 
-    def _start_host(self, here: Place, switch: int) -> Host:
+    def _start_host(self, here: Place) -> Host:
         child = hold_host(here, self.directory, self.identity)
         self._children.append(child)
         host = Host(here, child.pid, self.identity)
-        plug_in(switch, here, child.pid)
+        plug_in(self._switch, here, child.pid)
         host.boot()
         host.virsh("uri")  # the daemon takes connections before its drivers are ready: wait for an answer
         return host

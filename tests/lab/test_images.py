@@ -25,7 +25,7 @@ from reconciler.specs.desired import Image, ImageFormat, ImagePart, ImageUse
 from reconciler.specs.fingerprint import sha256_hex
 
 from .boot_sector import boot_sector_image
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .domains import Disk, domain_xml
 from .laboratory import Laboratory
 from .libvirt_bench import POOL, Bench, Supplies, benches
@@ -47,15 +47,9 @@ components:
 
 @pytest.fixture
 def desk(laboratory: Laboratory, tmp_path: Path) -> Iterator[Desk]:
-    for host in laboratory.hosts:
-        clean(host)
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
     sector = boot_sector_image(tmp_path / "sector.qcow2", heeds_button=True)
-    (tmp_path / "images.yaml").write_text(image_yaml([sector]))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
-    yield Desk(laboratory, tmp_path)
-    for host in laboratory.hosts:
-        clean(host)
+    with set_up(laboratory, tmp_path, _SERVICE, image_yaml([sector])) as desk:
+        yield desk
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .boot_sector import BANNER, boot_sector_image
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .domains import domain_xml
 from .guest import Guest
 from .hosts import wait_until
@@ -52,16 +52,11 @@ def _foreign_xml(lab: Laboratory) -> list[str]:
 
 @pytest.fixture
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
-    for host in laboratory.hosts:
-        clean(host)
-        host.define(domain_xml(_FOREIGN))
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
     sector = boot_sector_image(tmp_path / "sector.qcow2", heeds_button=True)
-    (tmp_path / "images.yaml").write_text(image_yaml([sector], guest))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
-    yield Desk(laboratory, tmp_path)
-    for host in laboratory.hosts:
-        clean(host)
+    with set_up(laboratory, tmp_path, _SERVICE, image_yaml([sector], guest)) as desk:
+        for host in laboratory.hosts:
+            host.define(domain_xml(_FOREIGN))
+        yield desk
 
 
 def _booted(desk: Desk) -> None:

@@ -1,107 +1,18 @@
 """A machine moves between real hosts while it runs, from the command line; each ending is put right."""
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
-from typing import Any
+from signal import SIGKILL
 
 import pytest
 
 from .boot_sector import BANNER, boot_sector_image
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, clean, image_yaml, set_up
+from .hearts import Counts, beats_twice
 from .hosts import IMAGES, Host, wait_until
+from .journeys import NAME, SERVICE, SLOW, Journey, beats, files, journey_of, runs
 from .laboratory import Laboratory
-
-NAME = "shop-db-0"
-_DATA = "lab.shop.db.0.data.qcow2"
-_DATA_MIB = 8
-_SLOW = "limits: {migrations: {bandwidth: 1MiB, timeout: 60s}}\n"
-_SERVICE = f"""\
-apiVersion: reconciler/v1
-kind: Service
-name: shop
-networks:
-  back: {{libvirt_network: lab}}
-components:
-  db:
-    image: sector
-    resources: {{cpus: 1, memory: 32MiB}}
-    disks: {{root: 20MiB, data: {{size: {_DATA_MIB}MiB, on_delete: retain}}}}
-    networks: [back]
-    environment: {{GREETING: hello}}
-"""
-
-
-@dataclass(frozen=True)
-class Journey:
-    """A machine of ours that runs on `source`, with something on its data disk."""
-
-    desk: Desk
-    source: Host
-    target: Host
-    written: str
-
-    def migrate(self, *options: str) -> tuple[int, Any]:
-        """Type the verb, and wait."""
-        return self.desk.reconcile("migrate", "--to", self.target.name, "--yes", *options, about=NAME)
-
-    @contextmanager
-    def under_way(self) -> Iterator["subprocess.Popen[str]"]:
-        """A slow migration, its disks being copied."""
-        log = self.desk.path.with_name("migrate.log")
-        words = ("--to", self.target.name, "--yes", "--store", str(self.desk.path / ".reconciler"))
-        process = self.desk.start("migrate", *words, log=log, about=NAME)
-        try:
-            wait_until(
-                lambda: copied(self.target) > 2 or process.poll() is not None, what="copying", within=60
-            )
-            assert process.poll() is None, log.read_text()
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(SIGTERM)
-                process.wait(timeout=30)
-            print(log.read_text())
-
-    def settled(self, *, within: float = 40.0) -> Host:
-        """Apply until nothing is left to do; where the machine runs. It may be held, and that is said."""
-        deadline = time.monotonic() + within
-        while True:
-            code, report = self.desk.reconcile("apply", "--yes")
-            self.never_twice()
-            if code == 0 and not report["steps"] and not report["blocked"]:
-                break
-            for blocked in report["blocked"]:
-                assert all(reason for reason in blocked["refusals"].values())
-            assert time.monotonic() < deadline, report
-            time.sleep(1)
-        return self.home()
-
-    def home(self) -> Host:
-        """The one host that has the machine: it beats, its data are there, nothing is left elsewhere."""
-        (home,) = (host for host in self.hosts if runs(host))
-        (other,) = (host for host in self.hosts if host is not home)
-        before = beats(home)
-        wait_until(lambda: beats(home) > before, what="its heart to go on")
-        assert (other.virsh("list", "--all", "--name"), files(other)) == ("", [])
-        assert content(home) == self.written
-        assert "from=" not in home.virsh("dumpxml", NAME).partition("<os>")[0].partition("metadata")[2]
-        return home
-
-    @property
-    def hosts(self) -> tuple[Host, Host]:
-        return self.source, self.target
-
-    def never_twice(self) -> None:
-        """At most one of the two hearts beats."""
-        before = [beats(host) for host in self.hosts]
-        time.sleep(2.5)
-        after = [beats(host) for host in self.hosts]
-        assert sum(now > then for then, now in zip(before, after, strict=True)) <= 1, (before, after)
 
 
 @pytest.fixture(scope="module")
@@ -111,55 +22,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def journey(laboratory: Laboratory, image: Path, tmp_path: Path) -> Iterator[Journey]:
-    source, target = laboratory.hosts
-    for host in laboratory.hosts:
-        clean(host)
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml() + _SLOW)
-    (tmp_path / "images.yaml").write_text(image_yaml([image]))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
-    desk = Desk(laboratory, tmp_path)
-    # What the machine adopts: a disk of its own with something on it.
-    source.run(["qemu-img", "create", "-q", "-f", "qcow2", f"{IMAGES}/{_DATA}", f"{_DATA_MIB}M"])
-    source.run(["qemu-io", "-c", f"write -P 0x5a 0 {_DATA_MIB}M", f"{IMAGES}/{_DATA}"])
-    source.virsh("pool-refresh", "default")
-    code, report = desk.reconcile("apply", "--yes")
-    assert code == 0, report
-    assert runs(source)
-    wait_until(lambda: beats(source) > 1, what="its heart", within=60)
-    yield Journey(desk, source, target, content(source))
-    for host in laboratory.hosts:
-        print(host.name, host.path("/var/log/libvirt/libvirtd.log").read_text()[-1500:], sep="\n")
-        clean(host)
-
-
-def beats(host: Host) -> int:
-    """How often the guest has beaten on a host."""
-    return host.serial(NAME).count("beat ")
-
-
-def runs(host: Host) -> bool:
-    """Whether the guest runs on a host."""
-    return NAME in host.virsh("list", "--state-running", "--name").split()
-
-
-def files(host: Host) -> list[str]:
-    """What lies in the pool, but for base images."""
-    return sorted(path.name for path in host.path(IMAGES).iterdir() if "image" not in path.name)
-
-
-def copied(host: Host) -> int:
-    """MiB of the data disk that have arrived."""
-    path = host.path(f"{IMAGES}/{_DATA}")
-    return path.stat().st_blocks // 2048 if path.exists() else 0
-
-
-def content(host: Host) -> str:
-    """What a guest finds on the data disk."""
-    raw = f"{IMAGES}/data.raw"
-    host.run(["qemu-img", "convert", "-U", "-O", "raw", f"{IMAGES}/{_DATA}", raw])
-    digest = host.run(["sha256sum", raw]).split()[0]
-    host.path(raw).unlink()
-    return digest
+    with set_up(laboratory, tmp_path, SERVICE, image_yaml([image])) as desk:
+        (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml() + SLOW)
+        with journey_of(desk) as journey:
+            yield journey
+        for host in laboratory.hosts:
+            print(host.name, host.path("/var/log/libvirt/libvirtd.log").read_text()[-1500:], sep="\n")
 
 
 def test_a_running_machine_moves_with_its_disks_and_is_not_moved_back(journey: Journey) -> None:
@@ -228,6 +96,33 @@ def test_a_migration_that_is_cut_short_ends_with_one_machine(
     assert journey.settled() is journey.source
 
 
+@pytest.mark.parametrize("cut", ["the line between the hosts", "the cable of the destination"])
+def test_a_migration_whose_hosts_no_longer_reach_each_other_leaves_one_machine(
+    journey: Journey, cut: str
+) -> None:
+    journey.desk.edit("timeout: 60s", "timeout: 10s", name="fleet.yaml")
+    lab, source, target = journey.desk.lab, journey.source, journey.target
+    broken = lab.unplugged(target) if "cable" in cut else lab.parted()
+    with journey.under_way() as process, broken:
+        process.wait(timeout=90)
+        assert process.returncode != 0
+        assert runs(source)
+        # QEMU waits for TCP to notice, which it may never. Nothing is begun, and it is said what to do.
+        code, report = journey.desk.reconcile("apply", "--yes")
+        assert (code, report["steps"]) == (4, []), report
+        (held,) = report["blocked"]
+        assert "`ss -K dst ADDRESS` there" in str(held["refusals"])
+        source.run(["ss", "-K", "dst", target.address])
+        wait_until(lambda: "None" in source.virsh("domjobinfo", NAME), what="its end", within=60)
+        if "line" in cut:
+            assert journey.settled() is source
+        else:
+            code, report = journey.desk.reconcile("apply", "--yes")
+            assert (code, report["steps"]) == (8, []), report
+    journey.never_twice()
+    assert journey.settled() is source
+
+
 @pytest.mark.parametrize("which", ["source", "target"])
 def test_a_daemon_that_sleeps_through_a_migration_wakes_to_one_machine(journey: Journey, which: str) -> None:
     sleeper: Host = getattr(journey, which)
@@ -255,7 +150,7 @@ def test_a_shared_pool_that_libvirt_takes_for_a_local_one_is_refused_and_no_disk
     fleet = laboratory.fleet_yaml().replace("hypervisor: qemu", "hypervisor: qemu, storage: san1")
     (tmp_path / "fleet.yaml").write_text(fleet)
     (tmp_path / "images.yaml").write_text(image_yaml([image]))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
+    (tmp_path / "shop.yaml").write_text(SERVICE)
     shared = laboratory.shared / "pool"
     shared.mkdir()
     for host in laboratory.hosts:
@@ -277,3 +172,22 @@ def test_a_shared_pool_that_libvirt_takes_for_a_local_one_is_refused_and_no_disk
             clean(host)
             host.run(["umount", IMAGES])
             host.virsh("pool-refresh", "default")
+
+
+@pytest.mark.parametrize(
+    ("samples", "twice"),
+    [
+        (((1, 0), (2, 0), (3, 0)), False),
+        (((1, 0), (2, 0), (2, 1), (2, 2)), False),
+        (((1, 0), (2, 1), (2, 2)), False),
+        (((5, 0), (0, 0), (1, 0)), False),
+        (((1, 0), (2, 1), (3, 1)), True),
+        (((1, 0), (1, 1), (2, 1), (2, 2)), True),
+        (((1, 0), (2, 1), (3, 2)), True),
+    ],
+    ids=["stays", "moves", "moves between two counts", "starts again", "wakes here too", "both", "at once"],
+)
+def test_hearts_that_beat_on_two_hosts_are_told_from_one_that_moves(
+    samples: tuple[Counts, ...], twice: bool
+) -> None:
+    assert bool(beats_twice(samples)) is twice

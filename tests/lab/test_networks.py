@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .guest import Guest
 from .hosts import Host, wait_until
 from .laboratory import Laboratory
@@ -34,15 +34,8 @@ components:
 
 @pytest.fixture
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
-    for host in laboratory.hosts:
-        clean(host)
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
-    (tmp_path / "images.yaml").write_text(image_yaml([], guest))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
-    yield Desk(laboratory, tmp_path)
-    for host in laboratory.hosts:
-        clean(host)
-        host.cut_links()
+    with set_up(laboratory, tmp_path, _SERVICE, image_yaml([], guest)) as desk:
+        yield desk
 
 
 def _own_links(host: Host) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .disk_guest import disk_guest
 from .factory import Factory
 from .guest import Guest
@@ -56,13 +56,9 @@ _MOST_SECONDS = 180
 def desk(laboratory_factory: Factory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
     lab = laboratory_factory(hosts=3)
     try:
-        with enter_network(lab):
-            (tmp_path / "fleet.yaml").write_text(lab.fleet_yaml())
-            (tmp_path / "images.yaml").write_text(image_yaml([_named(guest, tmp_path)]))
-            (tmp_path / "shop.yaml").write_text(_SERVICE)
-            yield Desk(lab, tmp_path)
-            for host in lab.hosts:
-                clean(host)
+        images = image_yaml([_named(guest, tmp_path)])
+        with enter_network(lab), set_up(lab, tmp_path, _SERVICE, images) as desk:
+            yield desk
     finally:
         lab.down()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .boot_sector import boot_sector_image
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .guest import Guest
 from .hosts import Host, wait_until
 from .laboratory import Laboratory
@@ -35,19 +35,13 @@ _POOL = "/var/lib/libvirt/images"
 
 @pytest.fixture
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
-    for host in laboratory.hosts:
-        clean(host)
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
     sector = boot_sector_image(tmp_path / "sector.qcow2", heeds_button=True)
-    (tmp_path / "images.yaml").write_text(image_yaml([sector], guest))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
-    yield Desk(laboratory, tmp_path)
-    for host in laboratory.hosts:
-        for name in host.virsh("list", "--all", "--name").split():
-            if snapshots := host.virsh("snapshot-list", name, "--name").split():
-                for snapshot in snapshots:
+    with set_up(laboratory, tmp_path, _SERVICE, image_yaml([sector], guest)) as desk:
+        yield desk
+        for host in laboratory.hosts:
+            for name in host.virsh("list", "--all", "--name").split():
+                for snapshot in host.virsh("snapshot-list", name, "--name").split():
                     host.virsh("snapshot-delete", name, snapshot, "--metadata")
-        clean(host)
 
 
 def _applied(desk: Desk) -> None:

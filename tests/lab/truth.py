@@ -1,11 +1,17 @@
 """What a host really holds, and which calls its libvirtd really got: the controller is not asked."""
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from pycdlib import PyCdlib
+from pycdlib.pycdlibexception import PyCdlibException
 
 from .hosts import IMAGES, Host
 
@@ -17,6 +23,8 @@ _READS = re.compile(
     r"|virConnect(Open|Close|(Unr|R)egisterCloseCallback|Domain(EventRegister|EventDeregister)).*"
     r"|virDomainStatsRecordListFree|virNodeGetInfo"
 )
+OWN_LINK = re.compile(r"r[cx][0-9a-f]{6}")
+"""What links of ours are called, whatever they bear."""
 _LOG = "/var/log/libvirt/calls.log"
 _ADMIN = ("virt-admin", "-c", "libvirtd:///system")
 _USUAL = "2:file:/var/log/libvirt/libvirtd.log"
@@ -24,7 +32,11 @@ _USUAL = "2:file:/var/log/libvirt/libvirtd.log"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Everything one host holds. Domains as they are configured and as they run, by name."""
+    """Everything one host holds. Domains as they are configured and as they run, by name.
+
+    ``volumes`` is what libvirt lists in the pool, ``networks`` what it calls its networks; ``links`` is
+    what the kernel says of each bridge and VXLAN device, and to whom it sends.
+    """
 
     domains: dict[str, str]
     running: dict[str, str]
@@ -32,6 +44,9 @@ class Held:
     """Size and time of the last change in nanoseconds, by name."""
     lock_taken: int
     """When the lock was last taken, as a time in nanoseconds; 0 for never."""
+    volumes: frozenset[str]
+    networks: frozenset[str]
+    links: Mapping[str, str]
 
 
 def held(host: Host, fleet: str = "lab") -> Held:
@@ -45,7 +60,59 @@ def held(host: Host, fleet: str = "lab") -> Held:
             path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in host.path(IMAGES).iterdir()
         },
         lock_taken=_changed(host, f"/run/lock/reconciler.{fleet}.lock"),
+        volumes=frozenset(line.split()[0] for line in host.virsh("vol-list", "default").splitlines()),
+        networks=frozenset(host.virsh("net-list", "--all", "--name").split()),
+        links=_links(host),
     )
+
+
+# What a bridge has learned and counted changes by itself.
+_KEYS = ("id", "local", "port", "stp_state", "mcast_snooping")
+_FLOODED = "00:00:00:00:00:00"
+
+
+def _links(host: Host) -> dict[str, str]:
+    # One text a link: two looks are compared, and nothing else is made of it.
+    found: dict[str, str] = {}
+    for kind in ("bridge", "vxlan"):
+        for link in json.loads(host.run(["ip", "-j", "-d", "address", "show", "type", kind])):
+            if link:  # iproute2 prints an empty object for every link that it was told to leave out
+                found[link["ifname"]] = json.dumps(_facts(host, link), sort_keys=True)
+    return found
+
+
+def _facts(host: Host, link: dict[str, Any]) -> dict[str, object]:
+    name, data = link["ifname"], link["linkinfo"].get("info_data", {})
+    facts = {"mtu": link["mtu"], "alias": link.get("ifalias"), "up": "UP" in link["flags"]}
+    if OWN_LINK.fullmatch(name):  # the address of another bridge follows what is plugged into it
+        facts |= {"mac": link["address"], "master": link.get("master"), "data": [data.get(k) for k in _KEYS]}
+        facts["addresses"] = sorted(f"{each['local']}/{each['prefixlen']}" for each in link["addr_info"])
+    if link["linkinfo"]["info_kind"] == "vxlan":
+        entries = json.loads(host.run(["bridge", "-j", "fdb", "show", "dev", name]))
+        facts["peers"] = sorted(e["dst"] for e in entries if e["mac"] == _FLOODED and "dst" in e)
+    return facts
+
+
+def documents(host: Host, name: str) -> dict[str, str]:
+    """What a guest is told by a seed in the pool, document by document; its bytes carry the time.
+
+    One that was never written to its end tells nothing.
+    """
+    iso = PyCdlib()
+    try:
+        iso.open(str(host.path(IMAGES) / name))
+    except PyCdlibException:
+        return {}
+    try:
+        found: dict[str, str] = {}
+        for child in iso.list_children(joliet_path="/"):
+            if child.is_file():
+                document, sink = child.file_identifier().decode("utf-16_be"), BytesIO()
+                iso.get_file_from_iso_fp(sink, joliet_path=f"/{document}")
+                found[document] = sink.getvalue().decode()
+        return found
+    finally:
+        iso.close()
 
 
 def content(host: Host, name: str) -> str:

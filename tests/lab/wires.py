@@ -1,5 +1,7 @@
 """Join namespaces by cables to one switch, without an interface ever seen in the root network."""
 
+from collections.abc import Sequence
+
 from . import namespaces
 from .namespaces import inside
 from .settings import CONTROLLER, Place
@@ -24,6 +26,21 @@ def plug_in(switch: int, here: Place, holder: int) -> None:
         "link set br-lab up",
     ]
     namespaces.run([*inside(holder, "net"), "ip", "-batch", "-"], input_text="\n".join(lines) + "\n")
+
+
+def part(switch: int, hosts: Sequence[str], *, parted: bool) -> None:
+    """Have the switch carry nothing between these hosts, or all again; the controller reaches them anyway.
+
+    Frames are dropped without a word, as by a broken line: whoever waits for an answer waits.
+    """
+    state = "on" if parted else "off"
+    for name in hosts:
+        namespaces.run([*inside(switch, "net"), "bridge", "link", "set", "dev", name, "isolated", state])
+
+
+def pull(switch: int, host: str, *, out: bool) -> None:
+    """Pull a host's cable out of the switch, or put it back."""
+    namespaces.run([*inside(switch, "net"), "ip", "link", "set", "dev", host, "down" if out else "up"])
 
 
 def _cable(switch: int, port: str, holder: int) -> None:

@@ -37,8 +37,7 @@ class Line:
 def broken(line: Line) -> Planner:
     """The planner with that line changed."""
     modules: dict[str, ModuleType] = {}
-    with _apart(line, modules):
-        planner = importlib.import_module(PACKAGE)
+    planner = imported(line, PACKAGE, modules)
 
     def within(function: Callable[P, T]) -> Callable[P, T]:
         """Some of it is imported only when it is used."""
@@ -50,6 +49,12 @@ def broken(line: Line) -> Planner:
         return call
 
     return Planner(within(planner.make_plan), within(planner.after), within(planner.confirmed))
+
+
+def imported(line: Line, module: str, modules: dict[str, ModuleType] | None = None) -> ModuleType:
+    """A module of the planner, with that line changed wherever it is; ``modules`` receives all of them."""
+    with _apart(line, {} if modules is None else modules):
+        return importlib.import_module(module)
 
 
 @contextmanager

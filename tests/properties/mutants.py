@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, rolling, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -108,14 +108,28 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         laws.honest,
         Line(
             "simulate",
-            "left = {**_detached(host, before.key), **_kept(before)}\n    gone",
-            "left = _sizes(before)\n    gone",
+            "left = {**detached(host, before.key), **_kept(before)}\n    gone",
+            "left = sizes_of(before)\n    gone",
         ),
     ),
     (
         "what is destroyed does not wait",
         laws.orderly,
         Line("ordering.steps", "return Turn(rank, deed.destroys, ", "return Turn(rank, False, "),
+    ),
+    (
+        "a cordon is not looked at",
+        standing.spared,
+        Line(
+            "placement.pose",
+            "return site.state is not None and site.state.cordon is not None",
+            "return False",
+        ),
+    ),
+    (
+        "a host that is in maintenance is given something new",
+        standing.spared,
+        Line("placement.standing", "if not host.maintenance:", "if True:"),
     ),
     (
         "replicas are taken away all at once",
@@ -168,7 +182,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "a network goes before its last machine",
         network_laws.wired,
-        Line("ordering.steps", "return (*steps, *networks.last)", "return (*networks.last, *steps)"),
+        Line(
+            "ordering.steps",
+            "return (*steps.values(), *networks.last)",
+            "return (*networks.last, *steps.values())",
+        ),
     ),
     (
         "an address that was applied is not looked at",
@@ -241,10 +259,6 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants wait for those who are told",
         telling_laws.patient,
-        Line(
-            "ordering.precedence",
-            "not (deed.destroys or deed.tells or deed.moves))",
-            "not (deed.destroys or deed.moves))",
-        ),
+        Line("ordering.precedence", "deed.tells or deed.stands_in", "deed.stands_in"),
     ),
 )

@@ -9,14 +9,17 @@ from typing import assert_never
 from reconciler.actions import (
     Action,
     Await,
+    CordonAction,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     ImageAction,
     Impact,
     Migrate,
     NetworkAction,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -27,6 +30,7 @@ from reconciler.actions import (
     Update,
 )
 from reconciler.actuators.libvirt import (
+    cordons,
     create,
     destroy,
     drop,
@@ -67,7 +71,7 @@ class LibvirtActuator:
         looking = look(self.desk.session, Viewer(self.host, self.desk.fleet, self.desk.is_test))
         wires = self.desk.wires
         if wires is None:
-            return replace(await looking, segments=None)
+            return await cordons.read(self.desk, replace(await looking, segments=None))
         # Asked for at once: a command over SSH takes as long as all of libvirt's answers.
         wiring = asyncio.create_task(wires.look())
         try:
@@ -75,13 +79,14 @@ class LibvirtActuator:
         finally:
             wiring.cancel()
             await asyncio.gather(wiring, return_exceptions=True)
-        return replace(
+        seen = replace(
             state,
             bridges=links.bridges,
             address=wires.address,
             segments=links.segments,
             foreign_links=links.foreign,
         )
+        return await cordons.read(self.desk, seen)
 
     async def images(self) -> tuple[StoredImage, ...]:
         """Every base image and its users. Raises HostUnreachable, ActionFailed."""
@@ -100,7 +105,7 @@ class LibvirtActuator:
         """Carry out one action. Raises ActionFailed, HostUnreachable, ImageUnavailable."""
         self._writable()
         match action:
-            case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+            case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
                 await self._provide(action)
             case Create(instance=instance):
                 await create.create(self.desk, instance)
@@ -123,8 +128,8 @@ class LibvirtActuator:
             case _:
                 assert_never(action)
 
-    async def _provide(self, action: ImageAction | NetworkAction) -> None:
-        """What machines need on their host, before them and after them."""
+    async def _provide(self, action: ImageAction | NetworkAction | CordonAction) -> None:
+        """What is done to the host itself: what machines need of it, and what keeps them away."""
         match action:
             case PutImage():
                 await images.put_image(self.desk, action)
@@ -134,6 +139,10 @@ class LibvirtActuator:
                 await segments.put_network(self.desk, action)
             case DropNetwork():
                 await segments.drop_network(self.desk, action)
+            case PutCordon(cordon=cordon):
+                await cordons.hang(self.desk, cordon)
+            case DropCordon():
+                await cordons.take_down(self.desk)
             case _:
                 assert_never(action)
 

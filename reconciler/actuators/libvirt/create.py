@@ -80,8 +80,8 @@ def _make(hands: Hands, instance: Instance) -> None:
     fleet, key, machine = hands.desk.fleet, instance.key, instance.machine
     pool = hands.pool()
     left = hands.domains.find(instance.uuid)
-    journey = None if left is None else left.mark.journey
-    mark = Mark(fleet, key, machine, complete=False, journey=journey)
+    journey, home = (None, None) if left is None else (left.mark.journey, left.mark.home)
+    mark = Mark(fleet, key, machine, complete=False, journey=journey, home=home)
     if left is not None:
         left.check_at_home(pool)
         _clear(left, machine, pool)

@@ -7,6 +7,7 @@ nothing needs even now is deleted; else it gets its name back.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.images import refresh, sweep
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.stored import take_inventory, users_of
-from reconciler.errors import ActionFailed
+from reconciler.errors import ActionFailed, HostError
 from reconciler.specs.desired import Sha256
 
 
@@ -53,6 +54,9 @@ async def _remove(desk: Desk, files: HostFiles, paths: Sequence[str], sha256: Sh
     except BaseException:
         for path in moved:
             await files.move_if_there(aside[path], path)
+        # The pool may have been refreshed for another's sake while it was aside: it must not look gone.
+        with contextlib.suppress(HostError):
+            await refresh(desk)
         raise
     for hidden in aside.values():
         desk.lock.check()

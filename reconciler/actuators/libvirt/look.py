@@ -16,10 +16,10 @@ from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.names import DiskName
 from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain, read_pool_path
 from reconciler.actuators.libvirt.pool import MIB, POOL, TEST_POOL, find_pool
-from reconciler.actuators.libvirt.sense import Sense, sense
+from reconciler.actuators.libvirt.sense import Sense, about, sense
 from reconciler.actuators.libvirt.session import THREADS, Session, together
 from reconciler.specs.desired import HostName, Resources, Sha256
-from reconciler.state import HostState, InstanceState, Power, VolumeState
+from reconciler.state import Cordon, HostState, InstanceState, Power, VolumeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class _Storage:
     path: str = ""
     images: tuple[Sha256, ...] = ()
     disks: tuple[DiskName, ...] = ()
+    cordoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ class _Survey:
 
 
 async def look(session: Session, viewer: Viewer) -> HostState:
-    """Everything libvirt says of a host; it cannot tell the bridges. Raises HostUnreachable."""
+    """Everything libvirt says of a host; it cannot tell the bridges, nor what a cordon says. Raises
+    HostUnreachable.
+    """
     survey = await session.call("looking at the host", lambda connection: _survey(connection, viewer))
     # Each thread takes every eighth domain: one connection serves them as well as eight would.
     shares = [survey.domains[start::THREADS] for start in range(min(THREADS, len(survey.domains)))]
@@ -100,6 +103,7 @@ async def look(session: Session, viewer: Viewer) -> HostState:
         images=storage.images,
         instances=tuple(read.instances),
         volumes=volumes,
+        cordon=Cordon() if storage.cordoned else None,
     )
 
 
@@ -159,6 +163,7 @@ def _storage(connection: libvirt.virConnect, viewer: Viewer) -> _Storage:
         path=path,
         images=tuple(sorted({image for volume in volumes if (image := names.read_image(volume))})),
         disks=tuple(disk for disk in found if disk is not None and disk.fleet == viewer.fleet),
+        cordoned=names.cordon_file(viewer.fleet, viewer.host) in volumes,
     )
 
 
@@ -202,10 +207,15 @@ def _state(ours: Ours, listed: _Listed, viewer: Viewer) -> InstanceState:
         applied=ours.mark.applied,
         live=ours.live,
         complete=ours.mark.complete,
-        detail=sensed.detail if sensed.power is not Power.RUNNING else "",
+        detail=_about(ours, listed) if sensed.power is Power.RUNNING else sensed.detail,
         journey=ours.mark.journey,
+        home=ours.mark.home,
         persistent=listed.is_persistent,
     )
+
+
+def _about(ours: Ours, listed: _Listed) -> str:
+    return "" if ours.mark.journey is None else about(listed.handle)
 
 
 async def _volumes(

@@ -28,7 +28,8 @@ ET.register_namespace(PREFIX, NAMESPACE)
 class Mark:
     """What we write into a domain. ``complete`` is False while its disks are made or taken apart.
 
-    ``journey`` is there from before a migration until nothing is left of the machine where it is not.
+    ``journey`` is there from before a migration until nothing is left of the machine where it is not;
+    ``home`` as long as it is away from the host that it is to return to.
     """
 
     fleet: str
@@ -36,6 +37,7 @@ class Mark:
     applied: Machine
     complete: bool
     journey: Journey | None = None
+    home: HostName | None = None
 
     @property
     def uuid(self) -> InstanceUuid:
@@ -57,6 +59,8 @@ class Mark:
                 "to": self.journey.destination,
                 "copies": "yes" if self.journey.copies else "no",
             }
+        if self.home is not None:
+            attributes["home"] = self.home
         element = ET.Element(tag, attributes)
         element.text = machine_adapter().dump_json(self.applied).decode()
         return element
@@ -80,7 +84,7 @@ def read_mark(element: ET.Element | None, *, fleet: str, uuid: str) -> Mark | No
     if applied is None or _uuid(fleet, key) != uuid:
         return None
     try:
-        return Mark(fleet, key, applied, complete, _journey(element))
+        return Mark(fleet, key, applied, complete, _journey(element), _home(element))
     except ValueError:
         return None
 
@@ -94,6 +98,14 @@ def _journey(element: ET.Element) -> Journey | None:
     if not (_NAME.fullmatch(source) and _NAME.fullmatch(destination)) or copies not in _COMPLETE:
         raise ValueError("no journey of ours")
     return Journey(HostName(source), HostName(destination), _COMPLETE[copies])
+
+
+def _home(element: ET.Element) -> HostName | None:
+    """The home of a mark. Raises ValueError for one that we did not write."""
+    home = element.get("home")
+    if home is not None and not _NAME.fullmatch(home):
+        raise ValueError("no home of ours")
+    return None if home is None else HostName(home)
 
 
 # Every look asks again for the same ones.

@@ -52,7 +52,7 @@ def _set_out(hands: Hands, action: Migrate) -> None:
     domain = hands.domains.get(action.before.uuid)
     domain.check_at_home(hands.pool())
     journey = Journey(action.from_host, action.host, action.terms.copies)
-    domain.write_mark(replace(domain.mark, journey=journey))
+    domain.write_mark(replace(domain.mark, journey=journey, home=action.home))
 
 
 async def _move(action: Migrate, here: Desk, there: Desk) -> None:

@@ -1,8 +1,9 @@
 """What our volumes are called: names that can be read back without opening anything.
 
 ``<fleet>.<service>.<component>.<ordinal>.<disk>.qcow2`` for disks, the same with ``seed.iso`` for
-what a guest is told, and ``reconciler.image.<sha256>.<kind>`` for base images. Names of the YAML
-hold no dots, so the parts are unambiguous.
+what a guest is told, ``reconciler.image.<sha256>.<kind>`` for base images, and
+``reconciler.cordon.<fleet>.<host>`` for a cordon. Names of the YAML hold no dots, so the parts are
+unambiguous.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ def seed_volume(fleet: str, key: InstanceKey) -> str:
 def image_volume(sha256: Sha256, kind: PartKind) -> str:
     """Name of the volume of one file of a base image."""
     return f"reconciler.image.{sha256}.{kind}"
+
+
+def cordon_file(fleet: str, host: str) -> str:
+    """Name of the file that keeps a fleet from giving a host anything new; hosts may share the directory."""
+    return f"reconciler.cordon.{fleet}.{host}"
 
 
 def part_kind(use: ImageUse, sha256: Sha256) -> PartKind:

@@ -14,7 +14,7 @@ from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.order import Desk, Hands
-from reconciler.actuators.libvirt.sense import Sense, sense
+from reconciler.actuators.libvirt.sense import Sense, is_moving, sense
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import MIGRATING, Power
@@ -58,6 +58,8 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
     twin = there.domains.find(uuid)
     if state.power is Power.PAUSED:
         raise ActionFailed(here.desk.host, f"{_name(domain)} is paused ({state.detail}): nothing is removed")
+    if state.power is Power.RUNNING:
+        _refuse_while_moving(here.desk, domain)
     if twin is not None:
         if twin.is_active():
             has_left = is_ours and journey is not None and journey.source == there.desk.session.host
@@ -92,9 +94,10 @@ def _forget(hands: Hands, uuid: InstanceUuid, other: HostName | None) -> None:
     if not domain.handle.isPersistent():
         hands.connection.defineXML(domain.handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
         domain = hands.domains.get(uuid)
-    journey = domain.mark.journey
-    if journey is not None and (other is None or other == journey.other_end(hands.desk.session.host)):
-        domain.write_mark(replace(domain.mark, journey=None))
+    journey, host = domain.mark.journey, hands.desk.session.host
+    if journey is not None and (other is None or other == journey.other_end(host)):
+        home = None if domain.mark.home == host else domain.mark.home
+        domain.write_mark(replace(domain.mark, journey=None, home=home))
 
 
 def _found(hands: Hands, uuid: InstanceUuid) -> tuple[Domain, Sense]:
@@ -107,7 +110,7 @@ def _sensed(domain: Domain) -> Sense:
 
 
 def _refuse_while_moving(desk: Desk, domain: Domain) -> None:
-    if domain.handle.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:
+    if is_moving(domain.handle):
         raise ActionFailed(desk.host, f"{_name(domain)} is being migrated right now")
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import libvirt
 
-from reconciler.state import Power
+from reconciler.actuators.libvirt.errors import is_gone
+from reconciler.state import MIGRATING, Power
 
 _POWERS: Mapping[int, Power] = {
     libvirt.VIR_DOMAIN_NOSTATE: Power.RUNNING,
@@ -68,3 +69,21 @@ def sense(state: int, reason: int) -> Sense:
     if state == libvirt.VIR_DOMAIN_CRASHED:
         return Sense(power, "crashed")
     return Sense(power)
+
+
+def about(domain: libvirt.virDomain) -> str:
+    """What a machine that runs and is on a journey is about: nothing, or it is not done with that.
+
+    A migration that was called off may last for as long as TCP takes to notice that the line is cut.
+    """
+    try:
+        return MIGRATING if is_moving(domain) else ""
+    except libvirt.libvirtError as error:
+        if is_gone(error):
+            return ""  # since it was listed
+        raise
+
+
+def is_moving(domain: libvirt.virDomain) -> bool:
+    """Whether libvirt is at something long with a domain: a migration, or taking one back."""
+    return bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reconciler.actuators.links import Link
 from reconciler.actuators.sim.things import Domain, VolumeId
 from reconciler.specs.desired import InstanceName, InstanceUuid, Sha256
+from reconciler.state import Cordon
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,14 @@ class DropLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Hang:
+    """A fleet's cordon hangs on the host, in place of any other of its; None: none does."""
+
+    fleet: str
+    cordon: Cordon | None
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """The host stops, or begins again, to answer."""
 
@@ -170,4 +179,4 @@ DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Unplug | Standi
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 HealthEffect = Sicken | SickenImage
 LinkEffect = PutLink | DropLink
-Effect = ImageEffect | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Silence | Cut
+Effect = ImageEffect | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Hang | Silence | Cut

@@ -25,7 +25,7 @@ from reconciler.actuators.sim.effects import (
 )
 from reconciler.actuators.sim.things import Box, Domain, Mark
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.specs.desired import InstanceUuid
+from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import MIGRATED, MIGRATING, InstanceState, Journey, Power
 
 
@@ -48,7 +48,8 @@ def migration(action: Migrate, source: Box, destination: Box, fleet: str) -> tup
     domain, mark = _ours(source, action.before.uuid, fleet)
     _refuse_to_leave(source, domain, mark, action)
     _refuse_to_come(destination, domain, mark, action)
-    leaving = replace(mark, journey=Journey(action.from_host, action.host, action.terms.copies))
+    journey = Journey(action.from_host, action.host, action.terms.copies)
+    leaving = replace(mark, journey=journey, home=action.home)
     coming = replace(domain, mark=leaving)
     volumes = [mark.volume(disk.name) for disk in mark.applied.disks] if action.terms.copies else []
     size = sum(source.volumes[volume] for volume in volumes)
@@ -106,9 +107,14 @@ def _settling(before: InstanceState, home: Box, peer: Box | None, fleet: str) ->
     if peer is not None:
         yield from _sweeping(domain, mark, home, peer, fleet)
     over = journey is not None and (peer is None or journey.other_end(home.host) == peer.host)
-    settled = replace(domain, persistent=True, mark=replace(mark, journey=None) if over else mark)
+    settled = replace(domain, persistent=True, mark=_arrived(mark, home.host) if over else mark)
     if settled != domain:
         yield Leg(True, Define(settled))
+
+
+def _arrived(mark: Mark, host: HostName) -> Mark:
+    """No longer on its way; who is at home needs not remember it."""
+    return replace(mark, journey=None, home=None if mark.home == host else mark.home)
 
 
 def _sweeping(domain: Domain, mark: Mark, home: Box, peer: Box, fleet: str) -> Iterator[Leg]:

@@ -15,12 +15,14 @@ from reconciler.actions import (
     Await,
     Create,
     Destroy,
+    DropCordon,
     DropImage,
     DropNetwork,
     ImageAction,
     Impact,
     Migrate,
     NetworkAction,
+    PutCordon,
     PutImage,
     PutNetwork,
     Replace,
@@ -35,6 +37,7 @@ from reconciler.actuators.sim.effects import (
     DropVolume,
     Effect,
     GuestUp,
+    Hang,
     LoseImage,
     PowerOff,
     PowerOn,
@@ -69,6 +72,10 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork():
             yield from _provided(action, box, fleet)
+        case PutCordon(cordon=cordon):
+            yield Hang(fleet, cordon)
+        case DropCordon():
+            yield from (Hang(fleet, None) for _ in range(fleet in box.cordons))
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):
@@ -217,8 +224,9 @@ def _called(domain: Domain, instance: Instance) -> Iterator[Effect]:
 
 def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domain:
     """The machine that is asked for, switched off, where ``old`` was."""
-    journey = old.mark.journey if old is not None and old.mark is not None else None
-    mark = Mark(instance.fleet, instance.key, instance.machine, complete, journey)
+    mark = Mark(instance.fleet, instance.key, instance.machine, complete)
+    if old is not None and old.mark is not None:
+        mark = replace(mark, journey=old.mark.journey, home=old.mark.home)
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
     return made if old is None else replace(made, why=old.why, autostart=old.autostart, deaf=old.deaf)
 

@@ -21,6 +21,7 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
 from reconciler.specs.desired import HostName, InstanceKey, InstanceUuid, Resources, Sha256
+from reconciler.state import Cordon
 
 FILE = "sim.sqlite"
 _VERSION = 1
@@ -37,7 +38,7 @@ PRAGMA user_version = {_VERSION};
 _Where = tuple[str, str]
 """Kind and id of something on one host."""
 
-_Fact = Domain | Link | int
+_Fact = Domain | Link | Cordon | int
 
 _Rows = Mapping[_Where, str]
 
@@ -161,6 +162,7 @@ def _box(host: HostName, rows: _Rows) -> Box:
         silent=bool(of("silent")),
         cuts=int(of("cuts").get("", 0)),
         sick_images=frozenset(Sha256(id_) for id_ in of("sick-image")),
+        cordons={fleet: _cordon_adapter().validate_json(body) for fleet, body in of("cordon").items()},
     )
 
 
@@ -171,6 +173,7 @@ def _facts(box: Box) -> dict[_Where, _Fact]:
     facts |= {("link", name): link for name, link in box.links.items()}
     facts |= {("image", sha256): 1 for sha256 in box.images}
     facts |= {("sick-image", sha256): 1 for sha256 in box.sick_images}
+    facts |= {("cordon", fleet): cordon for fleet, cordon in box.cordons.items()}
     facts |= {("silent", ""): 1} if box.silent else {}
     return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 
@@ -181,6 +184,8 @@ def _body(fact: _Fact) -> str:
             return _adapter().dump_json(fact).decode()
         case Link():
             return _link_adapter().dump_json(fact).decode()
+        case Cordon():
+            return _cordon_adapter().dump_json(fact).decode()
         case _:
             return str(fact)
 
@@ -203,6 +208,11 @@ def _adapter() -> TypeAdapter[Domain]:
 @lru_cache(maxsize=1)
 def _link_adapter() -> TypeAdapter[Link]:
     return TypeAdapter(Link)
+
+
+@lru_cache(maxsize=1)
+def _cordon_adapter() -> TypeAdapter[Cordon]:
+    return TypeAdapter(Cordon)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.actuators.links import Link
 from reconciler.errors import NotFound
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
-from reconciler.state import MIGRATING, Journey, Live, LiveDisk, Power
+from reconciler.state import MIGRATING, Cordon, Journey, Live, LiveDisk, Power
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +29,7 @@ class Mark:
     applied: Machine
     complete: bool
     journey: Journey | None = None
+    home: HostName | None = None
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""
@@ -69,6 +70,7 @@ class Box:
     """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests.
 
     ``cuts`` is how often its connections were broken; guests booted from ``sick_images`` are sick.
+    ``cordons`` are by fleet.
     """
 
     host: HostName
@@ -79,6 +81,7 @@ class Box:
     silent: bool = False
     cuts: int = 0
     sick_images: frozenset[Sha256] = frozenset()
+    cordons: Mapping[str, Cordon] = field(default_factory=dict)
 
     def domain(self, uuid: InstanceUuid) -> Domain:
         """The machine with that UUID. Raises NotFound."""

@@ -41,6 +41,7 @@ def view(box: Box, fleet: str, capacity: Resources) -> HostState:
         address=address_of(box.host),
         segments=links.segments,
         foreign_links=links.foreign,
+        cordon=box.cordons.get(fleet),
     )
 
 
@@ -80,6 +81,7 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         complete=mark.complete,
         detail=domain.why,
         journey=mark.journey,
+        home=mark.home,
         persistent=domain.persistent,
     )
 

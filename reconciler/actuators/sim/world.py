@@ -24,6 +24,7 @@ from reconciler.actuators.sim.effects import (
     GoOn,
     GrowVolume,
     GuestUp,
+    Hang,
     HealthEffect,
     ImageEffect,
     LinkEffect,
@@ -58,8 +59,8 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     match effect:
         case StoreImage() | LoseImage():
             return _with_image(box, effect, room)
-        case Silence() | Cut():
-            return _with_wire(box, effect)
+        case Silence() | Cut() | Hang():
+            return _of_itself(box, effect)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
         case Sicken() | SickenImage():
@@ -133,12 +134,15 @@ def _standing(box: Box, effect: StandingEffect, room: Resources) -> Box:
             assert_never(effect)
 
 
-def _with_wire(box: Box, effect: Silence | Cut) -> Box:
+def _of_itself(box: Box, effect: Silence | Cut | Hang) -> Box:
     match effect:
         case Silence(silent):
             return replace(box, silent=silent)
         case Cut():
             return replace(box, cuts=box.cuts + 1)
+        case Hang(fleet, cordon):
+            others = {name: each for name, each in box.cordons.items() if name != fleet}
+            return replace(box, cordons=others if cordon is None else {**others, fleet: cordon})
         case _:
             assert_never(effect)
 

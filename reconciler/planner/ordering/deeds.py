@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.actions import Action, Create, Destroy, Impact, Migrate, Update, subject, summary_key
+from reconciler.actions import (
+    Action,
+    Create,
+    Destroy,
+    Impact,
+    Migrate,
+    Replace,
+    Start,
+    Update,
+    subject,
+    summary_key,
+)
 from reconciler.plan import Change, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.verdicts import Act
@@ -46,6 +57,17 @@ class Deed:
     def moves(self) -> bool:
         """Whether it goes to another host while it runs: nobody waits for that, and it waits for nobody."""
         return isinstance(self.action, Migrate)
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it is done to an instance that only stands in for others."""
+        match self.action:
+            case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
+                return instance.machine.surge
+            case Start(before=before) | Destroy(before=before):
+                return before.applied.surge
+            case _:
+                return False
 
     @property
     def tells(self) -> bool:

@@ -88,10 +88,20 @@ def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> Ne
 
 @dataclass(slots=True)
 class _Seats:
-    """Who is on one segment: hosts with a machine that stays or comes, and where one leaves, its steps."""
+    """Who is on one segment: hosts with a machine that stays or comes, and where one leaves, its steps.
+
+    Hosts that are ``visited`` are given a machine that leaves in the same plan.
+    """
 
     staying: set[HostName] = field(default_factory=set)
     leaving: dict[HostName, list[StepId]] = field(default_factory=dict)
+    visited: set[HostName] = field(default_factory=set)
+
+    def leave(self, host: HostName, step: StepId) -> None:
+        """A machine leaves the host by that step."""
+        steps = self.leaving.setdefault(host, [])
+        if step not in steps:
+            steps.append(step)
 
     @property
     def everyone(self) -> set[HostName]:
@@ -107,11 +117,17 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
     """By bridge."""
     seats: dict[str, _Seats] = {}
     named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
+    retired = {_uuid(deed.action) for deed in deeds.values() if deed.destroys}
     for identifier, deed in deeds.items():
+        # Of what is made and goes again in one plan, the last counts.
         named[_where(deed.action), _uuid(deed.action)] = (identifier, deed)
-        if not isinstance(deed.action, Start | Stop | Destroy):
+        if isinstance(deed.action, Destroy):
+            for bridge in segments_of_state(deed.action.before):
+                seats.setdefault(bridge, _Seats()).leave(deed.action.host, identifier)
+        elif not isinstance(deed.action, Start | Stop):
             for bridge in segments_needed_by(deed.action):
-                seats.setdefault(bridge, _Seats()).staying.add(deed.action.host)
+                seat = seats.setdefault(bridge, _Seats())
+                (seat.visited if _uuid(deed.action) in retired else seat.staying).add(deed.action.host)
     for host in observed.hosts:
         for state in host.instances:
             found = named.get((host.host, state.uuid))
@@ -120,7 +136,7 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
                 if found is None or _stays(found[1].action, bridge):
                     seat.staying.add(host.host)
                 else:
-                    seat.leaving.setdefault(host.host, []).append(found[0])
+                    seat.leave(host.host, found[0])
     return seats
 
 
@@ -203,7 +219,7 @@ class _Wiring:
                 ends[host] = text
                 taken.add(str(own.ip))
         free = _downwards(self.segment, taken)
-        for host in sorted(self.seats.staying - ends.keys()):
+        for host in sorted((self.seats.staying | self.seats.visited) - ends.keys()):
             ends[host] = "" if self.observed.unknown else next(free, "")
         return ends
 
@@ -238,7 +254,7 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
         if seen is None or foreign_in_the_way(wiring.segment.bridge, seen):
             continue
         leaves = wiring.seats.left(host)
-        if leaves and now is None:
+        if leaves and now is None and host not in wiring.seats.visited:
             continue
         soon = wiring.put(host, ends.get(host, ""), wiring.seats.everyone)
         final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)
@@ -246,6 +262,8 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
         if not _is_good_until_then(now, soon, final):
             first = _step(_MAKE, soon, now)
             yield first
+            if leaves and now is None and not wiring.observed.unknown:
+                yield _drop(host, soon.wanted, wiring.seats.leaving[host])
             now, needs = soon.wanted, (first.id, *goodbyes)
         if now != final.wanted and not leaves:
             yield _step(_FORGET, final, now, needs)
@@ -267,14 +285,16 @@ def _is_good_until_then(now: SegmentState | None, soon: PutNetwork, final: PutNe
 
 def _drops(seats: Mapping[str, _Seats], observed: Observed) -> Iterator[Step]:
     """Take away what has no machine any more, once the last one has gone."""
-    because = (Cause("no machine on the host is plugged into it any more"),)
     for host in observed.hosts:
         for state in host.segments or ():
             seat = seats.get(state.bridge, _Seats())
             if seat.left(host.host):
-                identifier = _identifier(_DROP, state.title, host.host)
-                needs = tuple(seat.leaving.get(host.host, ()))
-                yield Step(identifier, DropNetwork(host.host, state), because, needs)
+                yield _drop(host.host, state, seat.leaving.get(host.host, ()))
+
+
+def _drop(host: HostName, state: SegmentState, goodbyes: Iterable[StepId]) -> Step:
+    because = (Cause("no machine on the host is plugged into it any more"),)
+    return Step(_identifier(_DROP, state.title, host), DropNetwork(host, state), because, tuple(goodbyes))
 
 
 def _step(verb: str, put: PutNetwork, now: SegmentState | None, needs: Needs = ()) -> Step:

@@ -50,7 +50,7 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     before = _dependencies(declared, order)
     gone = _by_group(deeds, lambda deed: deed.destroys)
     all_made = _by_service(_by_group(deeds, lambda deed: not deed.destroys and not deed.moves))
-    made = _by_group(deeds, lambda deed: not (deed.destroys or deed.tells or deed.moves))
+    made = _by_group(deeds, lambda deed: not (deed.destroys or deed.moves or deed.tells or deed.stands_in))
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
     return Precedence(
@@ -58,7 +58,7 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
         building=_passed_on(order, before, made),
         destroying={group: (*all_made.get(group.service, ()), *needs) for group, needs in destroying.items()},
         removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},
-        telling=_by_service(_by_group(deeds, lambda deed: deed.creates)),
+        telling=_by_service(_by_group(deeds, lambda deed: deed.creates and not deed.stands_in)),
     )
 
 

@@ -7,23 +7,29 @@ once its step is done and, where its component has a health check, once it is he
 
 Whoever is sick is away already, and what is done to it may be its cure: those come first, and wait only
 for those that are away as well, not for the health of those that are thought to be well.
+
+With ``update.order`` start-first there are stand-ins besides: they belong to the row and come first in it.
+As many may be away of all together as there are stand-ins, and so never fewer are up than are declared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.planner.replicas import Part, Replica
+from reconciler.planner.replicas import Part, Replica, standing_in
 from reconciler.specs.desired import InstanceKey
 
 
 def rolls_of(replicas: Sequence[Replica]) -> dict[InstanceKey, tuple[Replica, ...]]:
     """Who must be back before each of the replicas that are taken away."""
+    replicas = sorted(replicas, key=lambda each: not each.stands_in)
     most = replicas[0].instance.update.parallelism
+    if standing := standing_in(replicas):
+        most = len(standing)
     taken = [each for each in replicas if each.part is Part.TAKEN]
     if not most or not taken:
         return {}
-    most -= sum(each.part is Part.OUT for each in replicas)
+    most -= sum(each.part is Part.OUT and not each.stands_in for each in replicas)
     assert most > 0, "with so many away nothing more is taken: it was to be held back"
     returning = [each for each in replicas if each.part is Part.BACK]
     unsure = [each for each in replicas if each.part is Part.UP and each.instance.health is not None]

@@ -93,7 +93,9 @@ def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]
 
 
 def _stage(replica: Replica) -> int:
-    """Of one component, those that come back are first, and those that are taken from health last."""
+    """Of one component, those that come back are first, and those that are taken from health last;
+    before each of them who stands in.
+    """
     if replica.part is not Part.TAKEN:
         return 0
-    return 1 if replica.sick else 2
+    return (1 if replica.sick else 3) + (not replica.stands_in)

@@ -43,13 +43,14 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
     # Whoever is only told of its peers is told after they are made, and they may wait for its health.
     own = {deed.key: name for name, deed in deeds.items() if not (deed.destroys or deed.tells)}
     rolls = _rolls(deeds, replicas)
-    rolling = {other.instance.key for others in rolls.values() for other in others}
+    relieved = {name: _relieved(deed, replicas) for name, deed in deeds.items()}
+    rolling = {other.instance.key for others in (*rolls.values(), *relieved.values()) for other in others}
     declared = {each.instance.key: each.instance for group in replicas.values() for each in group}
     gates = {name: _gates(deed, declared, replicas, precedence) for name, deed in deeds.items()}
-    asked = {other.instance.key: other for others in gates.values() for other in others}
-    asked |= {other.instance.key: other for others in rolls.values() for other in others}
+    all_asked = (*gates.values(), *relieved.values(), *rolls.values())
+    asked = {other.instance.key: other for others in all_asked for other in others}
     everybody = (each for group in replicas.values() for each in group) if everyone else ()
-    wished = {each.instance.key: each for each in everybody}
+    wished = {each.instance.key: each for each in everybody if not each.stands_in}
     steps = {}
     for key, replica in sorted({**wished, **asked}.items()):
         wait = replica.waited_for(replica.instance.update.monitor if key in rolling else 0)
@@ -63,7 +64,8 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
 
     needed = {}
     for name, deed in deeds.items():
-        found = (need for other in (*gates[name], *rolls.get(deed.key, ())) for need in back(other))
+        rolled = () if deed.destroys else rolls.get(deed.key, ())
+        found = (need for other in (*gates[name], *relieved[name], *rolled) for need in back(other))
         needed[name] = tuple(dict.fromkeys(found))
     return Waits(steps, needed)
 
@@ -81,4 +83,12 @@ def _gates(
         return ()
     groups = (Group(deed.group.service, name) for name in declared[deed.key].healthy_first)
     earlier = (group for group in groups if group in precedence.before[deed.group])
-    return tuple(each for group in earlier for each in replicas.get(group, ()) if each.will_run)
+    others = (each for group in earlier for each in replicas.get(group, ()))
+    return tuple(each for each in others if each.will_run and not each.stands_in)
+
+
+def _relieved(deed: Deed, replicas: Replicas) -> tuple[Replica, ...]:
+    """Who must be healthy before a stand-in goes: everybody it may have stood in for."""
+    if not (deed.destroys and deed.stands_in):
+        return ()
+    return tuple(each for each in replicas.get(deed.group, ()) if each.will_run and not each.stands_in)

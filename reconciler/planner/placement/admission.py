@@ -16,6 +16,7 @@ from reconciler.planner.placement.columns import Admits, Columns
 from reconciler.planner.placement.ledger import Site
 from reconciler.planner.placement.problem import Flags, Integers
 from reconciler.planner.placement.rules import STANDING, first_refusal
+from reconciler.planner.placement.standing import why_empty
 from reconciler.specs.desired import Instance
 
 
@@ -86,4 +87,4 @@ def _class_of(site: Site) -> Hashable:
     if state is None:
         return None
     segments = (state.segments is None, bool(state.address), state.foreign_links)
-    return (host.maintenance, host.cluster, state.bridges, state.networks, segments)
+    return (why_empty(host, state) is None, host.cluster, state.bridges, state.networks, segments)

@@ -72,7 +72,8 @@ def _least(seats: Seats, rule: Rule, machines: Integers) -> Integers:
     shapes = seats.problem.shape[machines].tolist()
     for number in set(shapes):
         is_open = np.zeros(len(staying), np.bool_)
-        is_open[values[seats.problem.shapes[number].allowed]] = True
+        may = seats.problem.shapes[number].allowed
+        is_open[values[may if seats.problem.closed is None else may & ~seats.problem.closed]] = True
         is_open[NOWHERE] = False
         by_shape[number] = int(staying[is_open].min()) if is_open.any() else 0
     return np.array([by_shape[number] for number in shapes], np.int64)

@@ -22,7 +22,7 @@ from reconciler.planner.placement.problem import (
     Shape,
 )
 from reconciler.planner.terms import has_its_disk, unlike
-from reconciler.specs.desired import HostName, Instance, Resources
+from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
 from reconciler.state import InstanceState
 
 NOBODYS = "nothing is asked of it"
@@ -153,7 +153,7 @@ class _Pose:
         return self._alike[source.name]
 
 
-def posed(asked: Asked, board: Board, declared: Iterable[Instance]) -> Problem:
+def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     """The question. Machines that are on hosts come first, as given, then those that are missing."""
     free = np.zeros((len(board.sites), 3), np.int64)
     size = np.zeros_like(free)
@@ -163,7 +163,7 @@ def posed(asked: Asked, board: Board, declared: Iterable[Instance]) -> Problem:
             size[host] = _row(site.host.usable(site.state.capacity))
     number = {site.name: index for index, site in enumerate(board.sites)}
     pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number)
-    rules = rules_between(board, declared, asked.unsure, pose.group)
+    rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
     room = free
@@ -183,10 +183,15 @@ def posed(asked: Asked, board: Board, declared: Iterable[Instance]) -> Problem:
         cost=np.array([_cost(each, board) for each in asked.seen] + [0.0] * new, np.float64),
         labels=labels_of(board, rules),
         rules=rules,
-        clusters=_clusters(board),
+        clusters=_clusters(desired.fleet, board),
+        closed=np.array([_is_cordoned(site) for site in board.sites], np.bool_),
         names=(*(each.state.name for each in asked.seen), *(each.name for each in asked.missing)),
         size=size,
     )
+
+
+def _is_cordoned(site: Site) -> bool:
+    return site.state is not None and site.state.cordon is not None
 
 
 def _row(amount: Resources) -> Integers:
@@ -198,11 +203,16 @@ def _cost(seen: Seen, board: Board) -> float:
     return float(takes.memory_mib + (takes.disk_mib if host.storage is None else 0))
 
 
-def _clusters(board: Board) -> tuple[Cluster, ...]:
+def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
     names = sorted({site.host.cluster for site in board.sites})
     return tuple(
-        Cluster(name, np.array([site.host.cluster == name for site in board.sites], np.bool_))
-        for name in names
+        Cluster(
+            each.name,
+            np.array([site.host.cluster == each.name for site in board.sites], np.bool_),
+            each.policy,
+            each.reserve_hosts,
+        )
+        for each in map(fleet.cluster, names)
     )
 
 

@@ -15,6 +15,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from reconciler.specs.placement import Policy as Policy  # noqa: PLC0414  it is part of the question
+
 NOWHERE = -1
 """In place of a host's number: on none. In place of a label's value: the host has none."""
 
@@ -69,17 +71,6 @@ class Shape:
     admits: Callable[[int, Integers], bool] | None = None
     priority: int = 0
     """Larger is placed first."""
-
-
-class Policy(StrEnum):
-    """What a cluster is to look like, everything else being equal."""
-
-    BALANCE = "balance"
-    """The same share of every host taken."""
-    CONSOLIDATE = "consolidate"
-    """As few hosts used as will do."""
-    FIXED = "fixed"
-    """As it is: nothing is moved but what must be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

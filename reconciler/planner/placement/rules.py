@@ -13,6 +13,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
+from reconciler.planner.placement.standing import why_closed, why_empty
 from reconciler.planner.wires import foreign_in_the_way, segments_in
 from reconciler.specs.desired import HostName, Instance, Machine, Nic, NicKind, Resources
 from reconciler.specs.expressions import MissingLabel, Unanswered
@@ -33,8 +34,13 @@ def answered(_: Instance, __: Board) -> Check:
 
 
 def in_service(_: Instance, __: Board) -> Check:
-    """Nothing comes to a host in maintenance."""
-    return lambda site: "is in maintenance" if site.host.maintenance else None
+    """Not everything is to leave it."""
+    return lambda site: why_empty(site.host, site.state)
+
+
+def open_to(instance: Instance, _: Board) -> Check:
+    """The host is given something new."""
+    return lambda site: why_closed(site.host, site.state, instance.uuid)
 
 
 def same_cluster(instance: Instance, _: Board) -> Check:
@@ -237,7 +243,7 @@ def _place(over: str, value: str) -> str:
 
 STANDING: tuple[Rule, ...] = (answered, in_service, same_cluster, plugged, wired)
 """What asks nothing but what a host is: it is the same for all hosts that are alike."""
-ADMISSION: tuple[Rule, ...] = (*STANDING[:3], required, *STANDING[3:], with_its_data)
+ADMISSION: tuple[Rule, ...] = (answered, open_to, same_cluster, required, plugged, wired, with_its_data)
 """What does not depend on who else is there."""
 
 

@@ -12,6 +12,7 @@ from reconciler.specs.desired import Connect, Hypervisor, Scheme
 from reconciler.specs.models.addresses import UnderlayAddress
 from reconciler.specs.models.amounts import Capacity, Factor, MemorySize, Reserve, duration, whole
 from reconciler.specs.models.base import (
+    Flag,
     LabelKey,
     Line,
     Name,
@@ -25,6 +26,7 @@ from reconciler.specs.models.base import (
     refuse,
 )
 from reconciler.specs.models.document import Document, Kind, only
+from reconciler.specs.placement import Policy
 
 
 def _connect(text: str) -> Connect:
@@ -55,8 +57,18 @@ def _empty_if_nothing(value: object) -> object:
     return {} if is_nothing(value) else value
 
 
+class ClusterReserveModel(Spec):
+    """What a cluster keeps free for bad days."""
+
+    hosts: Annotated[int, whole(0, 1000)] = 0
+
+
 class ClusterModel(Spec):
-    """A partition of the hosts."""
+    """A partition of the hosts, and what it is to look like."""
+
+    policy: Annotated[Policy, choice(Policy)] = Policy.BALANCE
+    reserve: ClusterReserveModel = Field(default_factory=ClusterReserveModel)
+    return_home: Flag = False
 
 
 class OvercommitModel(Spec):
@@ -87,6 +99,7 @@ class HostModel(Spec):
     address: UnderlayAddress | None = None
     peer: Annotated[str, Parsed(_peer, {"type": "string", "pattern": _PEER}, "a libvirt URI")] | None = None
     storage: Name | None = None
+    maintenance: Flag = False
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:

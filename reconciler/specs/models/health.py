@@ -99,13 +99,6 @@ class HealthcheckModel(Spec):
         return self
 
 
-def _order(text: str) -> Order:
-    order = choice(Order).parse(text)
-    if order is Order.START_FIRST:
-        raise refuse("start-first is not supported yet", "write stop-first")
-    return Order.STOP_FIRST
-
-
 def _on_failure(text: str) -> OnFailure:
     what = choice(OnFailure).parse(text)
     if what is OnFailure.ROLLBACK:
@@ -117,6 +110,6 @@ class UpdateModel(Spec):
     """How many replicas may be away at one time, and when one counts as back."""
 
     parallelism: Annotated[int, whole(0, 10_000)] = 1
-    order: Annotated[Order, Parsed(_order, {"enum": ["stop-first"]}, "stop-first")] = Order.STOP_FIRST
+    order: Annotated[Order, choice(Order)] = Order.STOP_FIRST
     monitor: Annotated[int, duration()] = 0
     on_failure: Annotated[OnFailure, Parsed(_on_failure, {"enum": ["pause"]}, "pause")] = OnFailure.PAUSE

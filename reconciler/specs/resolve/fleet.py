@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.errors import Fault
 from reconciler.specs.connect import rooted
 from reconciler.specs.desired import (
+    Cluster,
     DeleteBudget,
     Fleet,
     Host,
@@ -18,7 +19,7 @@ from reconciler.specs.documents import Document
 from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.models.amounts import Capacity, Reserve
 from reconciler.specs.models.base import suggestion
-from reconciler.specs.models.fleet import FleetModel, HostModel, MigrationsModel
+from reconciler.specs.models.fleet import ClusterModel, FleetModel, HostModel, MigrationsModel
 
 
 def clusters_of(fleet: FleetModel) -> frozenset[str]:
@@ -42,6 +43,12 @@ def check_fleet(document: Document[FleetModel]) -> Iterator[Fault]:
             yield document.find("hosts", name, "reserve", field).node.place.fault(
                 f"more {field} is reserved than the host gives out"
             )
+    for name, cluster in (fleet.clusters or {}).items():
+        count = sum(host.cluster == name for host in fleet.hosts.values())
+        if cluster.reserve.hosts >= max(1, count):
+            yield document.find("clusters", name, "reserve", "hosts").node.place.fault(
+                f"a reserve of {cluster.reserve.hosts} leaves none of the cluster's hosts ({count})"
+            )
 
 
 def fleet_of(document: Document[FleetModel]) -> Fleet:
@@ -53,7 +60,13 @@ def fleet_of(document: Document[FleetModel]) -> Fleet:
         deletes=DeleteBudget(max=model.limits.deletes.max, percent=model.limits.deletes.percent),
         migrations=_migrations(model.limits.migrations),
         origin=document.find("name").node.place.position,
+        clusters=tuple(_cluster(model, name) for name in sorted(clusters_of(model))),
     )
+
+
+def _cluster(fleet: FleetModel, name: str) -> Cluster:
+    model = (fleet.clusters or {}).get(name, ClusterModel())
+    return Cluster(name, model.policy, model.reserve.hosts, model.return_home)
 
 
 def _host(document: Document[FleetModel], name: str) -> Host:
@@ -72,7 +85,9 @@ def _host(document: Document[FleetModel], name: str) -> Host:
         address=model.address,
         peer=model.peer,
         storage=model.storage,
+        maintenance=model.maintenance,
         origin=(found.key or found.node.place).position,
+        maintenance_origin=document.find("hosts", name, "maintenance").node.place.position,
     )
 
 

@@ -86,6 +86,8 @@ def _placement(component: str, model: PlacementModel, keys: Mapping[str, str]) -
         affinity=tuple(Affinity(keys[rule.to], rule.over, rule.strict) for rule in model.affinity),
         spread=tuple(Spread(rule.over, rule.max_skew, rule.strict) for rule in model.spread),
         rank=model.rank,
+        priority=model.priority,
+        evict=model.evict,
     )
 
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from reconciler.errors import Fault
+from reconciler.specs.desired import OnDelete
 from reconciler.specs.documents import Document
+from reconciler.specs.health import Order
+from reconciler.specs.identity import LONGEST_NAME
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.component import ComponentModel, Phase
 from reconciler.specs.models.service import ServiceModel
@@ -18,7 +21,6 @@ from reconciler.specs.resolve.templates import check_templates
 from reconciler.specs.yaml.nodes import Found, Place, Scalar
 
 MOST_INSTANCES = 100_000
-LONGEST_NAME = 63
 _MOST_CYCLES = 10  # that are told of one service
 
 
@@ -167,9 +169,20 @@ def _files(component: _Component, world: World) -> Iterator[Fault]:
         yield from check_cloud_config(source) if source else ()
 
 
+def _stand_ins(component: _Component, _: World) -> Iterator[Fault]:
+    """Who stands in for a while begins with empty disks and leaves none."""
+    if component.model.update.order is not Order.START_FIRST:
+        return
+    kept = [name for name, disk in component.model.disks.items() if disk.on_delete is OnDelete.RETAIN]
+    if kept:
+        place = component.place("update", "order")
+        message = f"start-first does not go with a disk that is kept: {kept[0]!r} has on_delete: retain"
+        yield place.fault(message, hint="write stop-first: another machine has not got what is on it")
+
+
 def _name_length(component: _Component, _: World) -> Iterator[Fault]:
     service, name = key_of_service(component.service), keys_of_components(component.service)[component.name]
-    longest = f"{service}-{name}-{max(0, component.model.replicas - 1)}"
+    longest = f"{service}-{name}-{max(0, _machines(component.model) - 1)}"
     if len(longest) > LONGEST_NAME:
         message = (
             f"the instance name {longest[:20]}… has {len(longest)} characters, {LONGEST_NAME} is the most"
@@ -177,7 +190,15 @@ def _name_length(component: _Component, _: World) -> Iterator[Fault]:
         yield component.place(key=True).fault(message, hint="shorten the service's or the component's name")
 
 
-_RULES = (_image, _networks, _siblings, _healthy, _cluster, _files, _name_length)
+def _machines(component: ComponentModel) -> int:
+    """How many there are of it at a time, those included that stand in for others."""
+    replicas, update = component.replicas, component.update
+    if update.order is Order.STOP_FIRST:
+        return replicas
+    return replicas + min(update.parallelism or replicas, replicas)
+
+
+_RULES = (_image, _networks, _siblings, _healthy, _cluster, _files, _stand_ins, _name_length)
 
 
 def _cycles(document: Document[ServiceModel]) -> Iterator[Fault]:

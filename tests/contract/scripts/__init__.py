@@ -10,6 +10,7 @@ from tests.contract.scripts import (
     asking,
     breaking,
     changing,
+    cordoning,
     growing,
     hearing,
     locking,
@@ -47,7 +48,7 @@ _EVERYWHERE = (
 )
 SCRIPTS: tuple[Script, ...] = tuple(script for module in _EVERYWHERE for script in _of(module))
 
-FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging), *_of(wiring))
+FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging), *_of(wiring), *_of(cordoning))
 """For platforms whose machines are processes, volumes files and links the kernel's: libvirt's test driver
 has none of them."""
 

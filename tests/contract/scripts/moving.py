@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.actions import Create, Destroy, Migrate, Resume, Settle, Stop
+from reconciler.actions import Create, Destroy, Migrate, Replace, Resume, Settle, Stop
 from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, UnknownImage
 from reconciler.state import Power
 from tests.contract.duo import Duo
@@ -128,3 +128,38 @@ async def there_is_nothing_to_tidy_up_about_a_machine_that_never_left(duo: Duo) 
     before = await duo.look()
     await duo.act(Settle(duo.here.host, duo.there.host, state))
     assert await duo.look() == before
+
+
+async def who_is_moved_by_hand_has_no_home_to_return_to(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    await duo.migrate(instance)
+    assert (await duo.there.seen(instance)).home is None
+
+
+async def who_has_to_leave_remembers_its_home_and_forgets_it_there(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    here, there = duo.here.host, duo.there.host
+    await duo.act(Migrate(there, here, state, home=here))
+    away = await duo.there.seen(instance)
+    assert away.home == here
+    back = Duo(duo.there, duo.here)
+    await back.act(Migrate(here, there, away))
+    assert (await duo.here.seen(instance)).home is None
+
+
+async def a_home_is_remembered_through_a_change_and_a_replacement(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    here, there = duo.here.host, duo.there
+    await duo.act(Migrate(there.host, here, state, home=here))
+    larger = replace(instance, machine=replace(instance.machine, cpus=2))
+    assert (await there.updated(larger)).home == here
+    await there.perform(Replace(there.host, await there.seen(larger), instance))
+    assert (await there.seen(instance)).home == here
+
+
+async def who_could_not_leave_is_at_home(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    here, there = duo.here.host, duo.there.host
+    duo.there.platform.add_foreign("shop-db-0")
+    await duo.refuses(Migrate(there, here, state, home=here), AlreadyExists)
+    assert (await duo.here.seen(instance)).home is None

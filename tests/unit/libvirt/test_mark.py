@@ -41,3 +41,18 @@ def test_a_journey_that_we_did_not_write_makes_the_machine_foreign(damage: dict[
         else:
             element.set(name, value)
     assert read_mark(element, fleet=FLEET, uuid=MARK.uuid) is None
+
+
+def test_a_home_is_read_again_and_an_old_mark_has_none() -> None:
+    away = replace(MARK, home=HostName("hv1"))
+    assert read_mark(away.element(), fleet=MARK.fleet, uuid=MARK.uuid) == away
+    old = MARK.element()
+    assert "home" not in old.attrib
+    assert read_mark(old, fleet=MARK.fleet, uuid=MARK.uuid) == MARK
+
+
+@pytest.mark.parametrize("home", ["", "../x", "HV1", "a b", "--help", "x" * 64])
+def test_a_home_that_is_no_name_is_not_ours(home: str) -> None:
+    element = MARK.element()
+    element.set("home", home)
+    assert read_mark(element, fleet=MARK.fleet, uuid=MARK.uuid) is None

@@ -59,8 +59,10 @@ def test_a_host_in_maintenance_empties_and_gets_nothing_new() -> None:
     pair = replicas(2, "shop-db")
     plan = made(resting(THREE, "b"), replicas(3, "shop-db"), *(running(each, on="b") for each in pair))
     assert moves(plan) == {"shop-db-0": "a", "shop-db-1": "a"}
-    assert because(plan) == dict.fromkeys(("shop-db-0", "shop-db-1"), "b: is in maintenance")
-    assert [step.host for step in plan.steps if step.id == "create/shop-db-2"] == ["a"]
+    assert because(plan) == dict.fromkeys(
+        ("shop-db-0", "shop-db-1"), "b: is in maintenance: hosts.b.maintenance"
+    )
+    assert [step.host for step in plan.steps if step.id == "create/shop-db-2"] == ["c"]
     assert plan.blocked == ()
 
 
@@ -137,7 +139,7 @@ def test_what_has_no_other_place_stays_and_is_told() -> None:
     (held,) = plan.blocked
     assert held.kind is BlockKind.NO_PLACE
     assert [(each.host, each.reason) for each in held.refusals] == [
-        ("a", "is in maintenance"),
+        ("a", "is in maintenance: hosts.a.maintenance"),
         ("b", "needs 8 GiB of memory, 4 GiB free"),
     ]
 

@@ -68,6 +68,13 @@ def test_what_runs_here_and_comes_in_there_is_left_alone() -> None:
     assert "under way" in held(seen(source, replace(coming, persistent=False)))
 
 
+def test_what_is_not_done_with_leaving_is_left_alone_although_nothing_comes_in_any_more() -> None:
+    source = replace(on_its_way(running(DB, on="hv1")), detail=MOVING)
+    assert "under way" in held(seen(source, left="hv2"))
+    assert "under way" in held(seen(source, on_its_way(stopped(DB, on="hv2"))))
+    assert steps(seen(replace(source, detail=""), left="hv2")) == ["settle/shop-db-0"]
+
+
 def test_what_has_arrived_is_ended_where_it_stands_still() -> None:
     observed = seen(on_its_way(paused(DB, on="hv1", detail=MOVING)), on_its_way(running(DB, on="hv2")))
     (step,) = plan(observed).steps

@@ -70,6 +70,7 @@ def test_sound_documents_are_valid(text: str) -> None:
         "healthcheck: {agent: [pg_isready, -q]}",
         "healthcheck: {console: 'login:'}",
         "update: {parallelism: 2, order: stop-first, monitor: 2m, on_failure: pause}",
+        "update: {order: start-first}",
     ],
 )
 def test_short_and_long_forms_are_valid(fields: str) -> None:
@@ -93,7 +94,7 @@ def test_disks_have_a_short_and_a_long_form_and_defaults_complete_a_component() 
         "networks: back",
         "healthcheck: {tcp: 0}",
         "healthcheck: {agent: false}",
-        "update: {order: start-first}",
+        "update: {order: first}",
         "depends_on: {db: well}",
         "environment: {MY-NAME: x}",
         "placement: {affinity: {over: rack}}",

@@ -1,0 +1,106 @@
+"""Plan what empties a host: a cordon that says so, and then all that this asks of who is there.
+
+It is the plan that the files would give with ``maintenance: true``, and of that only what concerns the
+host: nothing else that is to be done is done on the way. Who stays is told, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.actions import DropNetwork, Migrate, Stop, action_key, subject
+from reconciler.plan import Basis, Blocked, BlockKind, Plan, Refusal, Step, StepId
+from reconciler.planner.cordoning import cordon_step
+from reconciler.planner.make import make_plan
+from reconciler.planner.named import host_named
+from reconciler.specs.desired import Desired, HostName
+from reconciler.specs.fingerprint import digest_of
+from reconciler.specs.placement import Evict
+from reconciler.state import Cordon, HostState, InstanceState, Observed, Power
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Which host is to be empty, and the cordon that is to say so."""
+
+    host: str
+    cordon: Cordon
+
+
+def plan_drain(desired: Desired, observed: Observed, drain: Drain) -> Plan:
+    """Hang up the cordon and move, or stop, who is there. Raises InvalidInput for an unknown host.
+
+    One that hangs there already and says as much stays.
+    """
+    name = host_named(desired, drain.host).name
+    basis = Basis(digest_of(desired), observed.digest())
+    host = observed.host(name)
+    if host is None:
+        return Plan(basis, unknown=observed.unknown)
+    cordon = _hung(host, drain.cordon)
+    drained = replace(host, cordon=cordon)
+    hosts = tuple(drained if each.host == name else each for each in observed.hosts)
+    whole = make_plan(desired, replace(observed, hosts=hosts))
+    steps = tuple(_concerning(name, whole.steps))
+    if host.cordon != cordon:
+        first = cordon_step(name, cordon)
+        steps = (first, *(replace(step, needs=(first.id, *step.needs)) for step in steps))
+    blocked = tuple(_staying(drained, steps, whole, desired))
+    return Plan(basis, steps, blocked, whole.unknown)
+
+
+def _hung(host: HostState, cordon: Cordon) -> Cordon:
+    there = host.cordon
+    if there is not None and there.draining and cordon.reason in ("", there.reason):
+        return there
+    return replace(cordon, draining=True)
+
+
+def _concerning(host: HostName, steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps by which machines leave a host, with all that they need, and what tidies up after them."""
+    needs = {step.id: step.needs for step in steps}
+    kept: set[StepId] = set()
+    todo = [step.id for step in steps if _leaves(step, host)]
+    while todo:
+        step_id = todo.pop()
+        if step_id not in kept:
+            kept.add(step_id)
+            todo.extend(needs[step_id])
+    for step in steps:
+        after = isinstance(step.action, DropNetwork) and step.host == host and kept.issuperset(step.needs)
+        if step.id in kept or after:
+            yield step
+
+
+def _leaves(step: Step, host: HostName) -> bool:
+    if isinstance(step.action, Migrate):
+        return step.action.from_host == host
+    return isinstance(step.action, Stop) and step.host == host
+
+
+def _staying(host: HostState, steps: Sequence[Step], whole: Plan, desired: Desired) -> Iterator[Blocked]:
+    """Who is there and neither leaves nor is off as it should be, by name."""
+    leaving = {subject(step.action) for step in steps if _leaves(step, host.host)}
+    held = {entry.instance: entry for entry in whole.blocked}
+    first = {
+        subject(step.action): step for step in whole.steps if step.host == host.host and step not in steps
+    }
+    sits = {each.uuid for each in desired.instances if each.placement.evict is Evict.STOP}
+    declared = {each.uuid for each in desired.instances}
+    for state in sorted(host.instances, key=lambda state: state.name):
+        if state.name in leaving or (state.power is Power.STOPPED and state.uuid in sits):
+            continue
+        if state.name in held:
+            yield held[state.name]
+        elif state.uuid not in declared:
+            yield _blocked(state, "it is no longer declared: apply removes it")
+        elif state.name in first:
+            what = action_key(first[state.name].action).replace("_", " ")
+            yield _blocked(state, f"{what} comes first: apply, and drain again")
+        else:
+            yield _blocked(state, "nothing moves it: its cluster's policy may be fixed")
+
+
+def _blocked(state: InstanceState, reason: str) -> Blocked:
+    return Blocked(state.name, BlockKind.INVALID, (Refusal(state.host, reason),))
