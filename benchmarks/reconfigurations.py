@@ -83,7 +83,13 @@ def _elsewhere(
                 goal[machine] = host
                 break
         left[goal[machine]] -= sizes[machine]
-    stays = np.setdiff1d(order, moving, assume_unique=False)
+    while (left < 0).any():
+        # Who found no other place stays, and then those who came to its host do not.
+        for machine in np.nonzero((goal != home) & (left[goal] < 0).any(axis=1))[0].tolist():
+            left[goal[machine]] += sizes[machine]
+            left[home[machine]] -= sizes[machine]
+            goal[machine] = home[machine]
+    stays = np.setdiff1d(order, moving)
     by_size: dict[tuple[int, ...], list[int]] = {}
     # Those that would not fit beside each other are swapped.
     for machine in random.permutation(stays).tolist():

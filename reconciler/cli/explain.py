@@ -8,7 +8,7 @@ from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, look_and_decide
 from reconciler.cli.show import show_explanation
-from reconciler.planner import explain
+from reconciler.planner.explain import explain
 
 
 def run(request: Request, name: str, output: Output) -> int:

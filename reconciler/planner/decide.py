@@ -1,19 +1,17 @@
-"""Decide about every instance: the verdicts, and for what is to be made, the hosts."""
+"""Decide about every instance that is somewhere: the verdicts, and whether there is room for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
 from reconciler.plan import Blocked, BlockKind, Refusal
-from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import earlier_in, order_of
 from reconciler.planner.ordering.networks import segments_needed_by
 from reconciler.planner.placement.board import Board, Neighbours
-from reconciler.planner.placement.choose import Choice, choose
 from reconciler.planner.placement.facts import Answers
-from reconciler.planner.placement.ledger import Ledger, demand, growth
+from reconciler.planner.placement.ledger import Ledger, growth
 from reconciler.planner.placement.rules import overdrawn, shortage
 from reconciler.planner.placement.standing import why_empty
 from reconciler.planner.prepare import Prepared
@@ -27,11 +25,11 @@ from reconciler.state import Observed
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one instance; ``choice`` where a host was sought for it."""
+    """What becomes of one instance; ``sought``: it is nowhere, and a host was sought for it."""
 
     case: Case
     verdict: Keep | Hold | Act
-    choice: Choice | None = None
+    sought: bool = False
 
     @property
     def blocked(self) -> Blocked | None:
@@ -97,26 +95,13 @@ def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> 
     return Board(ledger, Answers(ledger), Neighbours.among(desired.instances, earlier_in(order)))
 
 
-def settle(desired: Desired, judged: Sequence[Judged], board: Board) -> Iterator[Decision]:
-    """Turn verdicts into decisions: what is there grows first, then what is missing finds a host.
-
-    Each decision is entered into the board's book before the next is made.
+def in_place(judged: Iterable[Judged], board: Board) -> Iterator[Decision]:
+    """Turn verdicts on what is there into decisions, each entered into the board's book: a machine grows
+    where there is room for it.
     """
     for each in judged:
         if not isinstance(each.verdict, Make):
             yield Decision(each.case, _where_it_is(each.case, each.verdict, board))
-    place = {group: number for number, group in enumerate(order_of(desired.instances))}
-    missing = [(each.case, each.verdict) for each in judged if isinstance(each.verdict, Make)]
-    missing.sort(key=lambda pair: _turn(pair[1].instance, place))
-    for case, make in missing:
-        choice = choose(make.instance, board)
-        yield Decision(case, _placed(make, choice, board), choice)
-
-
-def _turn(instance: Instance, place: dict[Group, int]) -> tuple[bool, str, int, int]:
-    """When a host is sought for it: whoever only stands in takes no place from those that stay."""
-    key = instance.key
-    return (instance.machine.surge, key.service, place[group_of(key)], key.ordinal)
 
 
 def _where_it_is(case: Case, verdict: Keep | Hold | Act, board: Board) -> Keep | Hold | Act:
@@ -143,13 +128,3 @@ def _in_the_way(action: Action, board: Board) -> str | None:
         return None
     reasons = (foreign_in_the_way(bridge, state) for bridge in sorted(segments_needed_by(action)))
     return next((reason for reason in reasons if reason is not None), None)
-
-
-def _placed(make: Make, choice: Choice, board: Board) -> Hold | Act:
-    if not choice.fits:
-        refusals = choice.refusals or (Refusal("*", "the fleet has no hosts"),)
-        return Hold(BlockKind.NO_PLACE, refusals)
-    host = choice.fits[0].host
-    board.ledger.take(host, demand(make.instance, board.ledger.site(host), board.ledger))
-    board.ledger.seat(make.instance.key, host)
-    return Act(Create(host, make.instance), make.because)

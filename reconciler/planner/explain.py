@@ -9,7 +9,7 @@ from enum import StrEnum
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
 from reconciler.plan import BlockKind, Reason, Refusal
-from reconciler.planner.decide import Decision, Judged, board_of, settle
+from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
@@ -57,6 +57,8 @@ class Explanation:
 
 def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     """Explain one instance, declared or seen. Raises InvalidInput for a name that is neither."""
+    from reconciler.planner.settle import settle
+
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     staff = staffed(desired, observed)
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
@@ -67,13 +69,16 @@ def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
     # The generator stops at this decision: what others take after it is no reason.
     decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
     decision = _with_fellows(decision, desired, seen, judged)
-    if decision.choice is not None:
-        return _of_new(decision, decision.choice)
+    if decision.sought:
+        assert decision.case.instance is not None, "a host is sought only for what is asked for"
+        return _of_new(decision, choose(decision.case.instance, board))
     return _of_known(decision, board)
 
 
 def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: Sequence[Judged]) -> Decision:
     """The decision as its component and those that it depends on leave it: it may be held for them."""
+    from reconciler.planner.settle import settle
+
     everybody = settle(desired, judged, board_of(desired, seen, judged))
     held = held_back(everybody, order_of(desired.instances), seen.sick)
     found = (each.verdict for each in held if each.case.name == decision.case.name)

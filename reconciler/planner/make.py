@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.plan import Basis, Plan
-from reconciler.planner.decide import board_of, settle
+from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.ordering.components import order_of
@@ -13,7 +13,7 @@ from reconciler.planner.ordering.steps import Work, steps_of
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
-from reconciler.planner.verdicts import Act, Keep
+from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
 from reconciler.state import Observed
@@ -22,16 +22,16 @@ from reconciler.state import Observed
 def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Plan:
     """What to do so that the fleet becomes what is desired: the same for the same input in any order.
 
-    Nothing that runs is moved. What is not known is held; why is told in ``Plan.blocked``. With
-    ``wait``, everybody who has a health check is waited for, changed or not.
+    What runs is moved only where it may not stay. What is not known is held; why is told in
+    ``Plan.blocked``. With ``wait``, everybody who has a health check is waited for, changed or not.
     """
+    from reconciler.planner.settle import settle
+
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     basis = Basis(digest_of(desired), observed.digest())
     staff = staffed(desired, observed)
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     mends = mends_of((each.case for each in judged), seen)
-    if not wait and not mends and all(isinstance(each.verdict, Keep) for each in judged):
-        return Plan(basis, steps_of(Work(), desired, seen), unknown=seen.unknown)
     board = board_of(desired, seen, judged)
     decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
     deeds = [

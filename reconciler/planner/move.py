@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.actions import Migrate, Terms
+from reconciler.actions import Migrate
 from reconciler.plan import Basis, Blocked, BlockKind, Cause, Plan, Refusal, Step, StepId
 from reconciler.planner.decide import board_of, judge
 from reconciler.planner.named import host_named, stranger
@@ -27,14 +27,12 @@ from reconciler.planner.placement.rules import (
 from reconciler.planner.precondition import astray_reason
 from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.terms import ends_of, has_its_disk, terms_of, unlike
 from reconciler.planner.verdicts import Act, Case, Hold, verdict_on
 from reconciler.sighting import Running, Stranded
-from reconciler.specs.desired import Desired, Host, HostName, Instance, Resources
+from reconciler.specs.desired import Desired, Instance, Resources
 from reconciler.specs.fingerprint import digest_of
 from reconciler.state import InstanceState, Observed
-
-_SLOWEST_MIB_A_SECOND = 10
-_AT_LEAST_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
     state = case.found
     if state.host == target.name:
         return plan
-    terms = terms_of(desired, state, target)
+    terms = terms_of(desired.fleet, state, target)
     board = board_of(desired, seen, judged)
     source, site = board.ledger.site(state.host), board.ledger.site(target.name)
     if refusal := _refusal(_Question(state, case.wanted, source, site, terms.copies), board):
@@ -106,25 +104,6 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
     return (*images.values(), *networks.first, Step(name, action, because, needs), *last)
 
 
-def terms_of(desired: Desired, state: InstanceState, target: Host) -> Terms:
-    """How a machine migrates to a host of its fleet."""
-    limits, source = desired.fleet.migrations, desired.fleet.host(state.host)
-    copies = source is None or source.storage is None or source.storage != target.storage
-    takes = state.applied.resources
-    # A guest that writes makes much of its memory go over the line more than once.
-    amount = 3 * takes.memory_mib + (takes.disk_mib if copies else 0)
-    speed = min(_SLOWEST_MIB_A_SECOND, limits.bandwidth_mib or _SLOWEST_MIB_A_SECOND)
-    return Terms(
-        copies,
-        # Two copies of a disk have two locks. Only a shared disk's keeps a machine from running twice when
-        # the daemons lose each other at the end, and between the two of them nobody watches over that.
-        None if copies else target.peer,
-        limits.bandwidth_mib,
-        limits.downtime_ms,
-        limits.timeout_s or _AT_LEAST_S + amount // speed,
-    )
-
-
 def _held(case: Case) -> Blocked | None:
     """Why a machine is not moved, wherever it were to go."""
     verdict = verdict_on(case)
@@ -146,9 +125,9 @@ def _refusal(question: _Question, board: Board) -> str | None:
     target, state = question.target, question.state
     if target.state is None:
         return f"did not answer: {target.silence}"
-    if reason := _unlike(question) or _taken(question):
+    if reason := unlike(question.source, target) or has_its_disk(state, question.source, target):
         return reason
-    if any(site.name in _ends(state) and site.state is None for site in board.sites):
+    if any(site.name in ends_of(state) and site.state is None for site in board.sites):
         return "its last migration cannot be tidied up: the other end of that does not answer"
     # It is not in its own way; what is moved is the machine as it is, not as the files have it by now.
     board.ledger.seat(state.key, state.host, -1)
@@ -164,37 +143,6 @@ def _refusal(question: _Question, board: Board) -> str | None:
     return next((reason for check in checks if (reason := check(target)) is not None), None)
 
 
-def _ends(state: InstanceState) -> tuple[HostName, ...]:
-    return () if state.journey is None else (state.journey.source, state.journey.destination)
-
-
 def _need(question: _Question) -> Resources:
     need = footprint(question.state)
     return need if question.copies else replace(need, disk_mib=0)
-
-
-def _unlike(question: _Question) -> str | None:
-    source, target = question.source, question.target
-    assert source.state is not None, "it was seen there"
-    assert target.state is not None, "asked only of what answered"
-    rows = (
-        ("is in cluster", target.host.cluster, source.host.cluster),
-        ("is reached by", target.host.connect.scheme, source.host.connect.scheme),
-        ("runs", target.host.hypervisor, source.host.hypervisor),
-        ("is", target.state.arch, source.state.arch),
-    )
-    return next(
-        (f"{what} {there}, and {source.name} {what} {here}" for what, there, here in rows if there != here),
-        None,
-    )
-
-
-def _taken(question: _Question) -> str | None:
-    """Disks of that name at the destination that no journey explains."""
-    target, state = question.target.state, question.state
-    assert target is not None, "asked only of what answered"
-    if not question.copies or target.host in _ends(state):
-        return None  # there is only one of each, or what is there is swept first
-    own = {disk.name for disk in state.applied.disks}
-    kept = sorted(volume.disk for volume in target.volumes if volume.key == state.key and volume.disk in own)
-    return f"has a disk {kept[0]} of it already, kept from before: remove it by hand" if kept else None

@@ -12,7 +12,7 @@ from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason
 from reconciler.sighting import InDoubt, Running, Sighting, Stopped, Stranded, Unknown
-from reconciler.specs.desired import Disk, Instance, InstanceName, OnDelete
+from reconciler.specs.desired import Disk, Instance, InstanceKey, InstanceName, OnDelete
 from reconciler.specs.placement import Evict
 from reconciler.state import HostUnknown, InstanceState, Power
 
@@ -40,10 +40,14 @@ class Make:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something is to be done to it on the host where it is."""
+    """Something is to be done to it on the host where it is, or on another one.
+
+    ``after`` are moves of other machines that come first: they make the room for it.
+    """
 
     action: Action
     because: tuple[Reason, ...]
+    after: tuple[InstanceKey, ...] = ()
 
 
 Verdict = Keep | Hold | Make | Act

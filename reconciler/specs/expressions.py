@@ -7,6 +7,7 @@ types in arithmetic, so that users write ``4.0``.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -65,6 +66,9 @@ Answer = bool | float | MissingLabel | Unanswered
 AMOUNTS = tuple(field.name for field in fields(Amounts))
 FIELDS = tuple(field.name for field in fields(HostFacts))
 OF_AMOUNTS = ("capacity", "free")
+_CHANGES = ("free", "load")
+"""What a plan changes as it gives room away."""
+_WORD, _LABEL = re.compile(r"\w+"), re.compile(r"\blabels(?:\.(\w+)(?!\s*\()|\[\s*[\"'](\w+)[\"']\s*\])")
 _WORDS: Mapping[type, str] = {str: "text", dict: "a map", list: "a list", float: "no number"}
 
 
@@ -91,6 +95,44 @@ def evaluate(text: str, facts: HostFacts) -> Answer:
         if again == answer:  # adding the label does not help: it is not a label that is missing
             return Unanswered(f"a host has no field {answer.name!r} there")
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Which facts an expression can depend on; a word too many does no harm.
+
+    ``labels`` are those that it names, or None where it may look at any.
+    """
+
+    words: frozenset[str]
+    labels: frozenset[str] | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the answer may change as room is given away."""
+        return any(word in self.words for word in _CHANGES)
+
+
+@lru_cache(maxsize=4096)
+def asks(text: str) -> Asks:
+    """Read an expression for the facts that it names."""
+    labels = [name or quoted for name, quoted in _LABEL.findall(text)]
+    words = frozenset(_WORD.findall(text))
+    whole = len(labels) != len(re.findall(r"\blabels\b", text)) or "host[" in text.replace(" ", "")
+    return Asks(words, None if whole else frozenset(labels))
+
+
+def steady_answer(text: str, facts: HostFacts) -> Answer | None:
+    """The answer that holds whatever is free and however high the load; None where there is none."""
+    if not asks(text).changes:
+        return evaluate(text, facts)
+    try:
+        visible = _visible(facts, dict(facts.labels))
+        known = {name: value for name, value in visible.items() if name not in _CHANGES}
+        value = compiled(text).execute({"host": known})
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        return None
+    return value if isinstance(value, bool) else None
 
 
 def answer_with(text: str, facts: HostFacts, labels: Mapping[str, str]) -> Answer:

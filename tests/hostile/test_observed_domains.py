@@ -13,7 +13,8 @@ from reconciler import state
 from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.parse import Foreign, Ours, Reader, read_domain
-from reconciler.planner import explain, make_plan
+from reconciler.planner import make_plan
+from reconciler.planner.explain import explain
 from reconciler.render.explanation import explanation_text
 from reconciler.render.human import console_on, plan_view
 from reconciler.render.json import dumps, explanation_json, plan_json, unseen_escaped

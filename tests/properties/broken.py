@@ -11,14 +11,18 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 from tests.properties.laws import Planner
 
 PACKAGE = "reconciler.planner"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,34 +36,51 @@ class Line:
 
 def broken(line: Line) -> Planner:
     """The planner with that line changed."""
-    planner = imported(line, PACKAGE)
-    return Planner(planner.make_plan, planner.after, planner.confirmed)
+    modules: dict[str, ModuleType] = {}
+    planner = imported(line, PACKAGE, modules)
+
+    def within(function: Callable[P, T]) -> Callable[P, T]:
+        """Some of it is imported only when it is used."""
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            with _apart(line, modules):
+                return function(*args, **kwargs)
+
+        return call
+
+    return Planner(within(planner.make_plan), within(planner.after), within(planner.confirmed))
 
 
-def imported(line: Line, module: str) -> ModuleType:
-    """A module of the planner, with that line changed wherever it is."""
-    with _apart():
-        sys.meta_path.insert(0, _Finder(line))
-        try:
-            return importlib.import_module(module)
-        finally:
-            del sys.meta_path[0]
+def imported(line: Line, module: str, modules: dict[str, ModuleType] | None = None) -> ModuleType:
+    """A module of the planner, with that line changed wherever it is; ``modules`` receives all of them."""
+    with _apart(line, {} if modules is None else modules):
+        found = importlib.import_module(module)
+        for name in getattr(found, "__all__", ()):
+            # What a package imports when it is asked for is asked for now.
+            getattr(found, name)
+        return found
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """The planner is imported anew inside, and is the true one again outside."""
+def _apart(line: Line, modules: dict[str, ModuleType]) -> Iterator[None]:
+    """The planner is the broken one inside, whose modules are kept, and is the true one again outside."""
 
     def ours() -> list[str]:
         return [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
 
     true = {name: sys.modules.pop(name) for name in ours()}
     room = importlib.import_module("reconciler")
+    finder = _Finder(line)
+    sys.meta_path.insert(0, finder)
+    sys.modules.update(modules)
+    if PACKAGE in modules:
+        room.planner = modules[PACKAGE]  # type: ignore[attr-defined]
     try:
         yield
     finally:
+        sys.meta_path.remove(finder)
         for name in ours():
-            del sys.modules[name]
+            modules[name] = sys.modules.pop(name)
         sys.modules.update(true)
         if PACKAGE in true:
             room.planner = true[PACKAGE]  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from reconciler.actions import (
     Destroy,
     DropNetwork,
     Impact,
+    Migrate,
     PairAction,
     PutImage,
     PutNetwork,
@@ -178,8 +179,14 @@ def order_blind(planner: Planner, world: World) -> None:
 
 
 def calm(planner: Planner, world: World) -> None:
-    """A fleet that matches gets no step. For worlds that match."""
-    assert planner.make_plan(world.desired, world.observed).steps == ()
+    """A fleet that matches gets no step but moves out of where a machine may not stay, and after them none.
+    For worlds that match.
+    """
+    plan = planner.make_plan(world.desired, world.observed)
+    kinds = Migrate | PutImage | PutNetwork | DropNetwork
+    assert all(isinstance(step.action, kinds) for step in plan.steps)
+    again = planner.make_plan(world.desired, planner.folded(plan.steps, world.observed))
+    assert again.steps == ()
 
 
 def honest(planner: Planner, world: World) -> None:

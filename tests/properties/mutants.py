@@ -25,13 +25,23 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         laws.resume,
         Line("verdicts", 'Rule("incomplete", lambda case: not case.found.complete, _resume),'),
     ),
-    ("room is not looked at", laws.room, Line("placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, ")),
+    (
+        "room is not looked at",
+        laws.room,
+        Line(
+            "placement.bid",
+            "fits = ((demand <= free) | (demand <= 0)).all(axis=1)",
+            "fits = np.ones(len(free), np.bool_)",
+        ),
+    ),
     ("what grows takes no room", laws.room, Line("decide", "board.ledger.take(site.name, need)")),
     (
         "what is placed takes no room",
         laws.room,
         Line(
-            "decide", "board.ledger.take(host, demand(make.instance, board.ledger.site(host), board.ledger))"
+            "placement.seats",
+            "host\n        self.free[host] -= self.demands[self.problem.shape[machine]]",
+            "host",
         ),
     ),
     (
@@ -105,15 +115,15 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what is destroyed does not wait",
         laws.orderly,
-        Line("ordering.steps", "return Turn(deed.destroys, ", "return Turn(False, "),
+        Line("ordering.steps", "return Turn(rank, deed.destroys, ", "return Turn(rank, False, "),
     ),
     (
         "a cordon is not looked at",
         standing.spared,
         Line(
-            "placement.rules",
-            "ADMISSION: tuple[Rule, ...] = (answered, open_to, ",
-            "ADMISSION: tuple[Rule, ...] = (answered, ",
+            "placement.pose",
+            "return site.state is not None and site.state.cordon is not None",
+            "return False",
         ),
     ),
     (

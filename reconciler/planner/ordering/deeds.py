@@ -11,6 +11,7 @@ from reconciler.actions import (
     Create,
     Destroy,
     Impact,
+    Migrate,
     Replace,
     Start,
     Update,
@@ -51,6 +52,11 @@ class Deed:
     def creates(self) -> bool:
         """Whether there is a new instance afterwards."""
         return isinstance(self.action, Create)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it goes to another host while it runs: nobody waits for that, and it waits for nobody."""
+        return isinstance(self.action, Migrate)
 
     @property
     def stands_in(self) -> bool:

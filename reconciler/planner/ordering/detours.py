@@ -73,8 +73,16 @@ class Detours:
         if hopeless:
             # Who waited for them is looked at when it is known that they stay.
             return
-        for knot in knots(edges):
-            self._break(sorted(each for host in knot for each in leaving[host]))
+        tight = [
+            members
+            for knot in knots(edges)
+            if not self._break(members := sorted(each for host in knot for each in leaving[host]))
+        ]
+        if not traffic.is_moving:
+            # Whoever is on the way may leave room for a detour, so that nobody is given up before that.
+            for members in tight:
+                for machine in members:
+                    traffic.give_up(machine, self._why_not_now(machine, members))
 
     def _waits_at(self, machine: int) -> list[int]:
         """The hosts that somebody must leave before a machine can go on, if anybody will."""
@@ -96,7 +104,8 @@ class Detours:
         heads = self.traffic.company.heads[rule]
         return {heads.rule.group, heads.rule.other} - {NOWHERE}
 
-    def _break(self, members: Sequence[int]) -> None:
+    def _break(self, members: Sequence[int]) -> bool:
+        """Let one of them go out of the way, or stop one; whether that could be done."""
         traffic, course = self.traffic, self.traffic.course
         able = [each for each in members if traffic.goal[each] not in (NOWHERE, traffic.at[each])]
         helps = {each: self._lets_pass(each) for each in able}
@@ -108,7 +117,7 @@ class Detours:
             if host != NOWHERE:
                 traffic.detoured.add(machine)
                 traffic.begin(machine, host, detour=True)
-                return
+                return True
         able.sort(key=lambda each: (not helps[each], float(course.seconds[each]), each))
         for machine in able:
             if (
@@ -118,9 +127,8 @@ class Detours:
             ):
                 traffic.halted.add(machine)
                 traffic.begin(machine, NOWHERE, stops=True)
-                return
-        for machine in members:
-            traffic.give_up(machine, self._why_not_now(machine, members))
+                return True
+        return False
 
     def _lets_pass(self, machine: int) -> bool:
         """Whether somebody finds room once this one is gone."""

@@ -33,6 +33,8 @@ class Precedence:
 
     def needs(self, deed: Deed) -> Needs:
         """The steps that must have succeeded before this one."""
+        if deed.moves:
+            return ()
         if deed.tells:
             return self.telling.get(deed.group.service, ())
         if not deed.destroys:
@@ -47,8 +49,8 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     order = [group for group in order if group.service in services]
     before = _dependencies(declared, order)
     gone = _by_group(deeds, lambda deed: deed.destroys)
-    all_made = _by_service(_by_group(deeds, lambda deed: not deed.destroys))
-    made = _by_group(deeds, lambda deed: not (deed.destroys or deed.tells or deed.stands_in))
+    all_made = _by_service(_by_group(deeds, lambda deed: not deed.destroys and not deed.moves))
+    made = _by_group(deeds, lambda deed: not (deed.destroys or deed.moves or deed.tells or deed.stands_in))
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
     return Precedence(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.plan import Step
 from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
-from reconciler.planner.ordering.deeds import Deed, named
+from reconciler.planner.ordering.deeds import Deed, identifier_of, named
 from reconciler.planner.ordering.images import image_step, steps_for_images
 from reconciler.planner.ordering.mending import Mends
 from reconciler.planner.ordering.networks import steps_for_networks
@@ -23,6 +23,7 @@ from reconciler.state import Observed
 class Turn(NamedTuple):
     """When a deed comes: smaller is earlier."""
 
+    rank: int
     destroys: bool
     tells: bool
     component: int
@@ -60,12 +61,15 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
     precedence = precedence_of(by_id, desired.instances, order)
     waits = waits_of(by_id, work.replicas, precedence, everyone=wait)
     steps = {step.id: step for step in (*mending, *images.values(), *networks.first)}
+    moves = {deed.key: deed for deed in by_id.values() if deed.moves}
     for identifier, deed in by_id.items():
         image, needs = image_step(deed.action), waits.needs(identifier, precedence.needs(deed))
         steps |= {step.id: step for step in waits.named(needs) if step.id not in steps}
         if image in images:
             needs = (image, *needs)
         needs = (*networks.needed_by(deed.action), *needs)
+        if deed.act.after:
+            needs = (*needs, *(identifier_of(moves[key].action) for key in deed.act.after))
         if deed.key in work.mends:
             needs = (work.mends[deed.key][-1].id, *needs)
         steps[identifier] = Step(identifier, deed.action, deed.act.because, needs)
@@ -82,7 +86,8 @@ def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]
         number = place.get(deed.group, -1)
         stage = 0 if deed.destroys else stages[deed.key]
         component = -number if deed.destroys else number
-        return Turn(deed.destroys, deed.tells, component, stage, deed.key, deed.action.host)
+        rank = (1 if deed.act.after else 0) if deed.moves else 2
+        return Turn(rank, deed.destroys, deed.tells, component, stage, deed.key, deed.action.host)
 
     return turn
 

@@ -135,6 +135,11 @@ class Traffic:
             dict.fromkeys(moving, 0.0),
         )
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether somebody is on the way."""
+        return bool(self._ending)
+
     def run(self) -> bool:
         """Let everybody go who can, until nobody is on the way; whether somebody is left."""
         self.set_out(self.pending)

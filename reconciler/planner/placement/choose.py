@@ -75,5 +75,5 @@ def _rank(instance: Instance, site: Site, board: Board) -> float:
 def _free(instance: Instance, site: Site, board: Board) -> float:
     if site.state is None:
         return 0.0
-    left = board.ledger.free(site.name).memory_mib - demand(instance, site, board.ledger).memory_mib
+    left = board.ledger.free(site.name).memory_mib - demand(instance, board.ledger).memory_mib
     return left / max(1, site.host.usable(site.state.capacity).memory_mib)

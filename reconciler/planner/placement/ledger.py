@@ -137,9 +137,13 @@ def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources
     )
 
 
-def demand(instance: Instance, site: Site, ledger: Ledger) -> Resources:
-    """What creating an instance takes of a host: all it asks for, less the disks it finds there."""
-    adopted = _adopted(instance.machine, ledger.left(instance.key).get(site.name, ()))
+def demand(instance: Instance, ledger: Ledger) -> Resources:
+    """What creating an instance takes of a host: all it asks for, less the disks it finds there.
+
+    Where several hosts have disks of it, as if it found the least of them.
+    """
+    left = ledger.left(instance.key)
+    adopted = min((size for each in left.values() if (size := _adopted(instance.machine, each))), default=0)
     return instance.machine.resources - Resources(disk_mib=adopted)
 
 

@@ -46,6 +46,10 @@ class Rule:
     other: int = NOWHERE
     strict: bool = True
     max_skew: int = 1
+    follows: bool = False
+    """TOGETHER: nobody of ``group`` is placed before one of ``other`` is. That moves nobody."""
+    moves: bool = True
+    """Whether somebody moves who breaks it where it is: not while nobody knows where all of them are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,9 @@ class Shape:
     """What machines ask for. ``demand`` is (R,), ``allowed`` (H,).
 
     ``rank`` is (H,), larger is better, as of now; ``ranked`` gives the exact value of one host for what
-    would be free on it (R,), or None where the rank does not change. ``name`` is for people.
+    is free on it (R,) before one more comes, or None where the rank does not change. ``admits`` is asked
+    in the same way of hosts that are allowed, and moves nobody: only who comes to a host must be admitted.
+    Shapes that ask the same have the same functions. ``name`` is for people.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Shape:
     allowed: Flags
     rank: Reals | None = None
     ranked: Callable[[int, Integers], float] | None = None
+    admits: Callable[[int, Integers], bool] | None = None
     priority: int = 0
     """Larger is placed first."""
 
@@ -101,6 +108,10 @@ class Problem:
     clusters: tuple[Cluster, ...] = ()
     names: tuple[str, ...] = ()
     """Of the machines, for people."""
+    closed: Flags | None = None
+    """(H,): nothing comes to these hosts, and what is there may stay."""
+    size: Integers | None = None
+    """(H, R): all that there is of each host, be it free or not; None: as ``room``."""
 
 
 class Question(StrEnum):

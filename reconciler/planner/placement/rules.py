@@ -13,7 +13,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
-from reconciler.planner.placement.standing import why_closed
+from reconciler.planner.placement.standing import why_closed, why_empty
 from reconciler.planner.wires import foreign_in_the_way, segments_in
 from reconciler.specs.desired import HostName, Instance, Machine, Nic, NicKind, Resources
 from reconciler.specs.expressions import MissingLabel, Unanswered
@@ -31,6 +31,11 @@ _LATER = "; this plan's removals come first"
 def answered(_: Instance, __: Board) -> Check:
     """The host was seen."""
     return lambda site: None if site.state else f"did not answer: {site.silence}"
+
+
+def in_service(_: Instance, __: Board) -> Check:
+    """Not everything is to leave it."""
+    return lambda site: why_empty(site.host, site.state)
 
 
 def open_to(instance: Instance, _: Board) -> Check:
@@ -126,7 +131,7 @@ def with_its_data(instance: Instance, board: Board) -> Check:
 
 def roomy(instance: Instance, board: Board) -> Check:
     """There is room."""
-    return lambda site: shortage(demand(instance, site, board.ledger), site, board)
+    return lambda site: shortage(demand(instance, board.ledger), site, board)
 
 
 def shortage(need: Resources, site: Site, board: Board) -> str | None:
@@ -206,7 +211,7 @@ def spread(rule: Spread, instance: Instance, board: Board) -> Check:
     """
     values = board.values(rule.over)
     checks = [prepare(instance, board) for prepare in ADMISSION]
-    admissible = [site for site in board.sites if _first(checks, site) is None]
+    admissible = [site for site in board.sites if first_refusal(checks, site) is None]
     count = _valued(board.ledger.staying(group_of(instance.key)), values)
     least = min((count[value] for site in admissible if (value := values[site.name]) is not None), default=0)
 
@@ -236,6 +241,8 @@ def _place(over: str, value: str) -> str:
     return f"already on {value}" if over == "host" else f"in {over} {value}"
 
 
+STANDING: tuple[Rule, ...] = (answered, in_service, same_cluster, plugged, wired)
+"""What asks nothing but what a host is: it is the same for all hosts that are alike."""
 ADMISSION: tuple[Rule, ...] = (answered, open_to, same_cluster, required, plugged, wired, with_its_data)
 """What does not depend on who else is there."""
 
@@ -256,7 +263,7 @@ def neighbourly(instance: Instance, board: Board, *, strict: bool) -> tuple[Chec
 
 def _strict_neighbours(instance: Instance, board: Board) -> Check:
     checks = neighbourly(instance, board, strict=True)
-    return lambda site: _first(checks, site)
+    return lambda site: first_refusal(checks, site)
 
 
 HARD: tuple[Rule, ...] = (*ADMISSION, roomy, _strict_neighbours)
@@ -266,8 +273,9 @@ HARD: tuple[Rule, ...] = (*ADMISSION, roomy, _strict_neighbours)
 def refusal_of(instance: Instance, board: Board) -> Check:
     """One check for all the rules: the first reason against a host, or None."""
     checks = tuple(rule(instance, board) for rule in HARD)
-    return lambda site: _first(checks, site)
+    return lambda site: first_refusal(checks, site)
 
 
-def _first(checks: Iterable[Check], site: Site) -> str | None:
+def first_refusal(checks: Iterable[Check], site: Site) -> str | None:
+    """The first reason of these checks against a host, or None."""
     return next((reason for check in checks if (reason := check(site)) is not None), None)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import InvalidInput
 from reconciler.plan import BlockKind, Cause, Change, Refusal
-from reconciler.planner import Explanation, Standing, explain
+from reconciler.planner.explain import Explanation, Standing, explain
 from reconciler.specs.desired import Instance
 from reconciler.specs.placement import Affinity, Placement
 from reconciler.state import InstanceState
@@ -80,7 +80,7 @@ def test_a_rule_that_does_not_hold_any_more_is_told() -> None:
     apart = Placement(anti_affinity=(Affinity("db", "host"),))
     pair = replicas(2, "shop-db", placement=apart)
     found = told(*pair, seen=tuple(running(each, on="a") for each in pair))
-    assert found.verdict == "keep"
+    assert (found.verdict, found.because) == ("migrate", (Cause("a: db is already on a"),))
     assert found.broken == (Refusal("a", "db is already on a"),)
 
 

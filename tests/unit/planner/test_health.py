@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from reconciler.actions import Await
 from reconciler.plan import BlockKind, Plan
-from reconciler.planner import explain, make_plan
+from reconciler.planner import make_plan
+from reconciler.planner.explain import explain
 from reconciler.specs.desired import Fleet, Instance
 from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
 from reconciler.state import InstanceState

@@ -254,11 +254,14 @@ def test_equal_hosts_are_taken_by_name() -> None:
     assert places(made(fleet_of(b=GIB, a=GIB), one(Placement()))) == {"shop-db-0": "a"}
 
 
-def test_what_runs_is_not_moved_for_a_rule_that_came_later() -> None:
-    apart = Placement(anti_affinity=(Affinity("db", "host"),), cluster="elsewhere")
-    pair = replicas(2, "shop-db", placement=apart)
+def test_what_runs_leaves_no_cluster_for_a_rule_that_came_later() -> None:
+    pair = replicas(2, "shop-db", placement=Placement(cluster="elsewhere"))
     plan = made(RACKS, pair, *(running(each, on="hv1") for each in pair))
-    assert (plan.steps, plan.blocked) == ((), ())
+    assert plan.steps == ()
+    assert [blocked.instance for blocked in plan.blocked] == ["shop-db-0", "shop-db-1"]
+    assert {refusal.reason for blocked in plan.blocked for refusal in blocked.refusals} == {
+        "is in cluster default, not in elsewhere"
+    }
 
 
 def test_a_half_made_machine_is_a_load_already() -> None:

@@ -9,7 +9,8 @@ import pytest
 from reconciler.actions import Create
 from reconciler.errors import Position
 from reconciler.plan import Cause
-from reconciler.planner import Move, explain, make_plan, plan_move
+from reconciler.planner import Move, make_plan, plan_move
+from reconciler.planner.explain import explain
 from reconciler.planner.hosts import HostStanding, hosts_of
 from reconciler.specs.desired import HostName
 from reconciler.state import Cordon, from_json, to_json

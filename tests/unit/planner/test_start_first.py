@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from reconciler.actions import Await, Destroy
 from reconciler.plan import BlockKind, Plan
-from reconciler.planner import after, explain, make_plan
+from reconciler.planner import after, make_plan
+from reconciler.planner.explain import explain
 from reconciler.specs.desired import Disk, Instance, Nic, NicKind, OnDelete, Segment
 from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, Order, TcpCheck, UpdatePolicy

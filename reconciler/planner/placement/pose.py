@@ -1,0 +1,246 @@
+"""Put the question "where?" in numbers: what every machine takes, where it may be, and who minds whom."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.placement.admission import Admission, Admissions
+from reconciler.planner.placement.between import labels_of, rules_between
+from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.columns import Columns
+from reconciler.planner.placement.ledger import Site, demand, footprint
+from reconciler.planner.placement.problem import (
+    NOWHERE,
+    Cluster,
+    Flags,
+    Integers,
+    Problem,
+    Shape,
+)
+from reconciler.planner.terms import has_its_disk, unlike
+from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
+from reconciler.state import InstanceState
+
+NOBODYS = "nothing is asked of it"
+RESOURCES = ("cpus", "memory_mib", "disk_mib")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A machine that is on a host. ``instance`` is what is asked of it, None where nothing is, or where it
+    is one of two. ``why_not`` says why it is not moved now, empty where it may be.
+    """
+
+    state: InstanceState
+    instance: Instance | None = None
+    why_not: str = NOBODYS
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything that a question is made from.
+
+    ``missing`` are those that need a host, in the order of their turns. Of the ``unsure`` groups not
+    everybody's place is known or final; on the ``busy`` hosts something is done that may give room back.
+    """
+
+    seen: Sequence[Seen]
+    missing: Sequence[Instance]
+    unsure: frozenset[Group] = frozenset()
+
+
+@dataclass(slots=True)
+class _Pose:
+    """What is collected while the machines are gone through."""
+
+    board: Board
+    admissions: Admissions
+    number: dict[HostName, int]
+    groups: dict[Group, int] = field(default_factory=dict)
+    shapes: list[Shape] = field(default_factory=list)
+    _shapes: dict[Hashable, int] = field(default_factory=dict)
+    _alike: dict[HostName, Flags] = field(default_factory=dict)
+    _kinds: dict[Hashable, Flags] = field(default_factory=dict)
+
+    def group(self, of: Group) -> int:
+        return self.groups.setdefault(of, len(self.groups))
+
+    def of_missing(self, instance: Instance) -> int:
+        """Its shape. Who has left disks behind is bound to the hosts that have them."""
+        admission, homes = self.admissions.of(instance), self._homes(instance)
+        allowed = admission.allowed if homes is None else admission.allowed & homes
+        key = (id(admission), None if homes is None else homes.tobytes())
+        need = demand(instance, self.board.ledger)
+        return self._shape(instance, need, replace(admission, allowed=allowed), key)
+
+    def of_seen(self, seen: Seen) -> int:
+        """Its shape: where it could be moved to, and whether it may be where it is."""
+        state, instance = seen.state, seen.instance
+        if instance is None:
+            everywhere = Admission(np.ones(len(self.number), np.bool_), None)
+            return self._shape(state, footprint(state), everywhere, "anywhere")
+        source = self.board.ledger.site(state.host)
+        moved = replace(instance, machine=state.applied)
+        admission, like = self.admissions.of(moved), self._like(source)
+        kept = [self.number[host] for host in self._taken(state, source)]
+        allowed = admission.allowed & like
+        allowed[kept] = False
+        key = (id(admission), id(like), *kept)
+        return self._shape(moved, footprint(state), replace(admission, allowed=allowed), key)
+
+    def _shape(
+        self, of: Instance | InstanceState, need: Resources, admission: Admission, asks: Hashable
+    ) -> int:
+        """The number of a shape; ``asks`` is the same for those to whom the hosts answer alike."""
+        group = self.group(group_of(of.key))
+        rank = of.placement.rank if isinstance(of, Instance) else None
+        key = (group, need, rank, asks)
+        if key not in self._shapes:
+            self._shapes[key] = len(self.shapes)
+            ranking = None if rank is None else self.admissions.columns.ranking(rank)
+            self.shapes.append(
+                Shape(
+                    f"{of.key.service}-{of.key.component}",
+                    group,
+                    _row(need),
+                    admission.allowed,
+                    None if ranking is None else ranking.now,
+                    None if ranking is None else ranking.ranked,
+                    admission.admits,
+                )
+            )
+        return self._shapes[key]
+
+    def _homes(self, instance: Instance) -> Flags | None:
+        """The hosts that have disks which it left behind; None where there are none."""
+        left = self.board.ledger.left(instance.key)
+        wanted = {disk.name: disk.size_mib for disk in instance.machine.disks}
+        homes = np.zeros(len(self.number), np.bool_)
+        found = False
+        for host, volumes in left.items():
+            own = [volume for volume in volumes if volume.disk in wanted]
+            found = found or bool(own)
+            homes[self.number[host]] = bool(own) and all(
+                (volume.size_mib or 0) <= wanted[volume.disk] for volume in own
+            )
+        return homes if found else None
+
+    def _taken(self, state: InstanceState, source: Site) -> list[HostName]:
+        """Hosts with leftover disks in its way, but for its own."""
+        return [
+            host
+            for host in self.board.ledger.left(state.key)
+            if host != source.name and has_its_disk(state, source, self.board.ledger.site(host))
+        ]
+
+    def _like(self, source: Site) -> Flags:
+        """The hosts between which machines of this one can migrate."""
+        if source.name not in self._alike:
+            assert source.state is not None, "it was seen there"
+            host = source.host
+            kind = (host.cluster, host.connect.scheme, host.hypervisor, source.state.arch)
+            if kind not in self._kinds:
+                self._kinds[kind] = np.array(
+                    [site.state is not None and unlike(source, site) is None for site in self.board.sites],
+                    np.bool_,
+                )
+            self._alike[source.name] = self._kinds[kind]
+        return self._alike[source.name]
+
+
+def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
+    """The question. Machines that are on hosts come first, as given, then those that are missing."""
+    free = np.zeros((len(board.sites), 3), np.int64)
+    size = np.zeros_like(free)
+    for host, site in enumerate(board.sites):
+        if site.state is not None:
+            free[host] = _row(board.ledger.free(site.name))
+            size[host] = _row(site.host.usable(site.state.capacity))
+    number = {site.name: index for index, site in enumerate(board.sites)}
+    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number)
+    rules = rules_between(board, desired.instances, asked.unsure, pose.group)
+    shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
+    home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
+    room = free
+    for index, each in zip(shape, home, strict=True):
+        if each != NOWHERE:
+            room[each] += pose.shapes[index].demand
+    new = len(asked.missing)
+    return Problem(
+        hosts=tuple(number),
+        resources=RESOURCES,
+        room=room,
+        shapes=tuple(pose.shapes),
+        shape=np.array(shape, np.int64),
+        home=np.array(home, np.int64),
+        movable=np.array([not each.why_not for each in asked.seen] + [False] * new, np.bool_),
+        leaving=np.array([each.leaving for each in asked.seen] + [False] * new, np.bool_),
+        cost=np.array([_cost(each, board) for each in asked.seen] + [0.0] * new, np.float64),
+        labels=labels_of(board, rules),
+        rules=rules,
+        clusters=_clusters(desired.fleet, board),
+        closed=np.array([_is_cordoned(site) for site in board.sites], np.bool_),
+        names=(*(each.state.name for each in asked.seen), *(each.name for each in asked.missing)),
+        size=size,
+    )
+
+
+def _is_cordoned(site: Site) -> bool:
+    return site.state is not None and site.state.cordon is not None
+
+
+def _row(amount: Resources) -> Integers:
+    return np.array([amount.cpus, amount.memory_mib, amount.disk_mib], np.int64)
+
+
+def _cost(seen: Seen, board: Board) -> float:
+    host, takes = board.ledger.site(seen.state.host).host, seen.state.applied.resources
+    return float(takes.memory_mib + (takes.disk_mib if host.storage is None else 0))
+
+
+def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
+    names = sorted({site.host.cluster for site in board.sites})
+    return tuple(
+        Cluster(
+            each.name,
+            np.array([site.host.cluster == each.name for site in board.sites], np.bool_),
+            each.policy,
+            each.reserve_hosts,
+        )
+        for each in map(fleet.cluster, names)
+    )
+
+
+def with_moves(problem: Problem, host: Integers) -> Problem:
+    """The same question once moves are decided: who moves is at both ends until it has arrived."""
+    moved = np.nonzero((host != problem.home) & (problem.home != NOWHERE))[0]
+    if not len(moved):
+        return problem
+    home = problem.home.copy()
+    home[moved] = host[moved]
+    return replace(
+        problem,
+        home=np.concatenate([home, problem.home[moved]]),
+        shape=np.concatenate([problem.shape, problem.shape[moved]]),
+        movable=np.concatenate([problem.movable, np.zeros(len(moved), np.bool_)]),
+        leaving=np.concatenate([problem.leaving, np.ones(len(moved), np.bool_)]),
+        cost=np.concatenate([problem.cost, problem.cost[moved]]),
+        names=(*problem.names, *(f"{problem.names[each]} as it was" for each in moved.tolist())),
+    )
+
+
+def without_excess(problem: Problem, hosts: Iterable[str]) -> Problem:
+    """The same question where nobody minds that these hosts have given out more than they have."""
+    room, used = problem.room.copy(), np.zeros_like(problem.room)
+    seated = np.nonzero(problem.home != NOWHERE)[0]
+    demands = np.array([shape.demand for shape in problem.shapes], np.int64).reshape(-1, len(RESOURCES))
+    np.add.at(used, problem.home[seated], demands[problem.shape[seated]])
+    for name in sorted(set(hosts)):
+        host = problem.hosts.index(name)
+        room[host] = np.maximum(room[host], used[host])
+    return replace(problem, room=room)

@@ -1,0 +1,99 @@
+"""Say why hosts are refused: the table is asked in words, and only for those who have no place."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from reconciler.plan import Refusal
+from reconciler.planner.amounts import mib
+from reconciler.planner.groups import group_of
+from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.pose import Seen
+from reconciler.planner.placement.rules import (
+    STANDING,
+    first_refusal,
+    neighbourly,
+    refusal_of,
+    required,
+    shortage,
+)
+from reconciler.planner.terms import has_its_disk, unlike
+from reconciler.specs.desired import Instance
+
+_NO_HOSTS = (Refusal("*", "the fleet has no hosts"),)
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Reasons as the board has it now, found once for all that ask for the same."""
+
+    board: Board
+    _known: dict[Hashable, tuple[Refusal, ...]] = field(default_factory=dict)
+
+    def of_missing(self, instance: Instance) -> tuple[Refusal, ...]:
+        """Why no host will do for one that is nowhere."""
+        machine = instance.machine
+        asks = (group_of(instance.key), machine.resources, machine.plugs)
+        key = (*asks, instance.key if self.board.ledger.left(instance.key) else None)
+        if key not in self._known:
+            check = refusal_of(instance, self.board)
+            reasons = ((site, check(site)) for site in self.board.sites)
+            found = tuple(Refusal(site.name, reason) for site, reason in reasons if reason is not None)
+            self._known[key] = found or _NO_HOSTS
+        return self._known[key]
+
+    def of_seen(self, seen: Seen) -> tuple[Refusal, ...]:
+        """Why one may not stay where it is, then why no other host will do; sorted by host."""
+        ledger, state = self.board.ledger, seen.state
+        assert seen.instance is not None, "nobody looks for a place for what nobody asks for"
+        moved, source = replace(seen.instance, machine=state.applied), ledger.site(state.host)
+        here = self.of_home(seen)
+        with self._lifted(seen):
+            checks = (
+                *(rule(moved, self.board) for rule in (*STANDING[:3], required, *STANDING[3:])),
+                lambda site: unlike(source, site) or has_its_disk(state, source, site),
+                lambda site: shortage(footprint(state), site, self.board),
+                *neighbourly(moved, self.board, strict=True),
+            )
+            reasons = [
+                Refusal(site.name, here if site is source else first_refusal(checks, site) or _WORSE)
+                for site in self.board.sites
+            ]
+        return tuple(reasons)
+
+    def of_home(self, seen: Seen) -> str:
+        """Why one may not stay where it is."""
+        state = seen.state
+        assert seen.instance is not None, "nobody minds where something is that nobody asks for"
+        moved, site = replace(seen.instance, machine=state.applied), self.board.ledger.site(state.host)
+        standing = (rule(moved, self.board) for rule in (*STANDING[:3], required, *STANDING[3:]))
+        with self._lifted(seen):
+            reason = first_refusal(standing, site) or first_refusal(
+                neighbourly(moved, self.board, strict=True), site
+            )
+        return reason or self._excess(site) or "breaks a rule"
+
+    def _excess(self, site: Site) -> str | None:
+        free = self.board.ledger.free(site.name)
+        if free.memory_mib < 0:
+            return f"has given out {mib(-free.memory_mib)} of memory that it does not have"
+        if free.cpus < 0:
+            return f"has given out {-free.cpus} CPUs that it does not have"
+        if free.disk_mib < 0:
+            return f"has given out {mib(-free.disk_mib)} of disk that it does not have"
+        return None
+
+    @contextmanager
+    def _lifted(self, seen: Seen) -> Iterator[None]:
+        """It is not in its own way."""
+        self.board.ledger.seat(seen.state.key, seen.state.host, -1)
+        try:
+            yield
+        finally:
+            self.board.ledger.seat(seen.state.key, seen.state.host)
+
+
+_WORSE = "would do, but then others could not stay where they are"

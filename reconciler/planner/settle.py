@@ -1,0 +1,220 @@
+"""Find hosts: for what may not stay where it is, then for what is missing, and say why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from reconciler.actions import Create, Migrate
+from reconciler.plan import BlockKind, Cause, Refusal
+from reconciler.planner.awaited import awaited_by
+from reconciler.planner.decide import Decision, Judged, in_place
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.ordering.components import order_of
+from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.breaches import misplaced, unneighbourly
+from reconciler.planner.placement.greedy import greedy
+from reconciler.planner.placement.ledger import demand, footprint
+from reconciler.planner.placement.needs import needs_of
+from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed, with_moves, without_excess
+from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
+from reconciler.planner.placement.refusals import Refusals
+from reconciler.planner.placement.seats import Seats
+from reconciler.planner.precondition import astray_reason
+from reconciler.planner.terms import terms_of
+from reconciler.planner.verdicts import Act, Hold, Keep, Make
+from reconciler.sighting import Running
+from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey
+from reconciler.specs.placement import Policy
+from reconciler.state import InstanceState
+
+_BUSY = "something else is to be done first"
+
+
+def settle(
+    desired: Desired, judged: Sequence[Judged], board: Board, scheduler: Scheduler = greedy
+) -> Iterator[Decision]:
+    """Turn verdicts into decisions: what is there grows first, then what may not stay where it is finds
+    another host, then what is missing finds one.
+
+    Each decision is entered into the board's book before the next is made.
+    """
+    decisions = tuple(in_place(judged, board))
+    place = {group: number for number, group in enumerate(order_of(desired.instances))}
+    missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
+    missing.sort(key=lambda pair: _turn(pair[1].instance, place))
+    search = _Search.of(desired, decisions, [make.instance for _, make in missing], board)
+    moved = search.repaired(scheduler)
+    yield from search.moving(moved)
+    found = search.placed(moved, scheduler)
+    for (each, make), host in zip(missing, found, strict=True):
+        if host == NOWHERE:
+            hold = Hold(BlockKind.NO_PLACE, search.refusals.of_missing(make.instance))
+            yield Decision(each.case, hold, sought=True)
+            continue
+        name = board.sites[host].name
+        yield Decision(each.case, Act(Create(name, make.instance), make.because), sought=True)
+        board.ledger.take(name, demand(make.instance, board.ledger))
+        board.ledger.seat(make.instance.key, name)
+
+
+def _turn(instance: Instance, place: Mapping[Group, int]) -> tuple[bool, str, int, int]:
+    """When a host is sought for it: whoever only stands in takes no place from those that stay."""
+    key = instance.key
+    return (instance.machine.surge, key.service, place[group_of(key)], key.ordinal)
+
+
+@dataclass(slots=True)
+class _Search:
+    """One question and what came of it. ``about`` are the decisions about the machines that were seen."""
+
+    desired: Desired
+    decisions: Sequence[Decision]
+    board: Board
+    problem: Problem
+    seen: Sequence[Seen]
+    about: Mapping[int, Decision]
+    refusals: Refusals
+
+    @staticmethod
+    def of(
+        desired: Desired, decisions: Sequence[Decision], missing: Sequence[Instance], board: Board
+    ) -> _Search:
+        """Pose the question."""
+        by_state = {
+            (each.case.state.uuid, each.case.state.host): each
+            for each in decisions
+            if each.case.state is not None
+        }
+        fixed = _Fixed.of(desired, awaited_by(decisions, missing))
+        seen, about = list[Seen](), dict[int, Decision]()
+        for site in board.sites:
+            for state in site.state.instances if site.state is not None else ():
+                decision = by_state.get((state.uuid, state.host))
+                if decision is not None:
+                    about[len(seen)] = decision
+                seen.append(_seen(state, decision, fixed))
+        problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired)
+        return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
+
+    def repaired(self, scheduler: Scheduler) -> Integers:
+        """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
+        acting = (each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act))
+        problem = without_excess(self.problem, acting)
+        host = scheduler(problem, Ask(Question.REPAIR)).host
+        moves = needs_of(self.problem, host)
+        return np.array(
+            [
+                at if machine in moves else was
+                for machine, (at, was) in enumerate(zip(host, problem.home, strict=True))
+            ],
+            np.int64,
+        )
+
+    def moving(self, host: Integers) -> Iterator[Decision]:
+        """The decisions about who is somewhere: a move, or why there is none where there should be one."""
+        before, after = Seats.of(self.problem), Seats.of(replace(self.problem, home=host))
+        was = {*misplaced(before), *unneighbourly(before)}
+        still = {*misplaced(after), *unneighbourly(after)}
+        needs = needs_of(self.problem, host)
+        makes_room = {other: machine for machine, others in needs.items() for other in others}
+        numbers = {id(decision): machine for machine, decision in self.about.items()}
+        for decision in self.decisions:
+            machine = numbers.get(id(decision), NOWHERE)
+            if machine in still and self._is_told(machine):
+                yield replace(decision, verdict=self._held(machine))
+            elif machine not in needs:
+                yield decision
+        for machine in sorted(needs, key=lambda each: (len(needs[each]) > 0, each)):
+            if machine in makes_room and machine not in was:
+                why = f"makes room for {self.problem.names[makes_room[machine]]}"
+            else:
+                why = f"{self.seen[machine].state.host}: {self.refusals.of_home(self.seen[machine])}"
+            act = self._move(machine, int(host[machine]), why, needs[machine])
+            yield replace(self.about[machine], verdict=act)
+            self._enter(machine, int(host[machine]))
+
+    def _is_told(self, machine: int) -> bool:
+        return machine in self.about and self.seen[machine].why_not not in (_BUSY, NOBODYS)
+
+    def _held(self, machine: int) -> Hold:
+        seen = self.seen[machine]
+        if seen.why_not:
+            here = Refusal(seen.state.host, self.refusals.of_home(seen))
+            return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {seen.why_not}")))
+        return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
+
+    def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
+        state, target = self.seen[machine].state, self.board.sites[host]
+        terms = terms_of(self.desired.fleet, state, target.host)
+        after = tuple(self.seen[each].state.key for each in needs)
+        return Act(Migrate(target.name, state.host, state, terms), (Cause(why),), after)
+
+    def _enter(self, machine: int, host: int) -> None:
+        """It is at both ends until it has arrived; what it attracts follows it."""
+        state, ledger = self.seen[machine].state, self.board.ledger
+        ledger.leave(state)
+        ledger.take(self.board.sites[host].name, footprint(state))
+        ledger.seat(state.key, self.board.sites[host].name)
+
+    def placed(self, host: Integers, scheduler: Scheduler) -> list[int]:
+        """Where everybody is to be who is nowhere, in their order."""
+        problem = with_moves(self.problem, host)
+        answer = scheduler(problem, Ask(Question.PLACE))
+        first = len(self.seen)
+        return [int(each) for each in answer.host[first : len(self.problem.home)]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What keeps machines where they are: fixed hosts, components that are asked for their health, and all
+    images but these.
+    """
+
+    hosts: frozenset[HostName]
+    awaited: frozenset[Group]
+    images: frozenset[str]
+
+    @staticmethod
+    def of(desired: Desired, awaited: frozenset[Group]) -> _Fixed:
+        fleet = desired.fleet
+        fixed = {each.name for each in fleet.clusters if each.policy is Policy.FIXED}
+        hosts = frozenset(host.name for host in fleet.hosts if host.cluster in fixed)
+        return _Fixed(hosts, awaited, frozenset(image.use.name for image in desired.images))
+
+
+def _seen(state: InstanceState, decision: Decision | None, fixed: _Fixed) -> Seen:
+    if decision is None or decision.case.instance is None:
+        leaving = decision is not None and isinstance(decision.verdict, Act)
+        return Seen(state, leaving=leaving)
+    return Seen(state, decision.case.instance, _why_not(state, decision, fixed))
+
+
+def _why_not(state: InstanceState, decision: Decision, fixed: _Fixed) -> str:
+    """Why a machine is not moved now; empty where it may be."""
+    sighting = decision.case.sighting
+    is_whole = isinstance(sighting, Running) and sighting.twin is None and state.journey is None
+    if not isinstance(decision.verdict, Keep) or not is_whole or not state.persistent:
+        return _BUSY
+    if group_of(state.key) in fixed.awaited:
+        return _BUSY
+    if state.live.astray:
+        return astray_reason(state.live.astray[0])
+    if state.host in fixed.hosts:
+        return "the policy of its cluster is fixed"
+    if state.applied.image.name not in fixed.images:
+        return "the image it was made from is no longer declared"
+    return ""
+
+
+def _unsure(decisions: Sequence[Decision], missing: Sequence[Instance]) -> frozenset[Group]:
+    """Groups of which not everybody's place is known, or is the last one."""
+    held = (
+        each.case.instance.key
+        for each in decisions
+        if each.case.instance is not None and each.case.state is None
+    )
+    keys: list[InstanceKey] = [*held, *(each.key for each in missing)]
+    return frozenset(group_of(key) for key in keys)
