@@ -2,7 +2,11 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,8 @@ from .guest import Guest, build_guest
 from .laboratory import Laboratory, enter_network
 from .namespaces import LabError
 
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_BUILDER = pytest.StashKey["subprocess.Popen[bytes]"]()
 _NEEDED = {
     "libvirtd": "libvirt-daemon-system",
     "virsh": "libvirt-clients",
@@ -29,6 +35,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.lab)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin at once with what takes minutes to make, if it is asked for: most tests come before it."""
+    asked = any(item.path.name == "test_debian_guest.py" for item in session.items)
+    if asked and not session.config.option.collectonly and not why_not():
+        session.config.stash[_BUILDER] = subprocess.Popen(
+            [sys.executable, "-m", "tests.lab.debian_guest"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # who needs it tries again, and says why it cannot be made
+            cwd=_REPOSITORY,
+            start_new_session=True,
+        )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nobody waits for it any more."""
+    if (builder := config.stash.get(_BUILDER, None)) is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(builder.pid, signal.SIGINT)
+        builder.wait()
 
 
 def why_not() -> str:

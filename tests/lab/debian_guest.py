@@ -6,6 +6,7 @@ one. Everything is made without mounting anything.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -64,8 +65,11 @@ def debian_guest() -> Path:
         raise LabError(f"apt-get install {' '.join(missing)}")
     sources = Path(__file__).read_bytes() + versioned_kernel().encode()
     home = cache_directory() / f"debian-{hashlib.sha256(sources).hexdigest()[:16]}.qcow2"
-    if not home.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds what the first has made
+        if home.exists():
+            return home
         # Made beside its place and renamed: a half-made image is never seen.
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="building-") as scratch:
             _make(Path(scratch)).rename(home)
@@ -135,3 +139,7 @@ def _make_bootable(scratch: Path, tree: Path, raw: Path) -> None:
     for source, name in ((kernel, "vmlinuz"), (initrd, "initrd.img"), (config, "syslinux.cfg")):
         run(["mcopy", "-i", part, str(source), f"::{name}"])
     run(["syslinux", "--install", "--offset", str(offset), str(raw)])
+
+
+if __name__ == "__main__":
+    print(debian_guest())

@@ -168,7 +168,7 @@ def set_up(lab: Laboratory, path: Path, service: str, images: str) -> Iterator[D
         host.cut_links()
 
 
-def image_yaml(sectors: Sequence[Path], guest: Guest | None = None, *, called: str = "guest") -> str:
+def image_yaml(sectors: Sequence[Path], guest: Guest | None = None) -> str:
     """Images called after their files' stems; `guest` is one that boots a kernel directly."""
     texts = [
         f"apiVersion: reconciler/v1\nkind: Image\nname: {sector.stem}\n"
@@ -177,7 +177,7 @@ def image_yaml(sectors: Sequence[Path], guest: Guest | None = None, *, called: s
     ]
     if guest is not None:
         texts.append(
-            f"apiVersion: reconciler/v1\nkind: Image\nname: {called}\n"
+            "apiVersion: reconciler/v1\nkind: Image\nname: guest\n"
             f"kernel: {{source: {guest.kernel}, sha256: {_digest(guest.kernel)}}}\n"
             f"initrd: {{source: {guest.initrd}, sha256: {_digest(guest.initrd)}}}\n"
             f"cmdline: {guest.cmdline}\n"

@@ -12,7 +12,7 @@ import pytest
 from .boot_sector import boot_sector_image
 from .conftest import why_not
 from .debian_guest import debian_guest
-from .desk import Desk, clean, image_yaml
+from .desk import Desk, image_yaml, set_up
 from .hosts import Host, wait_until
 from .laboratory import Laboratory
 from .namespaces import LabError
@@ -29,6 +29,7 @@ components:
     resources: {cpus: 1, memory: 512MiB}
     disks: {root: 2GiB}
     networks: {back: {addresses: [10.42.0.10]}}
+    healthcheck: {agent: [test, -e, /etc/shop.conf], interval: 2s, retries: 5, start_period: 5m}
     environment: {DATABASE: 'postgres://app@${{ components.db.addresses[0] }}:5432/shop'}
     ssh_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZvci10ZXN0aW5nLW9ubHk= ops@example]
     cloud_init: files/app.yaml
@@ -68,19 +69,13 @@ def debian() -> Path:
 
 @pytest.fixture
 def desk(laboratory: Laboratory, debian: Path, tmp_path: Path) -> Iterator[Desk]:
-    for host in laboratory.hosts:
-        clean(host)
-    (tmp_path / "fleet.yaml").write_text(laboratory.fleet_yaml())
     image = tmp_path / "debian.qcow2"
     image.symlink_to(debian)  # as people keep large files elsewhere
     sector = boot_sector_image(tmp_path / "sector.qcow2", heeds_button=True)
-    (tmp_path / "images.yaml").write_text(image_yaml([image, sector]))
-    (tmp_path / "shop.yaml").write_text(_SERVICE)
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "app.yaml").write_text(_CLOUD_INIT)
-    yield Desk(laboratory, tmp_path)
-    for host in laboratory.hosts:
-        clean(host)
+    with set_up(laboratory, tmp_path, _SERVICE, image_yaml([image, sector])) as desk:
+        yield desk
 
 
 @dataclass(frozen=True)
@@ -141,8 +136,9 @@ def _ready(guest: Inside, *, times: int) -> None:
 
 def test_debian_is_what_it_was_declared_to_be_and_learns_where_its_peers_have_gone(desk: Desk) -> None:
     since = time.monotonic()
-    code, report = desk.reconcile("apply", "--yes")
+    code, report = desk.reconcile("apply", "--yes", "--wait", timeout=400)
     assert code == 0, report
+    print(f"its agent says that it is healthy after {time.monotonic() - since:.0f} s")
     guest = Inside(desk.whereabouts()["shop-app-0"], "shop-app-0")
     _ready(guest, times=1)
     print(f"declared, made and booted in {time.monotonic() - since:.0f} s")
@@ -190,3 +186,10 @@ def test_debian_is_what_it_was_declared_to_be_and_learns_where_its_peers_have_go
     assert code == 0, report
     print(f"its peer moved, and its agent did not answer, in {time.monotonic() - since:.0f} s")
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+    # But whoever asks for its health is told.
+    desk.edit("retries: 5, start_period: 5m", "retries: 1, start_period: 1s, timeout: 1s")
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 6, report
+    (wait,) = report["steps"]
+    assert "agent" in wait["detail"]

@@ -66,7 +66,8 @@ async def take_inventory(desk: Desk) -> Inventory:
     )
     leftovers = await _leftovers(desk.files, pool_path, desk.fleet)
     files = await _unlisted(desk.files, found.things)
-    return Inventory(found.images, leftovers, (*found.things, *files))
+    images = {**await _whole(desk.files, pool_path), **found.images}
+    return Inventory(images, leftovers, (*found.things, *files))
 
 
 def users_of(sha256: Sha256, inventory: Inventory) -> tuple[str, ...]:
@@ -136,6 +137,15 @@ async def _leftovers(files: HostFiles, directory: str, fleet: str) -> tuple[Stor
     found = await files.listing(directory, f".reconciler.image.*.part.{fleet}.*")
     read = ((names.read_leftover(name), size) for name, size in found)
     return tuple(StoredImage(sha256, size, whole=False) for sha256, size in read if sha256 is not None)
+
+
+async def _whole(files: HostFiles, directory: str) -> dict[Sha256, int]:
+    """Image files that have their name already: whoever was killed right then told no pool of them."""
+    found: dict[Sha256, int] = {}
+    for name, size in await files.listing(directory, "reconciler.image.*"):
+        if (sha256 := names.read_image(name)) is not None:
+            found[sha256] = found.get(sha256, 0) + size
+    return found
 
 
 async def _unlisted(files: HostFiles, things: Sequence[Thing]) -> tuple[Thing, ...]:
