@@ -19,7 +19,7 @@ from reconciler.planner.ordering.components import earlier_in
 from reconciler.planner.replicas import Part, Replica, Replicas, boots, replicas_of, standing_in
 from reconciler.planner.verdicts import Act, Hold, Make, verdict_on
 from reconciler.sighting import Absent, Running
-from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.specs.desired import InstanceKey, InstanceName, InstanceUuid
 from reconciler.specs.health import Order
 
 
@@ -45,14 +45,16 @@ def held_back(
         replace(each, verdict=holds[each.case.name]) if each.case.name in holds else each
         for each in decisions
     )
-    return tuple(each for one in held for each in _needed(one, replicas, unrelieved))
+    needed = [each for one in held for each in _needed(one, replicas, unrelieved)]
+    stay = _staying(needed, replicas)
+    return tuple(replace(each, verdict=stay.get(each.case.name, each.verdict)) for each in needed)
 
 
 def _needed(decision: Decision, replicas: Replicas, unrelieved: Container[Group]) -> Iterator[Decision]:
     """The decision, unless it is about a stand-in whom nobody needs: then, what becomes of that."""
     case, verdict = decision.case, decision.verdict
     if not case.stands_in:
-        yield _while_others_are_away(decision, replicas)
+        yield decision
         return
     group = group_of(case.wanted.key)
     rolls = bool(_taken(replicas[group]))
@@ -65,19 +67,25 @@ def _needed(decision: Decision, replicas: Replicas, unrelieved: Container[Group]
         alone = replace(case, instance=None)
         left = verdict_on(alone)
         assert not isinstance(left, Make), f"{case.name} is not to be made when nobody asks for it"
-        yield _while_others_are_away(Decision(alone, left), replicas)
+        yield Decision(alone, left)
 
 
-def _while_others_are_away(decision: Decision, replicas: Replicas) -> Decision:
-    """The decision, but whoever stands in for a replica that is away and stays so is not retired."""
-    case, verdict = decision.case, decision.verdict
-    if not isinstance(verdict, Act) or not isinstance(verdict.action, Destroy):
-        return decision
-    gone = verdict.action.before
-    out = _out(replicas.get(group_of(gone.key), ()))
-    if not (out and gone.applied.surge and isinstance(case.sighting, Running)):
-        return decision
-    return replace(decision, verdict=_hold(out[0], f"it stands in while {_listed(out)} away"))
+def _staying(decisions: Iterable[Decision], replicas: Replicas) -> dict[InstanceName, Hold]:
+    """Holds for stand-ins that would be retired: one for each replica that is away and stays so."""
+    retired: dict[Group, list[InstanceKey]] = {}
+    for each in decisions:
+        action = each.verdict.action if isinstance(each.verdict, Act) else None
+        runs = isinstance(each.case.sighting, Running)
+        if isinstance(action, Destroy) and action.before.applied.surge and runs:
+            retired.setdefault(group_of(action.before.key), []).append(action.before.key)
+    holds: dict[InstanceName, Hold] = {}
+    for group, keys in retired.items():
+        own = replicas.get(group, ())
+        relieved = _taken(own) and standing_in(own)
+        if (out := _out(own)) and not relieved:
+            hold = _hold(out[0], f"it stands in while {_listed(out)} away")
+            holds |= {key.name: hold for key in sorted(keys)[: len(out)]}
+    return holds
 
 
 def _nobody_to_wait_for(

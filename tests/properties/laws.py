@@ -134,8 +134,13 @@ def mercy(planner: Planner, world: World) -> None:
     }
     wanted = {each.uuid for each in world.desired.instances}
     seen = world.observed.by_uuid
+    now = world.observed
     for step in plan.steps:
         assert world.observed.host(step.host) is not None, f"{step.id} acts on a silent host"
+        if isinstance(step.action, Destroy) and step.action.before.applied.surge:
+            # The same plan may have made it.
+            seen = {**seen, step.action.before.uuid: now.by_uuid[step.action.before.uuid]}
+        now = planner.after(step, now)
         if isinstance(step.action, PutImage | PutNetwork | DropNetwork):
             continue
         if isinstance(step.action, Await):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, rolling, standing, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -173,6 +173,26 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "dependants begin although nobody can become healthy",
         rolling.health_comes_first,
         Line("holding", "if not any(other.will_run for other in others):", "if False:"),
+    ),
+    (
+        "nobody waits for who stands in",
+        surging.somebody_stands_in,
+        Line("ordering.rolling", "most = len(standing)", "most = 2 * len(standing)"),
+    ),
+    (
+        "who stands in goes before the last one is healthy",
+        surging.somebody_stands_in,
+        Line("ordering.waits", "if not (deed.destroys and deed.stands_in):", "if True:"),
+    ),
+    (
+        "who stands in is taken for anything left over",
+        surging.somebody_stands_in,
+        Line("holding", "found := _nobody_to_stand_in(own)", "found := {}"),
+    ),
+    (
+        "who stands in is left behind",
+        laws.converge,
+        Line("make", "deeds += retirements(replicas, seen)"),
     ),
     (
         "a machine does not wait for its network",

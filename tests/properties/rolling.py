@@ -15,7 +15,7 @@ from reconciler.specs.desired import Instance
 from tests.properties.laws import Planner
 from tests.properties.worlds import World
 
-_ORDERS = 6
+ORDERS = 6
 
 
 def never_too_many_away(planner: Planner, world: World) -> None:
@@ -25,8 +25,8 @@ def never_too_many_away(planner: Planner, world: World) -> None:
     seen healthy. Who is sick already may be taken though others are sick whose turn is still to come.
     """
     plan = planner.make_plan(world.desired, world.observed)
-    for number in range(_ORDERS):
-        _Schedule(world, plan, Random(number)).run()
+    for number in range(ORDERS):
+        _Away(world, plan, Random(number)).run()
 
 
 def health_comes_first(planner: Planner, world: World) -> None:
@@ -34,11 +34,11 @@ def health_comes_first(planner: Planner, world: World) -> None:
     plan = planner.make_plan(world.desired, world.observed)
     steps = {step.id: step for step in plan.steps}
     by_name = {str(each.name): each for each in world.desired.instances}
-    acted = {subject(step.action) for step in plan.steps if _boots(step)}
+    acted = {subject(step.action) for step in plan.steps if boots(step)}
     circle = _circles(world)
     for step in plan.steps:
         instance = by_name.get(str(subject(step.action)))
-        if instance is None or not _boots(step):
+        if instance is None or not boots(step):
             continue
         before = _all_before(step, steps)
         for name in instance.healthy_first:
@@ -46,7 +46,7 @@ def health_comes_first(planner: Planner, world: World) -> None:
             others = [each for each in world.desired.instances if group_of(each.key) == group]
             if group in circle or group_of(instance.key) in circle:
                 continue
-            there = [each for each in others if str(each.name) in acted or _runs(each, world)]
+            there = [each for each in others if str(each.name) in acted or runs(each, world)]
             assert there or not others, f"{step.id} is begun, and nobody of {name} can become healthy"
             for other in there:
                 if other.health is not None:
@@ -83,19 +83,19 @@ def _all_before(step: Step, steps: dict[StepId, Step]) -> set[StepId]:
     return found
 
 
-def _boots(step: Step) -> bool:
+def boots(step: Step) -> bool:
     action = step.action
     if isinstance(action, Update):
         return action.impact is Impact.RESTART
     return isinstance(action, Create | Start | Replace)
 
 
-def _runs(each: Instance, world: World) -> bool:
+def runs(each: Instance, world: World) -> bool:
     return isinstance(sighting_of(world.observed, each.uuid, could_be_on=frozenset()), Running)
 
 
 @dataclass
-class _Schedule:
+class Schedule:
     """One order in which the steps of a plan begin and end."""
 
     world: World
@@ -103,19 +103,14 @@ class _Schedule:
     luck: Random
     begun: set[StepId] = field(default_factory=set)
     done: set[StepId] = field(default_factory=set)
-    down: set[str] = field(default_factory=set)
-    unwell: set[str] = field(default_factory=set)
+
+    def begins(self, step: Step) -> None:
+        raise NotImplementedError
+
+    def ends(self, step: Step) -> None:
+        raise NotImplementedError
 
     def run(self) -> None:
-        without_place = {
-            str(entry.instance) for entry in self.plan.blocked if entry.kind is BlockKind.NO_PLACE
-        }
-        for each in self.world.desired.instances:
-            if not _runs(each, self.world):
-                if self.world.observed.by_uuid.get(each.uuid) or str(each.name) not in without_place:
-                    self.down.add(str(each.name))
-            elif each.uuid in self.world.observed.sick:
-                self.unwell.add(str(each.name))
         waiting = list(self.plan.steps)
         while waiting or self.begun - self.done:
             ready = [step for step in waiting if self.done.issuperset(step.needs)]
@@ -125,25 +120,43 @@ class _Schedule:
                 step = self.luck.choice(ready)
                 waiting.remove(step)
                 self.begun.add(step.id)
-                self._begins(step)
+                self.begins(step)
             else:
                 assert under_way, "the steps wait for each other"
                 step = self.luck.choice(under_way)
                 self.done.add(step.id)
-                self._ends(step)
+                self.ends(step)
 
-    def _begins(self, step: Step) -> None:
+
+@dataclass
+class _Away(Schedule):
+    """Who is away meanwhile."""
+
+    down: set[str] = field(default_factory=set)
+    unwell: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        without_place = {
+            str(entry.instance) for entry in self.plan.blocked if entry.kind is BlockKind.NO_PLACE
+        }
+        for each in self.world.desired.instances:
+            if not runs(each, self.world):
+                if self.world.observed.by_uuid.get(each.uuid) or str(each.name) not in without_place:
+                    self.down.add(str(each.name))
+            elif each.uuid in self.world.observed.sick:
+                self.unwell.add(str(each.name))
+        super().run()
+
+    def begins(self, step: Step) -> None:
         name = str(subject(step.action))
         each = next((one for one in self.world.desired.instances if str(one.name) == name), None)
-        if each is None or not (_boots(step) or isinstance(step.action, Stop)) or name in self.down:
+        if each is None or not (boots(step) or isinstance(step.action, Stop)) or name in self.down:
             return
         fellows = {
             str(one.name) for one in self.world.desired.instances if group_of(one.key) == group_of(each.key)
         }
         to_come = {
-            str(subject(each.action))
-            for each in self.plan.steps
-            if _boots(each) and each.id not in self.begun
+            str(subject(each.action)) for each in self.plan.steps if boots(each) and each.id not in self.begun
         }
         excused = to_come if name in self.unwell else set()
         self.down.add(name)
@@ -151,13 +164,13 @@ class _Schedule:
         most = each.update.parallelism
         assert not most or len(away) <= most, f"{step.id} leaves {sorted(away)} away"
 
-    def _ends(self, step: Step) -> None:
+    def ends(self, step: Step) -> None:
         name = str(subject(step.action))
         if isinstance(step.action, Await):
             self.unwell.discard(name)
-        elif _boots(step):
+        elif boots(step):
             self.down.discard(name)
             self.unwell.discard(name)
-            each = next(one for one in self.world.desired.instances if str(one.name) == name)
-            if each.health is not None:
+            each = next((one for one in self.world.desired.instances if str(one.name) == name), None)
+            if each is not None and each.health is not None:
                 self.unwell.add(name)

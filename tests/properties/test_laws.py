@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws, rolling, standing, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
@@ -26,7 +26,11 @@ EVERYWHERE: tuple[Law, ...] = (
     laws.honest,
     laws.orderly,
 )
-OF_HEALTH: tuple[Law, ...] = (rolling.never_too_many_away, rolling.health_comes_first)
+OF_HEALTH: tuple[Law, ...] = (
+    rolling.never_too_many_away,
+    rolling.health_comes_first,
+    surging.somebody_stands_in,
+)
 OF_NETWORKS: tuple[Law, ...] = (
     network_laws.wired,
     network_laws.one_address,

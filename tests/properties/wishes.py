@@ -17,7 +17,7 @@ from reconciler.specs.desired import (
     Overcommit,
     Resources,
 )
-from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
+from reconciler.specs.health import HealthCheck, Order, TcpCheck, UpdatePolicy
 from reconciler.specs.placement import Affinity, Placement, Spread
 from tests.builders import (
     GIB,
@@ -145,7 +145,8 @@ def checks() -> st.SearchStrategy[HealthCheck | None]:
 
 
 def policies() -> st.SearchStrategy[UpdatePolicy]:
-    return st.builds(UpdatePolicy, st.sampled_from([1, 1, 1, 2, 3, 0]), st.sampled_from([0, 60]))
+    orders = st.sampled_from([Order.STOP_FIRST, Order.START_FIRST])
+    return st.builds(UpdatePolicy, st.sampled_from([1, 1, 1, 2, 3, 0]), st.sampled_from([0, 60]), orders)
 
 
 @st.composite

@@ -277,14 +277,20 @@ def crowded_worlds(draw: st.DrawFn) -> World:
 
 @st.composite
 def rolling_worlds(draw: st.DrawFn) -> World:
-    """Roomy hosts, and components that change while some of their replicas are away or sick."""
+    """Roomy hosts, and components that change while some of their replicas are away or sick, and with what
+    earlier changes left to stand in for them.
+    """
     fleet = fleet_of(*(host(name, size(64, 256 * GIB, 4096 * GIB)) for name in ("h0", "h1", "h2")))
     wanted: list[Instance] = []
+    extras: list[Instance] = []
     for name, depends_on in (("db", ()), ("app", ("db",))):
         health, update = draw(checks()), draw(policies())
         each = [instance(f"shop-{name}-{n}", depends_on=depends_on) for n in range(draw(st.integers(1, 4)))]
         healthy_first = depends_on if draw(st.booleans()) else ()
         wanted += [replace(one, health=health, update=update, healthy_first=healthy_first) for one in each]
+        extras += [
+            instance(f"shop-{name}-{len(each) + n}") for n in range(draw(st.sampled_from([0, 0, 1, 2])))
+        ]
     silent = {name for name in ("h1", "h2") if draw(rarely(one_in=4))}
     states: list[InstanceState] = []
     for one in wanted:
@@ -294,6 +300,10 @@ def rolling_worlds(draw: st.DrawFn) -> World:
         met = draw(st.sampled_from([running] * 8 + [stopped, paused, incomplete, None]))
         if met is not None:
             states.append(met(was, on=draw(st.sampled_from(["h0", "h0", "h1", "h2"]))))
+    for one in extras:
+        stood = replace(draw(st.sampled_from([machine(), machine(image="old")])), surge=True)
+        met = draw(st.sampled_from([running, running, stopped, incomplete]))
+        states.append(met(replace(one, machine=stood), on=draw(st.sampled_from(["h0", "h1", "h2"]))))
     said = [
         replace(
             host_state(each.name, *(s for s in states if s.host == each.name), capacity=each.capacity),
