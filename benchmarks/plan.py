@@ -105,8 +105,7 @@ def stages(situation: Situation) -> dict[str, float]:
     argv = [sys.executable, "-m", "benchmarks.plan_stages", str(situation.directory), str(situation.snapshot)]
     reply = subprocess.run(argv, check=True, capture_output=True, text=True)
     return {
-        name: float(value)
-        for name, _, value in (line.partition("\t") for line in reply.stdout.splitlines())
+        name: float(value) for name, _, value in (line.partition("\t") for line in reply.stdout.splitlines())
     }
 
 

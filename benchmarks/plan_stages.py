@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TypeVar
 
 _STARTED = time.perf_counter()
@@ -76,7 +77,7 @@ def main() -> None:
     stage, module, kind, name = _DIGEST
     owner = getattr(import_module(module), kind)
     setattr(owner, name, clock.around(stage, getattr(owner, name)))
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         clock.around("other", run)(["plan", directory, "--snapshot", snapshot, "-o", "json"])
     for stage, seconds in clock.spent.items():
         print(f"{stage}\t{seconds * 1000:.1f}")

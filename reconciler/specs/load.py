@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.errors import Fault, InvalidInput, Position
-from reconciler.specs.desired import Desired, Instance
-from reconciler.specs.documents import Document, Documents, read_documents
+from reconciler.specs.desired import Desired
+from reconciler.specs.documents import Documents, read_documents
 from reconciler.specs.files import read_directory, read_source
 from reconciler.specs.models.document import Kind
-from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.resolve.attachments import Attachments
 from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
 from reconciler.specs.resolve.images import check_image, image_of
@@ -97,21 +96,20 @@ def _desired(documents: Documents, attachments: Attachments) -> Desired:
         for instance in instances_of(service, name, uses, attachments)
     ]
     segments = (segment for service in documents.services for segment in segments_of(service, name))
+    asking = {each.key.service for each in instances if each.context is not None and asks(each.context)}
     return Desired(
         fleet=fleet_of(fleet),
         services=tuple(sorted(key_of_service(service.model) for service in documents.services)),
         instances=tuple(sorted(instances, key=lambda instance: instance.key)),
         images=tuple(images),
-        names=tuple(sorted(names_of(each.model) for each in documents.services if _asks(each, instances))),
+        names=tuple(
+            sorted(
+                names_of(each.model) for each in documents.services if key_of_service(each.model) in asking
+            )
+        ),
         directory=str(fleet.source.path.parent.absolute()),
         segments=tuple(sorted(segments)),
     )
-
-
-def _asks(service: Document[ServiceModel], instances: Iterable[Instance]) -> bool:
-    """Whether anything depends on what the service and its components are called."""
-    contexts = (each.context for each in instances if each.key.service == key_of_service(service.model))
-    return any(asks(context) for context in contexts if context is not None)
 
 
 def _once(faults: list[Fault]) -> list[Fault]:
