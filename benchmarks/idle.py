@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.plan import write_fleet
+from benchmarks.fleets import write_simulated
 
 _SECONDS = 60.0
 _RESYNCS = (15.0, 3600.0)
@@ -87,7 +87,7 @@ def main(seconds: float = _SECONDS, *resyncs: float) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
         directory = Path(name)
-        write_fleet(directory)
+        write_simulated(directory)
         apply = [*_WORDS, "apply", name, "--yes"]
         environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
         subprocess.run(apply, check=True, capture_output=True, env=environment, cwd=_ROOT)

@@ -1,89 +1,144 @@
-"""A no-op ``plan`` of 1,000 simulated instances on 50 hosts: the whole process, and each stage of it."""
+"""The whole ``reconcile plan`` against recorded fleets: each process's time and memory, and its stages."""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.startup import median_seconds
-from reconciler.cli.session import Request, engine
-from reconciler.engine.cycle import decide
-from reconciler.render.json import dumps, plan_json
-from reconciler.specs.desired import Desired
-from reconciler.state import Observed
+from benchmarks import fleets
+from benchmarks.fleets import Size
+from reconciler import state
+from reconciler.specs.load import load
 
-_HOSTS = 50
-_COMPONENTS = 20
-_REPLICAS = 50
+SIZES = (Size(1_000, 100), Size(10_000, 1_000), Size(30_000, 3_000))
 _RECONCILE = str(Path(sys.executable).with_name("reconcile"))
+_KEPT = ".reconciler"
 
 
-def write_fleet(directory: Path) -> None:
-    """50 simulated hosts in 10 racks, and one service of 20 components with 50 replicas each."""
-    hosts = "\n".join(
-        f'  h{n:02}: {{connect: "sim://", labels: {{rack: r{n % 10}}},'
-        " capacity: {cpus: 128, memory: 512GiB, disk: 20TiB}}"
-        for n in range(_HOSTS)
-    )
-    components = "\n".join(
-        f"  c{n:02}:\n    replicas: {_REPLICAS}\n    resources: {{cpus: 2, memory: 4GiB}}\n"
-        "    disks: {root: 10GiB, data: 20GiB}\n    networks: [lan]\n"
-        "    placement: {spread: {over: rack, max_skew: 2}, require: ['host.labels.rack != \"r99\"']}"
-        for n in range(_COMPONENTS)
-    )
-    (directory / "fleet.yaml").write_text(
-        f"apiVersion: reconciler/v1\nkind: Fleet\nname: bench\nhosts:\n{hosts}\n"
-    )
-    (directory / "service.yaml").write_text(
-        "apiVersion: reconciler/v1\nkind: Image\nname: base\nsource: https://images.example/base.qcow2\n"
-        f"sha256: '{'ab' * 32}'\nformat: qcow2\n---\n"
-        "apiVersion: reconciler/v1\nkind: Service\nname: big\nnetworks: {lan: {bridge: br0}}\n"
-        f"defaults: {{image: base}}\ncomponents:\n{components}\n"
-    )
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A directory of YAML and a recorded fleet."""
+
+    name: str
+    directory: Path
+    snapshot: Path
+
+    @property
+    def argv(self) -> list[str]:
+        """What is measured."""
+        return [_RECONCILE, "plan", str(self.directory), "--snapshot", str(self.snapshot), "-o", "json"]
 
 
-class Stages:
-    """Prints the time since the last stage."""
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A whole process: wall seconds, and the most memory it had in MiB."""
 
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    def ended(self, name: str) -> None:
-        now = time.perf_counter()
-        print(f"  {name:30}{(now - self._since) * 1000:8.1f} ms")
-        self._since = now
+    seconds: float
+    peak_mib: float
 
 
-async def look(request: Request, desired: Desired) -> Observed:
-    """One read-only look at the whole fleet."""
-    async with engine(request, desired, verb="bench", read_only=True) as cycle:
-        return await cycle.hosts.observe()
+def situations(root: Path, size: Size) -> list[Situation]:
+    """Write them all down below ``root``."""
+    directory, drained = root / "fleet", root / "drained"
+    directory.mkdir()
+    drained.mkdir()
+    fleets.write_fleet(directory, size)
+    fleets.write_fleet(drained, size, drained=2)
+    desired = load(directory)
+    done = fleets.recorded_done(desired, size)
+    looks = {
+        "empty": fleets.recorded_empty(desired.fleet),
+        "done": done,
+        "drift": fleets.drifted(done),
+    }
+    for name, observed in looks.items():
+        (root / f"{name}.json").write_bytes(state.to_json(observed))
+    return [
+        Situation("empty fleet", directory, root / "empty.json"),
+        Situation("no-op", directory, root / "done.json"),
+        Situation("1 % drift", directory, root / "drift.json"),
+        Situation("one rack drained", drained, root / "done.json"),
+    ]
+
+
+def run(argv: list[str]) -> Ran:
+    """One process, to its end."""
+    since = time.perf_counter()
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    taken = time.perf_counter() - since
+    if process.returncode not in (0, 4):
+        raise subprocess.CalledProcessError(process.returncode, argv)
+    return Ran(taken, usage.ru_maxrss / 1024)
+
+
+def best(argv: list[str], runs: int) -> Ran:
+    """The quickest of several."""
+    return min((run(argv) for _ in range(runs)), key=lambda each: each.seconds)
+
+
+def forget(directory: Path) -> None:
+    """Whatever is kept of the directory's documents."""
+    for path in sorted((directory / _KEPT).glob("parsed*")):
+        path.unlink()
+
+
+def cold(situation: Situation, runs: int) -> Ran:
+    """Without anything that is kept of earlier runs."""
+    found = []
+    for _ in range(runs):
+        forget(situation.directory)
+        found.append(run(situation.argv))
+    return min(found, key=lambda each: each.seconds)
+
+
+def stages(situation: Situation) -> dict[str, float]:
+    """Milliseconds of each stage, from a process of its own."""
+    argv = [sys.executable, "-m", "benchmarks.plan_stages", str(situation.directory), str(situation.snapshot)]
+    reply = subprocess.run(argv, check=True, capture_output=True, text=True)
+    return {
+        name: float(value) for name, _, value in (line.partition("\t") for line in reply.stdout.splitlines())
+    }
+
+
+def measure(size: Size, *, runs: int, only: Iterable[str]) -> None:
+    """Print one size's part of the table."""
+    wanted = tuple(only)
+    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
+        for situation in situations(Path(name), size):
+            if wanted and situation.name not in wanted:
+                continue
+            first = cold(situation, runs)
+            again = best(situation.argv, runs)
+            print(
+                f"{size!s:16} {situation.name:17} cold {first.seconds:6.2f} s {first.peak_mib:5.0f} MiB   "
+                f"warm {again.seconds:6.2f} s {again.peak_mib:5.0f} MiB",
+                flush=True,
+            )
+            row = stages(situation)
+            print("  " + "  ".join(f"{stage} {taken:.0f}" for stage, taken in row.items()), flush=True)
 
 
 def main() -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
-        directory = Path(name)
-        write_fleet(directory)
-        since = time.perf_counter()
-        subprocess.run([_RECONCILE, "apply", name, "--yes"], check=True, capture_output=True)
-        print(f"apply of 1,000 onto nothing       {time.perf_counter() - since:8.2f} s")
-        argv = [_RECONCILE, "plan", name, "-o", "json", "--detailed-exitcode"]
-        print(f"no-op plan, whole process         {median_seconds(argv, 5) * 1000:8.1f} ms, of which:")
-        request = Request(directory, None, None)
-        stages = Stages()
-        desired = request.desired()
-        stages.ended("load")
-        observed = asyncio.run(look(request, desired))
-        stages.ended("observe 50 hosts")
-        plan = decide(desired, observed).plan
-        stages.ended("plan")
-        dumps(plan_json(plan))
-        stages.ended("render")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=30_000, help="leave out fleets of more instances")
+    parser.add_argument("--least", type=int, default=0, help="leave out fleets of fewer instances")
+    parser.add_argument("--runs", type=int, default=3, help="of each process; the quickest counts")
+    parser.add_argument("--only", action="append", default=[], help="a situation")
+    asked = parser.parse_args()
+    print("stages in ms, from a process of their own with a warm cache")
+    for size in SIZES:
+        if asked.least <= size.instances <= asked.most:
+            measure(size, runs=asked.runs, only=asked.only)
 
 
 if __name__ == "__main__":

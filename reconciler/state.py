@@ -5,13 +5,16 @@ A host that did not answer is listed as unknown; nothing is concluded about what
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from ipaddress import ip_address
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from reconciler.specs.addresses import Address
 from reconciler.specs.desired import (
     HostName,
     InstanceKey,
@@ -262,6 +265,21 @@ class Observed:
             for state in host.instances:
                 found[state.uuid] = (*found.get(state.uuid, ()), state)
         return found
+
+    @cached_property
+    def by_bridge(self) -> Mapping[str, Mapping[HostName, SegmentState]]:
+        """What hosts have of each segment of ours, by its bridge."""
+        found: dict[str, dict[HostName, SegmentState]] = {}
+        for host in self.hosts:
+            for segment in host.segments or ():
+                found.setdefault(segment.bridge, {}).setdefault(host.host, segment)
+        return found
+
+    @cached_property
+    def by_address(self) -> tuple[tuple[Address, HostState], ...]:
+        """Hosts whose own address is known, by it."""
+        known = [(ip_address(host.address), host) for host in self.hosts if host.address]
+        return tuple(sorted(known, key=lambda each: (each[0].version, int(each[0]), each[1].host)))
 
     def host(self, name: HostName) -> HostState | None:
         """What that host said, or None where it did not answer or was not asked."""

@@ -19,6 +19,7 @@ from reconciler.specs.desired import Desired
 from reconciler.specs.load import load
 from reconciler.store.images import ImageCache
 from reconciler.store.journal import SqliteJournal
+from reconciler.store.memory import FileMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Request:
 
     def desired(self) -> Desired:
         """Load it. Raises InvalidInput with every fault at once."""
-        return load(self.directory, fleet=self.fleet)
+        return load(self.directory, fleet=self.fleet, memory=FileMemory(self.store))
 
     def kept_in(self, desired: Desired) -> Path:
         """Where what is kept lies: absolute; it may not exist yet."""

@@ -8,12 +8,12 @@ stands in comes last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 
 from reconciler.plan import Blocked, BlockKind, Refusal
-from reconciler.planner.wires import swallowed_by
+from reconciler.planner.wires import on_segments, swallowed_by
 from reconciler.specs.addresses import Network, unusable, usable
 from reconciler.specs.desired import Desired, Instance, InstanceName, InstanceUuid, Nic, Segment
 from reconciler.state import HostUnknown, InstanceState, Observed
@@ -36,8 +36,12 @@ def addressed(desired: Desired, observed: Observed) -> Addressed:
         return Addressed(desired)
     instances = {instance.uuid: instance for instance in desired.instances}
     blocked: list[Blocked] = []
+    members = on_segments(desired.instances, lambda each: each.machine.nics)
+    states = _by_key(state for host in observed.hosts for state in host.instances)
+    seen = on_segments(states, lambda each: each.applied.nics)
     for segment in desired.segments:
-        book = _Book.opened(segment, desired, observed)
+        there = _There(members.get(segment.bridge, ()), seen.get(segment.bridge, ()))
+        book = _Book.opened(segment, there, desired, observed)
         for instance in book.members:
             found = book.given(instance)
             if found.refusals:
@@ -74,6 +78,14 @@ class _Holder:
     name: InstanceName
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Who is to have a card on one segment, and who has one; both by key."""
+
+    members: Sequence[Instance]
+    seen: Sequence[InstanceState]
+
+
 @dataclass(slots=True)
 class _Book:
     """One segment: who has which address, who asks for which, and what is free."""
@@ -99,13 +111,12 @@ class _Book:
         self.taken = {*self.claims, *self.holders}
 
     @staticmethod
-    def opened(segment: Segment, desired: Desired, observed: Observed) -> _Book:
+    def opened(segment: Segment, there: _There, desired: Desired, observed: Observed) -> _Book:
         network = ip_network(segment.cidr)
-        cards = (each for each in desired.instances if _card(each.machine.nics, segment))
-        members = tuple(sorted(cards, key=lambda each: each.machine.surge))
+        members = tuple(sorted(there.members, key=lambda each: each.machine.surge))
         holders: dict[str, _Holder] = {}
         held: dict[InstanceUuid, str] = {}
-        for state in _by_key(state for host in observed.hosts for state in host.instances):
+        for state in there.seen:
             card = _card(state.applied.nics, segment)
             if card is not None and card.address is not None:
                 holders.setdefault(card.address, _Holder(state.uuid, state.name))
@@ -183,8 +194,8 @@ class _Book:
 
 def ends_of(segment: Segment, observed: Observed) -> frozenset[str]:
     """The addresses that hosts have on a segment, without their prefix."""
-    there = (host.segment(segment.bridge) for host in observed.hosts)
-    return frozenset(state.address.partition("/")[0] for state in there if state and state.address)
+    there = observed.by_bridge.get(segment.bridge, {})
+    return frozenset(state.address.partition("/")[0] for state in there.values() if state.address)
 
 
 def _card(nics: Iterable[Nic], segment: Segment) -> Nic | None:

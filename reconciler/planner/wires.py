@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_network
+from typing import TypeVar
 
 from reconciler.plan import Refusal
+from reconciler.specs.addresses import Address
 from reconciler.specs.desired import Nic, Segment
 from reconciler.specs.identity import is_own_link, vni_of_bridge, vxlan_of
 from reconciler.state import HostState, InstanceState, Observed
+
+T = TypeVar("T")
 
 
 def segments_in(nics: Iterable[Nic]) -> frozenset[str]:
     """Bridges of the segments that cards are on: nobody else may call a bridge like ours."""
     return frozenset(nic.source for nic in nics if is_own_link(nic.source))
+
+
+def on_segments(things: Iterable[T], nics_of: Callable[[T], Iterable[Nic]]) -> Mapping[str, Sequence[T]]:
+    """Those that have a card on a segment, in their order, by its bridge: told once for all segments."""
+    found: dict[str, list[T]] = {}
+    for thing in things:
+        for bridge in segments_in(nics_of(thing)):
+            found.setdefault(bridge, []).append(thing)
+    return found
 
 
 def segments_of_state(state: InstanceState) -> frozenset[str]:
@@ -29,13 +43,22 @@ def plugged_into(bridge: str, host: HostState) -> tuple[InstanceState, ...]:
 def swallowed_by(segment: Segment, observed: Observed) -> tuple[Refusal, ...]:
     """Hosts whose own address lies in a segment's network: a bridge of it would cut them off."""
     network = ip_network(segment.cidr)
+    first = bisect_left(observed.by_address, _number(network.network_address), key=_of_host)
+    last = bisect_right(observed.by_address, _number(network.broadcast_address), key=_of_host)
     return tuple(
         Refusal(
             host.host, f"its own address {host.address} is in {segment.cidr}, the cidr of {segment.title}"
         )
-        for host in observed.hosts
-        if host.address and ip_address(host.address) in network
+        for host in sorted((host for _, host in observed.by_address[first:last]), key=lambda each: each.host)
     )
+
+
+def _number(address: Address) -> tuple[int, int]:
+    return (address.version, int(address))
+
+
+def _of_host(known: tuple[Address, HostState]) -> tuple[int, int]:
+    return _number(known[0])
 
 
 def foreign_in_the_way(bridge: str, host: HostState) -> str | None:

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reconciler.errors import Fault, InvalidInput, Position
-from reconciler.specs.desired import Desired, Instance
-from reconciler.specs.documents import Document, Documents, read_documents
+from reconciler.errors import Fault
+from reconciler.specs.desired import Desired
 from reconciler.specs.files import read_directory, read_source
-from reconciler.specs.models.document import Kind
-from reconciler.specs.models.service import ServiceModel
-from reconciler.specs.resolve.attachments import Attachments
-from reconciler.specs.resolve.fleet import check_fleet, clusters_of, fleet_of
-from reconciler.specs.resolve.images import check_image, image_of
-from reconciler.specs.resolve.instances import instances_of
-from reconciler.specs.resolve.moves import check_moves, key_of_service, names_of
-from reconciler.specs.resolve.networks import check_networks, segments_of
-from reconciler.specs.resolve.services import World, check_names, check_service
-from reconciler.specs.templates import asks
-from reconciler.specs.yaml.nodes import printable
+from reconciler.specs.recall import Memory, Question, recalled, remember
 
 
-def load(directory: Path, *, fleet: Path | None = None) -> Desired:
+def load(directory: Path, *, fleet: Path | None = None, memory: Memory | None = None) -> Desired:
     """Read every YAML file under ``directory``; the Fleet in the file ``fleet`` replaces those in it.
 
-    Files that a component names as ``cloud_init`` are no documents. Raises InvalidInput with every
-    fault, files named relative to ``directory`` (a fleet file as it was given).
+    Files that a component names as ``cloud_init`` are no documents. Where a ``memory`` has what the
+    same files were found to say, nobody finds it out again. Raises InvalidInput with every fault, files
+    named relative to ``directory`` (a fleet file as it was given).
     """
     reading = read_directory(directory)
     faults = list(reading.faults)
@@ -38,82 +27,13 @@ def load(directory: Path, *, fleet: Path | None = None) -> Desired:
             faults.append(read)
         else:
             fleet_source = read
-    documents = read_documents(reading.sources, fleet=fleet_source)
-    if faults:
-        documents.complete = False
-    attachments = Attachments(directory)
-    faults.extend(documents.faults)
-    faults.extend(_meeting(documents, attachments, where=os.fspath(directory)))
-    if faults:
-        raise InvalidInput(_once(faults))
-    return _desired(documents, attachments)
+    question = Question(directory, reading.sources, fleet_source)
+    if memory is not None and not faults and (known := recalled(question, memory)) is not None:
+        return known
+    # What it takes to understand YAML takes a while to import.
+    from reconciler.specs.understanding import understood
 
-
-def _meeting(documents: Documents, attachments: Attachments, *, where: str) -> Iterator[Fault]:
-    """Faults that no document has by itself."""
-    yield from _twice(documents)
-    if documents.complete and Kind.FLEET not in documents.kinds:
-        hint = "write a document of kind: Fleet, or give --fleet FILE"
-        yield Fault(Position(printable(where), 1, 1), "there is no Fleet here", hint=hint)
-    for fleet in documents.fleets:
-        yield from check_fleet(fleet)
-    for image in documents.images:
-        yield from check_image(image)
-    world = _world(documents, attachments)
-    for service in documents.services:
-        yield from check_service(service, world)
-    yield from check_moves(documents.services, documents.names(Kind.SERVICE))
-    yield from check_names(documents.services)
-    names = [fleet.model.name for fleet in documents.fleets]
-    yield from check_networks(documents.services, names[0] if len(names) == 1 else None)
-
-
-def _twice(documents: Documents) -> Iterator[Fault]:
-    """Names are unique by kind, and a directory has one Fleet."""
-    first: dict[tuple[Kind, str], Position] = {}
-    for each in documents.declared:
-        one_of_a_kind = each.kind is Kind.FLEET
-        other = first.setdefault((each.kind, "" if one_of_a_kind else each.name), each.place.position)
-        if other is not each.place.position and other != each.place.position:
-            message = f"a second Fleet: the first is {other}" if one_of_a_kind else ""
-            yield each.place.fault(message or f"the {each.kind} {each.name!r} is already in {other}")
-
-
-def _world(documents: Documents, attachments: Attachments) -> World:
-    images: dict[str, bool | None] = dict.fromkeys(documents.names(Kind.IMAGE))
-    images |= {image.model.name: image.model.kernel is None for image in documents.images}
-    clusters = clusters_of(documents.fleets[0].model) if len(documents.fleets) == 1 else None
-    return World(images if documents.complete else None, clusters, attachments)
-
-
-def _desired(documents: Documents, attachments: Attachments) -> Desired:
-    (fleet,) = documents.fleets
-    images = sorted((image_of(document) for document in documents.images), key=lambda image: image.use.name)
-    uses = {image.use.name: image.use for image in images}
-    name = fleet.model.name
-    instances = [
-        instance
-        for service in documents.services
-        for instance in instances_of(service, name, uses, attachments)
-    ]
-    segments = (segment for service in documents.services for segment in segments_of(service, name))
-    return Desired(
-        fleet=fleet_of(fleet),
-        services=tuple(sorted(key_of_service(service.model) for service in documents.services)),
-        instances=tuple(sorted(instances, key=lambda instance: instance.key)),
-        images=tuple(images),
-        names=tuple(sorted(names_of(each.model) for each in documents.services if _asks(each, instances))),
-        directory=str(fleet.source.path.parent.absolute()),
-        segments=tuple(sorted(segments)),
-    )
-
-
-def _asks(service: Document[ServiceModel], instances: Iterable[Instance]) -> bool:
-    """Whether anything depends on what the service and its components are called."""
-    contexts = (each.context for each in instances if each.key.service == key_of_service(service.model))
-    return any(asks(context) for context in contexts if context is not None)
-
-
-def _once(faults: list[Fault]) -> list[Fault]:
-    """A fault of a service's defaults shows in every component, and is one fault."""
-    return list({(fault.position, fault.message): fault for fault in reversed(faults)}.values())
+    found = understood(question, faults)
+    if memory is not None:
+        remember(question, found.files, found.desired, memory)
+    return found.desired

@@ -228,7 +228,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         network_laws.one_address,
         Line(
             "ordering.networks",
-            "taken = set(_machines_addresses(self.segment, self.desired, self.observed))",
+            "taken = set(_machines_addresses(self.segment, self.machines))",
             "taken: set[str] = set()",
         ),
     ),

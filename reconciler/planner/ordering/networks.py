@@ -7,8 +7,9 @@ other members forget the host. While a host is silent, nobody forgets anybody.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_interface, ip_network
 
 from reconciler.actions import (
@@ -25,24 +26,38 @@ from reconciler.actions import (
 )
 from reconciler.plan import Cause, Change, Origin, Reason, Step, StepId
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
-from reconciler.planner.wires import foreign_in_the_way, segments_in, segments_of_state, swallowed_by
+from reconciler.planner.wires import (
+    foreign_in_the_way,
+    on_segments,
+    segments_in,
+    segments_of_state,
+    swallowed_by,
+)
 from reconciler.specs.addresses import from_the_top, unusable
-from reconciler.specs.desired import Desired, HostName, InstanceUuid, Segment
+from reconciler.specs.desired import Desired, HostName, InstanceUuid, Machine, Segment
 from reconciler.state import Observed, SegmentState
 
 _MAKE, _FORGET, _DROP = "network/", "network-peers/", "network-drop/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkSteps:
     """``first`` are those that make what is needed, ``last`` those that take away what no longer is."""
 
     first: tuple[Step, ...] = ()
     last: tuple[Step, ...] = ()
 
+    @cached_property
+    def _on_hosts(self) -> Mapping[HostName, Sequence[Step]]:
+        found: dict[HostName, list[Step]] = {}
+        for step in self.first:
+            found.setdefault(step.host, []).append(step)
+        return found
+
     def needed_by(self, action: Action) -> Needs:
         """The steps that make or mend the segments that a machine needs on its host when it starts."""
-        return network_steps_on(action.host, segments_needed_by(action), self.first)
+        there = self._on_hosts.get(action.host, ())
+        return network_steps_on(action.host, segments_needed_by(action), there)
 
 
 def network_steps_on(host: HostName, bridges: Container[str], first: Iterable[Step]) -> Needs:
@@ -75,15 +90,18 @@ def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> Ne
     if not desired.segments and not any(host.segments for host in observed.hosts):
         return NetworkSteps()
     seats = _seats(deeds, observed)
-    steps = [
-        step
+    machines = [instance.machine for instance in desired.instances]
+    machines += [state.applied for host in observed.hosts for state in host.instances]
+    plugged = on_segments(machines, lambda machine: machine.nics)
+    wirings = (
+        _Wiring(segment, seats.get(segment.bridge, _Seats()), plugged.get(segment.bridge, ()), observed)
         for segment in desired.segments
         if not swallowed_by(segment, observed)
-        for step in _on_members(_Wiring(segment, seats.get(segment.bridge, _Seats()), desired, observed))
-    ]
+    )
+    steps = [step for wiring in wirings for step in _on_members(wiring)]
     drops = () if observed.unknown else _drops(seats, observed)
     first = tuple(step for step in steps if step.id.startswith(_MAKE))
-    return NetworkSteps(first, (*(step for step in steps if step not in first), *drops))
+    return NetworkSteps(first, (*(step for step in steps if not step.id.startswith(_MAKE)), *drops))
 
 
 @dataclass(slots=True)
@@ -168,13 +186,13 @@ class _Wiring:
 
     segment: Segment
     seats: _Seats
-    desired: Desired
+    machines: Sequence[Machine]
+    """Those with a card on it: as they are to be, and as they were applied."""
     observed: Observed
 
     def state(self, host: HostName) -> SegmentState | None:
         """What a host has of it."""
-        seen = self.observed.host(host)
-        return None if seen is None else seen.segment(self.segment.bridge)
+        return self.observed.by_bridge.get(self.segment.bridge, {}).get(host)
 
     def local(self, host: HostName) -> str:
         """The address by which others reach a host."""
@@ -185,8 +203,8 @@ class _Wiring:
         """Peers that may be hosts which do not answer now."""
         if not self.observed.unknown:
             return frozenset()
-        states = (self.state(host.host) for host in self.observed.hosts)
-        return frozenset(peer for state in states if state for peer in state.peers)
+        states = self.observed.by_bridge.get(self.segment.bridge, {})
+        return frozenset(peer for state in states.values() for peer in state.peers)
 
     def peers(self, host: HostName, members: Iterable[HostName]) -> tuple[str, ...]:
         """The other ends of a host's tunnels; none where it has no address for its own."""
@@ -208,12 +226,11 @@ class _Wiring:
         names; none while a host is silent, for it may have any.
         """
         network = ip_network(self.segment.cidr)
-        taken = set(_machines_addresses(self.segment, self.desired, self.observed))
+        taken = set(_machines_addresses(self.segment, self.machines))
         ends: dict[HostName, str] = {}
         # What a host has is taken, be it a member or not: until it is gone, it answers there.
-        for host in (seen.host for seen in self.observed.hosts):
-            state = self.state(host)
-            text = state.address if state else ""
+        for host, state in self.observed.by_bridge.get(self.segment.bridge, {}).items():
+            text = state.address
             own = ip_interface(text) if text else None
             if own and own.network == network and not unusable(own.ip, network) and str(own.ip) not in taken:
                 ends[host] = text
@@ -224,9 +241,7 @@ class _Wiring:
         return ends
 
 
-def _machines_addresses(segment: Segment, desired: Desired, observed: Observed) -> Iterator[str]:
-    machines = [instance.machine for instance in desired.instances]
-    machines += [state.applied for host in observed.hosts for state in host.instances]
+def _machines_addresses(segment: Segment, machines: Iterable[Machine]) -> Iterator[str]:
     for machine in machines:
         for nic in machine.nics:
             if nic.source == segment.bridge and nic.address is not None:

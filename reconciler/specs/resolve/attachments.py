@@ -20,6 +20,11 @@ class Attachments:
     root: Path
     _read: dict[Path, Source | Fault] = field(default_factory=dict)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that was read."""
+        return tuple(sorted(self._read))
+
     def source(self, base: Path, path: str) -> Source | Fault:
         """The file at ``path``, beside the document in the folder ``base``."""
         full = base / path

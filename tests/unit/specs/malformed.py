@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reconciler.errors import Fault, InvalidInput
 from reconciler.specs.load import load
+from reconciler.specs.recall import Memory
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "malformed"
 
@@ -48,10 +49,10 @@ class Case:
             shutil.copy(CORPUS / "base" / name, directory)
         shutil.copy(self.path, directory / "case.yaml")
 
-    def diagnostics(self, directory: Path) -> str:
+    def diagnostics(self, directory: Path, memory: Memory | None = None) -> str:
         """What loading the laid out directory says; empty if it is accepted."""
         try:
-            load(directory)
+            load(directory, memory=memory)
         except InvalidInput as invalid:
             return "\n".join(shown(fault) for fault in invalid.faults).replace(str(directory), "DIR") + "\n"
         return ""

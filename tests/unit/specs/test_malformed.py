@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.store.memory import FileMemory
 from tests.unit.specs.malformed import CORPUS, Case, cases
 
 CASES = cases()
@@ -24,6 +25,22 @@ def test_malformed_input_is_never_accepted_and_each_fault_has_a_place(case: Case
     case.lay_out(tmp_path)
     diagnostics = case.diagnostics(tmp_path)
     assert re.match(r"[^\n:]+:\d+:\d+: error: \S", diagnostics)
+
+
+@each_case
+def test_malformed_input_is_explained_although_it_was_sound_and_remembered(
+    case: Case, tmp_path: Path
+) -> None:
+    directory, memory = tmp_path / "d", FileMemory(tmp_path / "kept", least=0)
+    directory.mkdir()
+    for name in ("fleet.yaml", "images.yaml"):
+        (directory / name).write_text((CORPUS / "base" / name).read_text())
+    assert Case(CORPUS / "base").diagnostics(directory, memory) == ""
+    assert list((tmp_path / "kept").iterdir())
+    for path in directory.glob("*.yaml"):
+        path.unlink()
+    case.lay_out(directory)
+    assert [case.diagnostics(directory, memory) for _ in range(2)] == [case.expected] * 2
 
 
 def test_corpus_is_large_and_every_expectation_belongs_to_a_case() -> None:
