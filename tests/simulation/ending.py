@@ -56,12 +56,8 @@ def _own(machine: Machine) -> Machine:
     return replace(machine, peers=None)
 
 
-def untied(desired: Desired, places: tuple[Place, ...]) -> Iterator[str]:
-    """Segments that no machine is on, and machines of one segment that do not reach each other.
-
-    What is no longer declared, and is still there because a guard holds its machines, is not mended.
-    """
-    fleet, declared = desired.fleet.name, {segment.bridge for segment in desired.segments}
+def untied(fleet: str, places: tuple[Place, ...]) -> Iterator[str]:
+    """Segments that no machine is on, and machines of one segment that do not reach each other."""
     members: dict[str, list[Place]] = {}
     for place in places:
         for domain in place.box.domains.values():
@@ -75,7 +71,7 @@ def untied(desired: Desired, places: tuple[Place, ...]) -> Iterator[str]:
             others = sorted(address_of(each.host.name) for each in mine if each is not place)
             if place not in mine:
                 yield f"{segment.title} on {place.name} is nobody's"
-            elif segment.bridge in declared and (not segment.up or list(segment.peers) != others):
+            elif not segment.up or list(segment.peers) != others:
                 yield f"{segment.title} on {place.name} does not reach its peers"
 
 

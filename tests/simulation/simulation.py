@@ -263,7 +263,7 @@ class _Simulation:
         excused = self.laws.retained | self.laws.abandoned
         for orphan in orphans(self.laws.fleet, self.places, excused):
             self.laws.breach("orphans", orphan)
-        for loose in untied(self.directory.files.desired(), self.places):
+        for loose in untied(self.laws.fleet, self.places):
             self.laws.breach("tied", loose)
         domains = [domain for place in self.places for domain in place.box.domains.values()]
         volumes = [volume for place in self.places for volume in place.box.volumes.items()]

@@ -259,7 +259,8 @@ def _downwards(segment: Segment, taken: set[str]) -> Iterator[str]:
 def _on_members(wiring: _Wiring) -> Iterator[Step]:
     """Make or mend it on every member; then, once others have left, have the members forget them.
 
-    A host that is about to leave is told of new members too: a guard may hold back what makes it leave.
+    Until a host has left it is a member like any other, told of all and known to all: a guard may hold back
+    what makes it leave, for as long as it likes.
     """
     ends = wiring.ends() if wiring.seats.everyone else {}
     gone = sorted(host for host in wiring.seats.leaving if wiring.seats.left(host))
@@ -274,7 +275,7 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
         soon = wiring.put(host, ends.get(host, ""), wiring.seats.everyone)
         final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)
         needs: Needs = goodbyes
-        if not _is_good_until_then(now, soon, final):
+        if now != soon.wanted:
             first = _step(_MAKE, soon, now)
             yield first
             if leaves and now is None and not wiring.observed.unknown:
@@ -282,20 +283,6 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
             now, needs = soon.wanted, (first.id, *goodbyes)
         if now != final.wanted and not leaves:
             yield _step(_FORGET, final, now, needs)
-
-
-def _is_good_until_then(now: SegmentState | None, soon: PutNetwork, final: PutNetwork) -> bool:
-    """Whether all that is wrong with it is that it still knows hosts that are about to leave."""
-    if now is None:
-        return False
-    if now in (soon.wanted, final.wanted):
-        return True
-    known = set(now.peers)
-    return (
-        now == PutNetwork(soon.host, soon.segment, soon.address, soon.local, now.peers).wanted
-        and known.issuperset(final.peers)
-        and known.issubset(soon.peers)
-    )
 
 
 def _drops(seats: Mapping[str, _Seats], observed: Observed) -> Iterator[Step]:
