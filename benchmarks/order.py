@@ -90,9 +90,7 @@ def main() -> None:
             course = reconfiguration(Wanted(hosts, moves, swaps=swaps), limits)
             print(_row(f"{hosts} hosts, {name}", measured(course)), flush=True)
     print()
-    print(
-        "1,000 hosts, 1,000 moves, 200 of them swaps, by the share of memory given out; none may stop."
-    )
+    print("1,000 hosts, 1,000 moves, 200 of them swaps, by the share of memory given out; none may stop.")
     print(f"{'full':8}{'moves':>6}{'extra':>7}{'arrive without a stop':>24}{'seconds':>10}")
     for full in _FULL:
         found = measured(reconfiguration(Wanted(1000, 1000, full, swaps=200), Limits(2, 50)), runs=1)
