@@ -118,6 +118,10 @@ class InstanceState:
         """The libvirt domain's name."""
         return self.key.name
 
+    def has_left(self, power: Power, detail: str) -> bool:
+        """Whether it has been migrated away since it was so, now that it is this: it runs elsewhere."""
+        return power is Power.STOPPED and detail == MIGRATED != self.detail
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
