@@ -54,6 +54,7 @@ async def _end(desk: Desk, uuid: InstanceUuid, before: InstanceState | None) -> 
 
     def work(hands: Hands) -> bool:
         domain = hands.domains.get(uuid)
+        domain.check_stayed(before)
         if has_data(domain.mark.applied):
             return domain.is_active()
         domain.destroy()

@@ -72,7 +72,7 @@ class Domain:
         """
         state = sense(*self.handle.state())
         if before is not None and before.has_left(state.power, state.detail):
-            raise ActionFailed(before.host, f"{self.mark.key.name} was migrated away")
+            raise ActionFailed(before.host, f"{self.mark.key.name} was migrated away, or is on its way")
 
     def start(self, before: InstanceState | None) -> None:
         """Start it, unless it runs. Raises ActionFailed where it has left since it was ``before``."""

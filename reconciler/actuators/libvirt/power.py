@@ -35,7 +35,7 @@ async def stop(desk: Desk, uuid: InstanceUuid, before: InstanceState | None) -> 
     await desk.change("asking for shutdown", lambda hands: _ask(hands, uuid, before))
     while await desk.session.call("looking", lambda connection: _runs(Hands(desk, connection), uuid, before)):
         if loop.time() >= until:
-            await desk.change("stopping", lambda hands: hands.domains.get(uuid).destroy())
+            await desk.change("stopping", lambda hands: _pull(hands, uuid, before))
             return
         await asyncio.sleep(desk.pace.poll)
 
@@ -51,6 +51,12 @@ def _ask(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> None
         # Off already, or nobody listens: then force will do.
         if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
             raise
+
+
+def _pull(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> None:
+    domain = hands.domains.get(uuid)
+    domain.check_stayed(before)
+    domain.destroy()
 
 
 def _runs(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> bool:

@@ -79,7 +79,7 @@ def check_stayed(box: Box, before: InstanceState | None) -> None:
         return
     domain = box.domain(before.uuid)
     if before.has_left(domain.power, domain.why):
-        raise ActionFailed(box.host, f"{domain.name} was migrated away")
+        raise ActionFailed(box.host, f"{domain.name} was migrated away, or is on its way")
 
 
 def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
