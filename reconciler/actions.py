@@ -53,13 +53,14 @@ class DropImage:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make an instance that is absent, or finish one that was left half made (``complete`` False).
+    """Make an instance that is absent, or finish one that was ``left`` half made (``complete`` False).
 
     Data disks of the same instance found in the pool are adopted, never overwritten.
     """
 
     host: HostName
     instance: Instance
+    left: InstanceState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,19 @@ def subject(action: Action) -> str:
             return before.name
         case Migrate(before=before) | Resume(before=before) | Settle(before=before):
             return before.name
+
+
+def before_of(action: Action) -> InstanceState | None:
+    """The machine that an action on one host is about, as it was when that was planned; None: none was."""
+    match action:
+        case Start(before=before) | Stop(before=before) | Destroy(before=before):
+            return before
+        case Update(before=before) | Replace(before=before):
+            return before
+        case Create(left=left):
+            return left
+        case _:
+            return None
 
 
 def is_destructive(action: Action) -> bool:

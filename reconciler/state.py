@@ -118,6 +118,12 @@ class InstanceState:
         """The libvirt domain's name."""
         return self.key.name
 
+    def has_left(self, power: Power, detail: str) -> bool:
+        """Whether it has been migrated away since it was so, now that it is this; or it may have been."""
+        if power is Power.PAUSED:
+            return detail == MIGRATING
+        return power is Power.STOPPED and detail == MIGRATED != self.detail
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:

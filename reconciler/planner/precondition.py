@@ -28,7 +28,7 @@ from reconciler.plan import Step
 from reconciler.planner import objects, passage
 from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Machine
-from reconciler.state import MIGRATED, HostState, InstanceState, LiveDisk, Power
+from reconciler.state import HostState, InstanceState, LiveDisk, Power
 
 
 def broken_precondition(step: Step, host_state: HostState, peer: HostState | None = None) -> str | None:
@@ -49,10 +49,12 @@ def broken_precondition(step: Step, host_state: HostState, peer: HostState | Non
 
 def _of_machine(action: MachineAction, host_state: HostState) -> str | None:
     match action:
-        case Create(instance=instance):
+        case Create(instance=instance, left=left):
             found = host_state.instance(instance.uuid)
-            is_there = found is not None and found.complete
-            return "it is there already" if is_there else _unwired(instance.machine, host_state)
+            if found is not None and found.complete:
+                return "it is there already"
+            meddled = _meddled_with(left, host_state) if left is not None else None
+            return meddled or _unwired(instance.machine, host_state)
         case Start(before=before):
             changed = _changed(before, host_state) or _power_is_not(Power.STOPPED, before, host_state)
             return changed or _unwired(before.applied, host_state)
@@ -89,7 +91,7 @@ def _changed(before: InstanceState, host: HostState) -> str | None:
         return "it is not there any more"
     if found.applied != before.applied:
         return "something else was applied to it"
-    if found.power is Power.STOPPED and found.detail == MIGRATED != before.detail:
+    if before.has_left(found.power, found.detail):
         return "it was migrated away"
     return None
 

@@ -144,7 +144,7 @@ def _make(case: Case) -> Verdict:
 
 
 def _resume(case: Case) -> Verdict:
-    return Act(Create(case.found.host, case.wanted), (Cause("left half made"), *case.changes))
+    return Act(Create(case.found.host, case.wanted, case.found), (Cause("left half made"), *case.changes))
 
 
 def _guard(message: str) -> Verdict:

@@ -28,6 +28,11 @@ class Duo:
         before = await self.here.seen(instance)
         await self.act(Migrate(self.there.host, self.here.host, before))
 
+    async def emigrate(self, instance: Instance) -> None:
+        """A human moves it from here to there."""
+        self.here.flesh.emigrate(instance.name, self.there.platform)
+        await self.there.trace.did("seen after a human moved it", asyncio.sleep(0))
+
     async def act(self, action: Migrate | Resume | Settle) -> None:
         """Of the actuator that it is asked of; both hosts are looked at then."""
         here, there = self.here.actuators[0], self.there.actuators[0]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from reconciler.specs.desired import Connect, Host, Image, Scheme
 from tests.contract.platforms import declared, disk_image, kernel_image, stand_in
@@ -21,6 +21,7 @@ NAMESPACE = "urn:reconciler:instance:1"
 if TYPE_CHECKING:
     import libvirt
 
+    from tests.contract.platforms import Platform
     from tests.lab.hosts import Host as LabHost
     from tests.lab.laboratory import Laboratory
 
@@ -214,7 +215,8 @@ class RealHost:
     def undefine(self, name: str) -> None:
         if name in self.box.virsh("list", "--name").splitlines():
             self.stop(name)
-        self.box.virsh("undefine", name, "--snapshots-metadata")
+        if name in self.box.virsh("list", "--all", "--name").splitlines():  # else it had no definition
+            self.box.virsh("undefine", name, "--snapshots-metadata")
 
     def edit_cpus(self, name: str, cpus: int) -> None:
         self.box.define(_with_cpus(self.box.virsh("dumpxml", "--inactive", name), cpus))
@@ -234,6 +236,15 @@ class RealHost:
         wait_until(
             lambda: name not in self.box.virsh("list", "--name").splitlines(), what=f"libvirtd missing {name}"
         )
+
+    def emigrate(self, name: str, to: Platform) -> None:
+        there, stem = cast("RealHost", to).box, f"{FLEET}.{name.replace('-', '.')}."
+        for volume in (line.split()[0] for line in self.box.virsh("vol-list", "default").splitlines()):
+            if volume.startswith(stem) and volume.endswith(".qcow2"):
+                info = self.box.virsh("vol-info", "--bytes", volume, "default")
+                (size,) = re.findall(r"Capacity: +([0-9]+)", info)
+                there.virsh("vol-create-as", "default", volume, size, "--format", "qcow2")
+        self.box.virsh("migrate", "--live", "--copy-storage-all", name, f"qemu+tcp://{there.address}/system")
 
     def unplug(self, name: str, disk: str) -> None:
         stem = name.replace("-", ".")

@@ -131,6 +131,10 @@ class Flesh(Platform, Protocol):
         """Kill the process of a machine that runs."""
         ...
 
+    def emigrate(self, name: str, to: Platform) -> None:
+        """Move a machine that runs, with its disks: the definition stays, and none is made there."""
+        ...
+
     def unplug(self, name: str, disk: str) -> None:
         """Delete the volume of one of the disks of our machine."""
         ...
@@ -274,6 +278,9 @@ class Simulated:
 
     def crash(self, name: str) -> None:
         interfere.crash(self.store, name)
+
+    def emigrate(self, name: str, to: Platform) -> None:
+        interfere.emigrate(self.store, name, to.host.name)
 
     def unplug(self, name: str, disk: str) -> None:
         interfere.unplug(self.store, name, disk)

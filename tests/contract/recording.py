@@ -172,6 +172,9 @@ class Watched:
         self._platform = platform
         self._trace = trace
 
+    def __str__(self) -> str:
+        return self._platform.host.name
+
     def __getattr__(self, name: str) -> object:
         value = getattr(self._platform, name)
         if not callable(value) or name in _QUESTIONS:

@@ -263,6 +263,12 @@ MUTANTS = (
         "a machine that is rebuilt is not marked", _SCRIPT, "    if apart != domain.mark:", "    if False:"
     ),
     Mutant(
+        "what was migrated away meanwhile is gone on with",
+        _SCRIPT,
+        "    if before.has_left(domain.power, domain.why):",
+        "    if False:",
+    ),
+    Mutant(
         "replicas are taken away all at once",
         _WAITS,
         "rolls = _rolls(deeds, replicas)",

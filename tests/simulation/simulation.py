@@ -248,6 +248,7 @@ class _Simulation:
         self.laws.calm = not self._cramped()
         await self._until(self._time() + DAY)
         self.laws.calm = False
+        await self._last_round()
         rounds, reasons = sum(each.rounds for each in self._controllers), self._happenings
         quiet = 60 + 3 * reasons + 3 * self._time() / self.scenario.resync
         if rounds > quiet and not self._cramped():
@@ -271,6 +272,19 @@ class _Simulation:
             *sorted(f"{each.name} {each.power} {each.live}" for each in domains),
             *sorted(f"{volume.key.name}/{volume.disk} {size} MiB" for volume, size in volumes),
         )
+
+    async def _last_round(self) -> None:
+        """Where something is tried for ever a day may end in the middle of a round, which is let end.
+
+        Whoever does nothing and holds a lock holds it as long as that, too.
+        """
+        until = self._time() + WORK
+        while self._at_work() and self._time() < until and self._cramped():
+            await asyncio.sleep(SETTLED)
+
+    def _at_work(self) -> bool:
+        unsettled = any(not entry.outcome for entry in self.disk.entries.values())
+        return unsettled or any(place.owner is not None for place in self.places)
 
     # Small things
 

@@ -107,20 +107,20 @@ class LibvirtActuator:
         match action:
             case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
                 await self._provide(action)
-            case Create(instance=instance):
-                await create.create(self.desk, instance)
+            case Create(instance=instance, left=left):
+                await create.create(self.desk, instance, left)
             case Start(before=before):
-                await power.start(self.desk, before.uuid)
+                await power.start(self.desk, before)
             case Stop(before=before):
-                await power.stop(self.desk, before.uuid)
-            case Update(instance=instance, impact=Impact.LIVE):
-                await update.update_live(self.desk, instance)
-            case Update(instance=instance):
-                await update.update_with_restart(self.desk, instance)
-            case Replace(instance=instance):
-                await create.rebuild(self.desk, instance)
+                await power.stop(self.desk, before.uuid, before)
+            case Update(before=before, instance=instance, impact=Impact.LIVE):
+                await update.update_live(self.desk, before, instance)
+            case Update(before=before, instance=instance):
+                await update.update_with_restart(self.desk, before, instance)
+            case Replace(before=before, instance=instance):
+                await create.rebuild(self.desk, before, instance)
             case Destroy(before=before):
-                await destroy.destroy(self.desk, before.uuid)
+                await destroy.destroy(self.desk, before)
             case Migrate() | Resume() | Settle():
                 raise ActionFailed(self.host, "this takes two hosts")
             case Await():

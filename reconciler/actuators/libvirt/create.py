@@ -12,10 +12,11 @@ from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.power import stop
 from reconciler.errors import AlreadyExists
 from reconciler.specs.desired import Instance, InstanceUuid, Machine, OnDelete
+from reconciler.state import InstanceState
 
 
-async def create(desk: Desk, instance: Instance) -> None:
-    """Make a machine that is absent, or finish one that was left half made; start it."""
+async def create(desk: Desk, instance: Instance, left: InstanceState | None) -> None:
+    """Make a machine that is absent, or finish one that was ``left`` half made; start it."""
 
     def check(hands: Hands) -> bool:
         found = hands.domains.find(instance.uuid)
@@ -24,41 +25,43 @@ async def create(desk: Desk, instance: Instance) -> None:
         elif found.mark.complete:
             raise AlreadyExists(desk.host, f"{instance.name} is there already, and complete")
         else:
+            found.check_stayed(left)
             found.check_at_home(hands.pool())
         _check(hands.pool(), desk.fleet, instance)
         return found is not None
 
     if await desk.change("checking", check):
-        await _end(desk, instance.uuid)
-    await desk.change("creating", lambda hands: _make(hands, instance))
+        await _end(desk, instance.uuid, left)
+    await desk.change("creating", lambda hands: _make(hands, instance, left))
 
 
-async def rebuild(desk: Desk, instance: Instance) -> None:
+async def rebuild(desk: Desk, before: InstanceState, instance: Instance) -> None:
     """Make a machine anew from its image; its data disks stay."""
 
     def begin(hands: Hands) -> None:
-        domain = hands.domains.get_unprotected(instance.uuid)
+        domain = hands.domains.unprotected(before)
         domain.check_at_home(hands.pool())
         _check(hands.pool(), desk.fleet, instance)
         domain.begin_taking_apart()
 
     await desk.change("replacing", begin)
-    await _end(desk, instance.uuid)
-    await desk.change("creating", lambda hands: _make(hands, instance))
+    await _end(desk, instance.uuid, before)
+    await desk.change("creating", lambda hands: _make(hands, instance, before))
 
 
-async def _end(desk: Desk, uuid: InstanceUuid) -> None:
+async def _end(desk: Desk, uuid: InstanceUuid, before: InstanceState | None) -> None:
     """Stop a machine that is taken apart: gently only if something on its disks will be kept."""
 
     def work(hands: Hands) -> bool:
         domain = hands.domains.get(uuid)
+        domain.check_stayed(before)
         if has_data(domain.mark.applied):
             return domain.is_active()
         domain.destroy()
         return False
 
     if await desk.change("stopping", work):
-        await stop(desk, uuid)
+        await stop(desk, uuid, before)
 
 
 def has_data(machine: Machine) -> bool:
@@ -76,10 +79,10 @@ def _check(pool: Pool, fleet: str, instance: Instance) -> None:
             pool.check_not_shrinking(names.disk_volume(fleet, instance.key, disk.name), disk.size_mib)
 
 
-def _make(hands: Hands, instance: Instance) -> None:
+def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> None:
     fleet, key, machine = hands.desk.fleet, instance.key, instance.machine
     pool = hands.pool()
-    left = hands.domains.find(instance.uuid)
+    left = hands.domains.find(instance.uuid) if before is None else hands.domains.stayed(before)
     journey, home = (None, None) if left is None else (left.mark.journey, left.mark.home)
     mark = Mark(fleet, key, machine, complete=False, journey=journey, home=home)
     if left is not None:
@@ -96,7 +99,7 @@ def _make(hands: Hands, instance: Instance) -> None:
             pool.adopt_or_make(name, disk.size_mib)
     hands.write_seed(mark, pool, seed)
     domain.write_mark(replace(mark, complete=True))
-    domain.start()
+    domain.start(before)
 
 
 def _clear(left: Domain, machine: Machine, pool: Pool) -> None:

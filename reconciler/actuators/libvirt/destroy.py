@@ -5,14 +5,15 @@ from __future__ import annotations
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.power import stop
-from reconciler.specs.desired import Disk, InstanceUuid, OnDelete
+from reconciler.specs.desired import Disk, OnDelete
+from reconciler.state import InstanceState
 
 
-async def destroy(desk: Desk, uuid: InstanceUuid) -> None:
+async def destroy(desk: Desk, before: InstanceState) -> None:
     """Undo a machine. Its disks say themselves, in its mark, which of them are retained."""
 
     def begin(hands: Hands) -> bool:
-        domain = hands.domains.get_unprotected(uuid)
+        domain = hands.domains.unprotected(before)
         domain.check_at_home(hands.pool())
         domain.begin_taking_apart()
         if any(not _goes(disk) for disk in domain.mark.applied.disks):
@@ -22,12 +23,12 @@ async def destroy(desk: Desk, uuid: InstanceUuid) -> None:
 
     # Gently only if something on its disks will be kept.
     if await desk.change("destroying", begin):
-        await stop(desk, uuid)
-    await desk.change("destroying", lambda hands: _remove(hands, uuid))
+        await stop(desk, before.uuid, before)
+    await desk.change("destroying", lambda hands: _remove(hands, before))
 
 
-def _remove(hands: Hands, uuid: InstanceUuid) -> None:
-    domain, pool = hands.domains.get_unprotected(uuid), hands.pool()
+def _remove(hands: Hands, before: InstanceState) -> None:
+    domain, pool = hands.domains.unprotected(before), hands.pool()
     mark = domain.mark
     domain.check_at_home(pool)
     for disk in mark.applied.disks:

@@ -13,8 +13,10 @@ from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain
 from reconciler.actuators.libvirt.pool import Pool
+from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed, AlreadyExists, NotFound
 from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.state import InstanceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,20 @@ class Domain:
         if self.mark.complete:
             self.write_mark(replace(self.mark, complete=False))
 
-    def start(self) -> None:
-        """Start it, unless it runs."""
+    def check_stayed(self, before: InstanceState | None) -> None:
+        """Raise ActionFailed where it has been migrated away since it was ``before``: it runs elsewhere now.
+
+        Somebody else may do so at any time; what is defined and started here then runs twice. With None
+        nobody had seen it: it is only just being made.
+        """
+        state = sense(*self.handle.state())
+        if before is not None and before.has_left(state.power, state.detail):
+            raise ActionFailed(before.host, f"{self.mark.key.name} was migrated away, or is on its way")
+
+    def start(self, before: InstanceState | None) -> None:
+        """Start it, unless it runs. Raises ActionFailed where it has left since it was ``before``."""
         if not self.is_active():
+            self.check_stayed(before)
             self.handle.create()
 
     def destroy(self) -> None:
@@ -136,9 +149,15 @@ class Domains:
             raise NotFound(self.host, f"there is no domain with UUID {uuid}")
         return domain
 
-    def get_unprotected(self, uuid: InstanceUuid) -> Domain:
-        """Our domain of that UUID, which may be taken apart. Raises ActionFailed where it is protected."""
-        domain = self.get(uuid)
+    def stayed(self, before: InstanceState) -> Domain:
+        """Our domain that was ``before``. Raises NotFound, ActionFailed where it was migrated away since."""
+        domain = self.get(before.uuid)
+        domain.check_stayed(before)
+        return domain
+
+    def unprotected(self, before: InstanceState) -> Domain:
+        """Our domain that was ``before``, and may be taken apart. Raises ActionFailed where it must not."""
+        domain = self.stayed(before)
         if domain.mark.applied.protect:
             message = f"{domain.mark.key.name} is protected; set `protect: false` and apply first"
             raise ActionFailed(self.host, message)

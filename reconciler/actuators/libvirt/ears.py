@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable
@@ -95,22 +96,27 @@ class Ears:
 
 @lru_cache(maxsize=1)
 def run_events() -> None:
-    """Run libvirt's own event loop in a thread, for the rest of the process.
+    """Run libvirt's own event loop in a thread, until Python ends.
 
     It must come before the first connection. Without the thread, and with the loop only chosen, libvirt
     would never close the socket of a connection that ended.
     """
     libvirt.virEventRegisterDefaultImpl()
-    threading.Thread(
-        target=_for_ever(libvirt.virEventRunDefaultImpl), name="libvirt-events", daemon=True
-    ).start()
+    # A timer keeps the loop from sleeping without end on no handle at all, and wakes it at the end.
+    timer = libvirt.virEventAddTimeout(1000, lambda *_: None, None)
+    over = threading.Event()
 
+    def turn() -> None:
+        while not over.is_set():
+            libvirt.virEventRunDefaultImpl()
 
-def _for_ever(turn: Callable[[], object]) -> Callable[[], None]:
-    def work() -> None:
-        # A timer that never fires keeps the loop from sleeping without end on no handle at all.
-        libvirt.virEventAddTimeout(1000, lambda *_: None, None)
-        while True:
-            turn()
+    thread = threading.Thread(target=turn, name="libvirt-events", daemon=True)
 
-    return work
+    def end() -> None:
+        over.set()
+        libvirt.virEventUpdateTimeout(timer, 0)
+        thread.join(timeout=_CLOSE_SECONDS)
+
+    # What is called back once Python is no more takes the whole process down, its exit code with it.
+    atexit.register(end)
+    thread.start()

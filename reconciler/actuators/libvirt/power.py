@@ -10,38 +10,39 @@ from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceUuid
-from reconciler.state import Power
+from reconciler.state import InstanceState, Power
 
 
-async def start(desk: Desk, uuid: InstanceUuid) -> None:
-    """Start a machine as it is defined. Raises ActionFailed where it is paused or half made."""
+async def start(desk: Desk, before: InstanceState) -> None:
+    """Start a machine as it is defined. Raises ActionFailed where it is paused, half made or has left."""
 
     def work(hands: Hands) -> None:
-        domain = hands.domains.get(uuid)
+        domain = hands.domains.stayed(before)
         if not domain.mark.complete:
             raise ActionFailed(desk.host, f"{domain.mark.key.name} is only half made")
         state = sense(*domain.handle.state())
         if state.power is Power.PAUSED:
             raise ActionFailed(desk.host, f"{domain.mark.key.name} is paused ({state.detail})")
-        domain.start()
+        domain.start(before)
 
     await desk.change("starting", work)
 
 
-async def stop(desk: Desk, uuid: InstanceUuid) -> None:
-    """Shut a machine down by ACPI, and by force when its grace is over."""
+async def stop(desk: Desk, uuid: InstanceUuid, before: InstanceState | None) -> None:
+    """Shut a machine down by ACPI, and by force when its grace is over. Raises ActionFailed if it leaves."""
     loop = asyncio.get_running_loop()
     until = loop.time() + desk.pace.grace
-    await desk.change("asking for shutdown", lambda hands: _ask(hands, uuid))
-    while await desk.session.call("looking", lambda connection: _runs(Hands(desk, connection), uuid)):
+    await desk.change("asking for shutdown", lambda hands: _ask(hands, uuid, before))
+    while await desk.session.call("looking", lambda connection: _runs(Hands(desk, connection), uuid, before)):
         if loop.time() >= until:
-            await desk.change("stopping", lambda hands: hands.domains.get(uuid).destroy())
+            await desk.change("stopping", lambda hands: _pull(hands, uuid, before))
             return
         await asyncio.sleep(desk.pace.poll)
 
 
-def _ask(hands: Hands, uuid: InstanceUuid) -> None:
+def _ask(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> None:
     domain = hands.domains.get(uuid)
+    domain.check_stayed(before)
     if not domain.is_active():
         return
     try:
@@ -52,5 +53,13 @@ def _ask(hands: Hands, uuid: InstanceUuid) -> None:
             raise
 
 
-def _runs(hands: Hands, uuid: InstanceUuid) -> bool:
-    return hands.domains.get(uuid).is_active()
+def _pull(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> None:
+    domain = hands.domains.get(uuid)
+    domain.check_stayed(before)
+    domain.destroy()
+
+
+def _runs(hands: Hands, uuid: InstanceUuid, before: InstanceState | None) -> bool:
+    domain = hands.domains.get(uuid)
+    domain.check_stayed(before)
+    return domain.is_active()

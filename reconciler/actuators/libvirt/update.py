@@ -12,29 +12,30 @@ from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.power import stop
 from reconciler.actuators.libvirt.telling import tell
 from reconciler.errors import ActionFailed
-from reconciler.specs.desired import Disk, Instance, InstanceUuid, Machine, OnDelete
+from reconciler.specs.desired import Disk, Instance, Machine, OnDelete
+from reconciler.state import InstanceState
 
 
-async def update_live(desk: Desk, instance: Instance) -> None:
+async def update_live(desk: Desk, before: InstanceState, instance: Instance) -> None:
     """Write down what the machine is told to be, and make its disks so while it runs.
 
     Raises ActionFailed where the rest takes a restart, and where the guest does not let go of a disk.
     """
 
     def check(hands: Hands) -> bool:
-        domain = _whole(hands, instance.uuid)
+        domain = _whole(hands, before)
         if _hardware(domain.mark.applied) != _hardware(instance.machine):
             raise ActionFailed(desk.host, f"{instance.name}: these changes take a restart")
         return domain.mark.applied.peers != instance.machine.peers
 
     def begin(hands: Hands) -> bool:
-        domain = _whole(hands, instance.uuid)
+        domain = _whole(hands, before)
         if not _touches_disks(domain, instance.machine):
-            _write_down(domain, instance)
+            _write_down(domain, before, instance)
             return False
         _check_disks(hands, domain, instance)
         if not domain.is_active():
-            _make_over(hands, instance)
+            _make_over(hands, before, instance)
             return False
         _own(domain, instance.machine)
         plugging.plug(hands, domain, instance.machine)
@@ -45,7 +46,7 @@ async def update_live(desk: Desk, instance: Instance) -> None:
         await tell(desk, instance)
     if await desk.change("updating", begin):
         await plugging.unplug(desk, instance.uuid, instance.machine)
-        await desk.change("updating", lambda hands: _finish(hands, instance))
+        await desk.change("updating", lambda hands: _finish(hands, before, instance))
 
 
 def _touches_disks(domain: Domain, machine: Machine) -> bool:
@@ -57,30 +58,30 @@ def _touches_disks(domain: Domain, machine: Machine) -> bool:
     return any(disk.name not in sockets for disk in machine.disks for sockets in found)
 
 
-def _finish(hands: Hands, instance: Instance) -> None:
+def _finish(hands: Hands, before: InstanceState, instance: Instance) -> None:
     """Delete what nothing has plugged in any more, and then give it up."""
-    domain, pool = _whole(hands, instance.uuid), hands.pool()
+    domain, pool = _whole(hands, before), hands.pool()
     for disk in _going(domain.mark.applied, instance.machine):
         pool.delete(_volume(domain.mark, disk))
-    _write_down(domain, instance)
+    _write_down(domain, before, instance)
 
 
-def _write_down(domain: Domain, instance: Instance) -> None:
+def _write_down(domain: Domain, before: InstanceState, instance: Instance) -> None:
     domain.write_mark(replace(domain.mark, applied=instance.machine))
-    domain.start()
+    domain.start(before)
 
 
-async def update_with_restart(desk: Desk, instance: Instance) -> None:
+async def update_with_restart(desk: Desk, before: InstanceState, instance: Instance) -> None:
     """Shut the machine down, make it what it is told to be, start it. No disk ever shrinks."""
 
     def check(hands: Hands) -> None:
-        domain = _whole(hands, instance.uuid)
+        domain = _whole(hands, before)
         _check_disks(hands, domain, instance)
         _check_image_stays(desk, domain.mark.applied, instance.machine)
 
     await desk.change("checking", check)
-    await stop(desk, instance.uuid)
-    await desk.change("updating", lambda hands: _make_over(hands, instance))
+    await stop(desk, instance.uuid, before)
+    await desk.change("updating", lambda hands: _make_over(hands, before, instance))
 
 
 def _check_disks(hands: Hands, domain: Domain, instance: Instance) -> None:
@@ -100,26 +101,26 @@ def _own(domain: Domain, machine: Machine) -> Mark:
     return before
 
 
-def _make_over(hands: Hands, instance: Instance) -> None:
-    domain, pool = _whole(hands, instance.uuid), hands.pool()
+def _make_over(hands: Hands, before: InstanceState, instance: Instance) -> None:
+    domain, pool = _whole(hands, before), hands.pool()
     domain.check_at_home(pool)
-    before, machine = _own(domain, instance.machine), instance.machine
+    mark, machine = _own(domain, instance.machine), instance.machine
     for disk in machine.disks:
-        pool.adopt_or_make(_volume(before, disk), disk.size_mib)
+        pool.adopt_or_make(_volume(mark, disk), disk.size_mib)
     seed = hands.desk.seed(instance)
-    after = replace(before, applied=machine)
+    after = replace(mark, applied=machine)
     hands.write_seed(after, pool, seed)
     # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
-    going = _going(before.applied, machine)
-    owning = replace(before, applied=replace(machine, disks=machine.disks + going))
+    going = _going(mark.applied, machine)
+    owning = replace(mark, applied=replace(machine, disks=machine.disks + going))
     updated = hands.define(
         owning, pool, seeded=seed is not None, unplugged=frozenset(disk.name for disk in going)
     )
     for disk in going:
-        pool.delete(_volume(before, disk))
+        pool.delete(_volume(mark, disk))
     if going:
         updated.write_mark(after)
-    updated.start()
+    updated.start(before)
 
 
 def _coming(before: Machine, after: Machine) -> tuple[Disk, ...]:
@@ -133,8 +134,8 @@ def _going(before: Machine, after: Machine) -> tuple[Disk, ...]:
     return tuple(disk for disk in gone if disk.on_delete is OnDelete.DELETE)
 
 
-def _whole(hands: Hands, uuid: InstanceUuid) -> Domain:
-    domain = hands.domains.get(uuid)
+def _whole(hands: Hands, before: InstanceState) -> Domain:
+    domain = hands.domains.stayed(before)
     if not domain.mark.complete:
         raise ActionFailed(hands.desk.host, f"{domain.mark.key.name} is only half made")
     return domain

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from reconciler.actions import Action, Migrate, Resume, Settle
+from reconciler.actions import Action, Migrate, Resume, Settle, before_of
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
 from reconciler.actuators.sim.effects import Effect, GuestUp
 from reconciler.actuators.sim.passage import Leg, backing_out, mending, migration
-from reconciler.actuators.sim.script import script
+from reconciler.actuators.sim.script import check_stayed, script
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.view import images, view
@@ -101,9 +101,10 @@ class SimHost:
     async def perform(self, action: Action) -> None:
         """Carry out one action. Raises ActionFailed and its kinds, or HostUnreachable."""
         self._writable()
+        before = before_of(action)
         for effect in script(action, self._look(), self._access.fleet):
             await self._clock.sleep(duration(effect))
-            self._look()
+            check_stayed(self._look(), before)
             self._hold()
             self._truth.change(effect, self._room)
 

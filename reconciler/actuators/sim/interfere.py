@@ -15,11 +15,13 @@ from uuid import UUID, uuid5
 from reconciler.actuators.links import Link, LinkKind
 from reconciler.actuators.sim.effects import (
     AddVolume,
+    Arrive,
     Cut,
     Define,
     DropLink,
     DropVolume,
     Effect,
+    GoOn,
     GuestUp,
     Pause,
     PowerOff,
@@ -35,7 +37,7 @@ from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import NotFound, ReconcilerError
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Resources, Sha256
-from reconciler.state import Live, Power
+from reconciler.state import MIGRATED, MIGRATING, Live, Power
 
 # A human is stopped by nobody's accounts.
 _ROOM = Resources(memory_mib=sys.maxsize, disk_mib=sys.maxsize)
@@ -55,6 +57,20 @@ def crash(store: Store, name: str) -> None:
 def pause(store: Store, name: str) -> None:
     """Suspend a running machine. Raises NotFound, ActionFailed."""
     _do(store, Pause(_named(store.look(), name).uuid))
+
+
+def emigrate(store: Store, name: str, to: str) -> None:
+    """Move a running machine to another host, with its disks: the definition stays, and none is made there.
+
+    Raises NotFound, AlreadyExists, ActionFailed.
+    """
+    box, there = store.look(), Store(store.path.parent, HostName(to))
+    domain = _named(box, name)
+    copied = [(volume, size) for volume, size in box.volumes.items() if _is_of(domain, volume)]
+    _do(there, *(AddVolume(volume, size) for volume, size in copied), Arrive(domain))
+    _do(store, Pause(domain.uuid, MIGRATING))
+    _do(there, GoOn(domain.uuid))
+    _do(store, PowerOff(domain.uuid, MIGRATED))
 
 
 def undefine(store: Store, name: str) -> None:
@@ -194,7 +210,7 @@ def wake(store: Store) -> None:
 _HANDS: dict[str, Callable[..., None]] = {
     hand.__name__: hand
     for hand in (
-        *(stop, crash, pause, undefine, edit, rename, disown, autostart),
+        *(stop, crash, pause, emigrate, undefine, edit, rename, disown, autostart),
         *(snapshot, merge, deafen, lay, unlay),
         *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
         *(sicken, cure, sicken_image, cure_image),
@@ -220,6 +236,10 @@ def main(argv: Sequence[str]) -> int:
 def _do(store: Store, *effects: Effect) -> None:
     for effect in effects:
         store.change(effect, _ROOM)
+
+
+def _is_of(domain: Domain, volume: VolumeId) -> bool:
+    return domain.mark is not None and (volume.fleet, volume.key) == (domain.mark.fleet, domain.mark.key)
 
 
 def _named(box: Box, name: str) -> Domain:

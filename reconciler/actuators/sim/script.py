@@ -31,6 +31,7 @@ from reconciler.actions import (
     Start,
     Stop,
     Update,
+    before_of,
 )
 from reconciler.actuators.sim.effects import (
     Define,
@@ -65,7 +66,20 @@ from reconciler.state import InstanceState, Power
 
 def script(action: Action, box: Box, fleet: str) -> tuple[Effect, ...]:
     """The effects that are left to do, in order. Raises ActionFailed where a precondition is not met."""
+    check_stayed(box, before_of(action))
     return tuple(_effects(action, box, fleet))
+
+
+def check_stayed(box: Box, before: InstanceState | None) -> None:
+    """Raise ActionFailed where a machine that was ``before`` has been migrated away: it runs elsewhere now.
+
+    Somebody else may do so between any two effects; what is defined and switched on here then runs twice.
+    """
+    if before is None:
+        return
+    domain = box.domain(before.uuid)
+    if before.has_left(domain.power, domain.why):
+        raise ActionFailed(box.host, f"{domain.name} was migrated away, or is on its way")
 
 
 def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.actions import Create, Destroy, Migrate, Replace, Resume, Settle, Stop
+from reconciler.actions import Create, Destroy, Impact, Migrate, Replace, Resume, Settle, Start, Stop, Update
 from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, UnknownImage
 from reconciler.state import Power
 from tests.contract.duo import Duo
-from tests.contract.stage import DATA, ROOT, assert_as_asked, disks, names
+from tests.contract.stage import DATA, ROOT, assert_as_asked, changed, disks, names
 
 
 async def a_running_machine_moves_and_leaves_nothing_behind(duo: Duo) -> None:
@@ -128,6 +128,45 @@ async def there_is_nothing_to_tidy_up_about_a_machine_that_never_left(duo: Duo) 
     before = await duo.look()
     await duo.act(Settle(duo.here.host, duo.there.host, state))
     assert await duo.look() == before
+
+
+async def who_was_taken_away_by_hand_is_not_started_where_it_was(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.emigrate(instance)
+    here = duo.here
+    larger, guarded = changed(instance, cpus=2), changed(instance, protect=True)
+    for action in (
+        Start(here.host, state),
+        Update(here.host, state, guarded, Impact.LIVE),
+        Update(here.host, state, larger, Impact.RESTART),
+        Replace(here.host, state, instance),
+        Stop(here.host, state),
+        Destroy(here.host, state),
+    ):
+        await here.refuses(action, ActionFailed)
+    gone, there = await here.seen(instance), await duo.there.seen(instance)
+    assert (gone.power, gone.detail, there.power) == (Power.STOPPED, "migrated", Power.RUNNING)
+
+
+async def who_was_taken_away_half_made_is_finished_only_by_who_knows_it(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    await duo.emigrate(instance)
+    here = duo.here
+    here.platform.leave_half_made("shop-db-0")
+    await here.refuses(Create(here.host, instance, replace(state, complete=False)), ActionFailed)
+    duo.there.platform.stop("shop-db-0")
+    assert (await duo.there.look()).instances == ()
+    await here.perform(Create(here.host, instance, await here.seen(instance)))
+    assert_as_asked(await here.seen(instance), instance)
+
+
+async def who_was_taken_away_and_runs_nowhere_is_started_where_it_was(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    await duo.emigrate(instance)
+    duo.there.platform.stop("shop-db-0")
+    here = duo.here
+    await here.perform(Start(here.host, await here.seen(instance)))
+    assert_as_asked(await here.seen(instance), instance)
 
 
 async def who_is_moved_by_hand_has_no_home_to_return_to(duo: Duo) -> None:

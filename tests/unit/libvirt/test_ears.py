@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TypeVar
@@ -100,3 +102,16 @@ def test_a_listener_leaves_nothing_on_the_connections_it_had_before() -> None:
         assert await gone(last)
 
     asyncio.run(scene())
+
+
+_LAST_WORDS = """
+import atexit, threading
+atexit.register(lambda: print([each.name for each in threading.enumerate()]))
+from reconciler.actuators.libvirt.ears import run_events
+run_events()
+"""
+
+
+def test_nobody_is_called_back_once_python_has_ended() -> None:
+    run = subprocess.run([sys.executable, "-c", _LAST_WORDS], capture_output=True, text=True, check=True)
+    assert run.stdout == "['MainThread']\n"

@@ -74,8 +74,9 @@ def test_a_stopped_instance_is_started() -> None:
 
 
 def test_a_half_made_instance_is_finished_where_it_is() -> None:
-    (step,) = plan(DB, seen=(incomplete(DB, on="hv2"),)).steps
-    assert step.action == Create(running(DB, on="hv2").host, DB)
+    left = incomplete(DB, on="hv2")
+    (step,) = plan(DB, seen=(left,)).steps
+    assert step.action == Create(left.host, DB, left)
     assert step.because == (Cause("left half made"),)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from reconciler.actions import Action, Create, Destroy, Impact, PutImage, Replace, Start, Stop, Update
-from reconciler.actuators.sim.things import Box
-from reconciler.errors import HostUnreachable
+from reconciler.actuators.sim.effects import Effect, Pause, PowerOff
+from reconciler.actuators.sim.things import Box, Domain
+from reconciler.actuators.sim.world import after
+from reconciler.errors import ActionFailed, HostUnreachable
 from reconciler.planner.diff import differences
-from reconciler.specs.desired import Disk, HostName
-from reconciler.state import HostState, InstanceState
+from reconciler.specs.desired import Disk, HostName, Resources
+from reconciler.state import MIGRATED, MIGRATING, HostState, InstanceState, Power
 from tests.builders import image_of, image_use, instance, kept, machine
-from tests.unit.sim.memory import Memory, host_of
+from tests.unit.sim.memory import Memory, Stopwatch, host_of
 
 HV1 = HostName("hv1")
 OLD = instance("shop-db-0", machine(disks=(Disk("root", 100), kept("data", 50), Disk("scratch", 10))))
@@ -154,3 +157,39 @@ def test_a_change_of_disks_that_broke_off_can_be_taken_back() -> None:
         else:
             play(truth, Start(HV1, left))
         assert truth.box == running()
+
+
+@dataclass
+class Carter(Stopwatch):
+    """While time passes for the last time of so many, a human begins to move whatever runs."""
+
+    truth: Memory = field(default_factory=Memory)
+    moves_after: int = 0
+    effects: tuple[Effect, ...] = ()
+    moved: Domain | None = None
+
+    async def sleep(self, seconds: float) -> None:
+        (domain,) = self.truth.box.domains.values()
+        if self.moves_after == 0 and domain.power is Power.RUNNING:
+            for effect in self.effects:
+                self.truth.box = after(self.truth.box, effect, Resources())
+            self.moved = self.truth.box.domain(domain.uuid)
+        self.moves_after -= 1
+
+
+WAYS = {
+    "has left": (Pause(OLD.uuid, MIGRATING), PowerOff(OLD.uuid, MIGRATED)),
+    "stands still": (Pause(OLD.uuid, MIGRATING),),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_who_is_moved_by_hand_at_any_moment_of_a_change_is_left_as_it_is_then(case: Case, way: str) -> None:
+    for moment in range(number_of_effects(case)):
+        truth = Memory(running())
+        (before,) = seen(truth).instances
+        carter = Carter(truth=truth, moves_after=moment, effects=WAYS[way])
+        with suppress(ActionFailed):
+            asyncio.run(host_of(truth, carter).perform(case.asks(before)))
+        assert carter.moved in (None, truth.box.domains.get(OLD.uuid))
