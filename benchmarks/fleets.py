@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.actions import PutNetwork
+from reconciler.actions import Create, PutNetwork
 from reconciler.planner import make_plan
 from reconciler.planner.objects import after
-from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
 from reconciler.state import HostState, InstanceState, Live, LiveDisk, Observed, Power, VolumeState
@@ -175,14 +174,15 @@ def recorded_empty(fleet: Fleet) -> Observed:
     )
 
 
-def recorded_done(desired: Desired, size: Size) -> Observed:
+def recorded_done(desired: Desired) -> Observed:
     """The fleet once all is as it should be: the planner finds nothing to do."""
     desired = sorted_desired(desired)
     empty = recorded_empty(desired.fleet)
-    ready = prepared(desired, empty).desired
-    found: dict[HostName, list[InstanceState]] = {host.name: [] for host in ready.fleet.hosts}
-    for instance, host in zip(ready.instances, _seats(ready, size), strict=True):
-        found[host].append(_made(instance, host))
+    found: dict[HostName, list[InstanceState]] = {host.name: [] for host in desired.fleet.hosts}
+    for step in make_plan(desired, empty).steps:
+        if isinstance(step.action, Create):
+            found[step.action.host].append(_made(step.action.instance, step.action.host))
+    assert sum(map(len, found.values())) == len(desired.instances)
     hosts = {state.host: _holding(state, found[state.host]) for state in empty.hosts}
     observed = replace(empty, hosts=tuple(hosts.values()))
     for step in make_plan(desired, observed).steps:
@@ -213,23 +213,6 @@ def drifted(observed: Observed) -> Observed:
                     kept.append(state)
         hosts.append(_holding(host, kept))
     return replace(observed, hosts=tuple(hosts))
-
-
-def _seats(desired: Desired, size: Size) -> Iterator[HostName]:
-    """Hosts of each component's cluster and disk in turn: neighbours in number share no rack."""
-    names: dict[str, list[HostName]] = {}
-    for number, host in enumerate(desired.fleet.hosts):
-        names.setdefault(host.cluster, []).append(host.name)
-        if host.label("disk") == "ssd":
-            names.setdefault(f"{host.cluster} ssd", []).append(host.name)
-        assert host.label("rack") == f"r{rack_of(number, size):02}"
-    turns = dict.fromkeys(names, 0)
-    for instance in desired.instances:
-        # Who may not be with a database is where databases never are.
-        kind = instance.placement.cluster or ""
-        kind = f"{kind} ssd" if instance.placement.require else kind
-        yield names[kind][turns[kind] % len(names[kind])]
-        turns[kind] += 1
 
 
 def _made(instance: Instance, host: HostName) -> InstanceState:

@@ -52,7 +52,7 @@ def situations(root: Path, size: Size) -> list[Situation]:
     fleets.write_fleet(directory, size)
     fleets.write_fleet(drained, size, drained=2)
     desired = load(directory)
-    done = fleets.recorded_done(desired, size)
+    done = fleets.recorded_done(desired)
     looks = {
         "empty": fleets.recorded_empty(desired.fleet),
         "done": done,

@@ -27,7 +27,7 @@ _STAGES = (
     ("place", "reconciler.planner.make", "_decided"),
     ("place", "reconciler.planner.make", "held_back"),
     ("order", "reconciler.planner.make", "steps_of"),
-    ("guard", "reconciler.engine.cycle", "guarded"),
+    ("guard", "reconciler.engine.rounds", "guarded"),
     ("render", "reconciler.cli.plan", "show_plan"),
 )
 _DIGEST = ("digests", "reconciler.state", "Observed", "digest")

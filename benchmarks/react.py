@@ -20,9 +20,9 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from reconciler.cli.session import Request, engine
-from reconciler.engine.cycle import Round
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.loop import Loop, Pace
+from reconciler.engine.rounds import Round
 from reconciler.engine.ticks import QUIET_S
 from reconciler.errors import InvalidInput, ReconcilerError
 from reconciler.plan import Step

@@ -14,8 +14,9 @@ from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_plan, show_report
-from reconciler.engine.cycle import Cycle, Wish
+from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption, on_signals
+from reconciler.engine.rounds import Wish
 from reconciler.engine.run import Conditions
 from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import StalePlan

@@ -12,8 +12,8 @@ from reconciler.cli.apply import apply_wish
 from reconciler.cli.cordon import cordon_of
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, now
-from reconciler.engine.cycle import Wish
 from reconciler.engine.logbook import Author
+from reconciler.engine.rounds import Wish
 from reconciler.planner.cordoning import checked_reason
 from reconciler.planner.draining import Drain
 from reconciler.planner.named import host_named

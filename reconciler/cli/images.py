@@ -11,7 +11,8 @@ from reconciler.cli.apply import carried_out, may_go_on
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_images, show_plan, show_report
-from reconciler.engine.cycle import Cycle, Round
+from reconciler.engine.cycle import Cycle
+from reconciler.engine.rounds import Round
 from reconciler.engine.stock import images_of, take_stock
 from reconciler.planner.pruning import prune_plan
 from reconciler.report import Report

@@ -9,7 +9,7 @@ from reconciler.cli import exits
 from reconciler.cli.apply import Options, apply_wish
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request
-from reconciler.engine.cycle import Wish
+from reconciler.engine.rounds import Wish
 from reconciler.planner import Move
 
 

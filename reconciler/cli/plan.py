@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from reconciler.cli import exits
@@ -13,8 +11,7 @@ from reconciler.cli.options import Output
 from reconciler.cli.recorded import recorded
 from reconciler.cli.session import Request, look_and_decide
 from reconciler.cli.show import show_plan
-from reconciler.engine import signed
-from reconciler.engine.cycle import Round, Wish, decide
+from reconciler.engine.rounds import Round, Wish, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,8 @@ def run(request: Request, output: Output, options: Options) -> int:
         return exits.Exit.USAGE
     wish = Wish(request.desired(), options.allow_deletes)
     if options.snapshot is None:
+        import asyncio
+
         current = asyncio.run(look_and_decide(request, wish))
     else:
         current = decide(wish.desired, recorded(wish.desired, options.snapshot))
@@ -44,6 +43,10 @@ def run(request: Request, output: Output, options: Options) -> int:
 
 
 def _written(request: Request, wish: Wish, current: Round, out: Path) -> bool:
+    from importlib.metadata import version
+
+    from reconciler.engine import signed
+
     promise = signed.SignedPlan(
         format_version=signed.FORMAT_VERSION,
         version=version("reconciler"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from reconciler import state
@@ -31,6 +30,8 @@ def look_or_recall(request: Request, desired: Desired, snapshot: Path | None, *,
     """The fleet as it is, from a look that can only read, or as it was recorded."""
     if snapshot is not None:
         return recorded(desired, snapshot)
+    import asyncio
+
     return asyncio.run(_look(request, desired, verb))
 
 

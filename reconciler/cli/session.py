@@ -7,19 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reconciler.actuators import open_host
-from reconciler.actuators.port import Access
-from reconciler.engine.cycle import Cycle, Round, Wish
-from reconciler.engine.hosts import Hosts
-from reconciler.engine.logbook import Author
-from reconciler.engine.patience import Patience
-from reconciler.engine.supplies import LocalSupplies
+from reconciler.engine.rounds import Round, Wish
 from reconciler.specs.desired import Desired
 from reconciler.specs.load import load
-from reconciler.store.images import ImageCache
-from reconciler.store.journal import SqliteJournal
 from reconciler.store.memory import FileMemory
+
+if TYPE_CHECKING:
+    from reconciler.engine.cycle import Cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,17 @@ def now() -> datetime:
 @asynccontextmanager
 async def engine(request: Request, desired: Desired, *, verb: str, read_only: bool) -> AsyncIterator[Cycle]:
     """The engine over the fleet's hosts; everything is closed at the end."""
+    # A recorded fleet needs none of this.
+    from reconciler.actuators import open_host
+    from reconciler.actuators.port import Access
+    from reconciler.engine.cycle import Cycle
+    from reconciler.engine.hosts import Hosts
+    from reconciler.engine.logbook import Author
+    from reconciler.engine.patience import Patience
+    from reconciler.engine.supplies import LocalSupplies
+    from reconciler.store.images import ImageCache
+    from reconciler.store.journal import SqliteJournal
+
     store = request.kept_in(desired)
     supplies = LocalSupplies(ImageCache(store / "images"))
     access = Access(desired.fleet.name, read_only, store, supplies, desired.fleet.hosts)

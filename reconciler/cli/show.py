@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.cli.options import Output
-from reconciler.engine.status import Status
-from reconciler.engine.stock import HeldImage
-from reconciler.plan import Plan
-from reconciler.planner import Explanation
-from reconciler.planner.capacity import Capacity
-from reconciler.planner.hosts import HostReport
-from reconciler.planner.whatif import WhatIf
-from reconciler.report import Report
-from reconciler.specs.desired import Host
-from reconciler.state import HostState, HostUnknown
-from reconciler.store.port import Entry, Run
+
+if TYPE_CHECKING:
+    from reconciler.engine.status import Status
+    from reconciler.engine.stock import HeldImage
+    from reconciler.plan import Plan
+    from reconciler.planner import Explanation
+    from reconciler.planner.capacity import Capacity
+    from reconciler.planner.hosts import HostReport
+    from reconciler.planner.whatif import WhatIf
+    from reconciler.report import Report
+    from reconciler.specs.desired import Host
+    from reconciler.state import HostState, HostUnknown
+    from reconciler.store.port import Entry, Run
 
 
 def show_plan(plan: Plan, output: Output) -> None:

@@ -8,7 +8,7 @@ from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_status
-from reconciler.engine.cycle import Wish
+from reconciler.engine.rounds import Wish
 from reconciler.engine.status import Status, health_of, status_of
 
 

@@ -6,98 +6,27 @@ makes them begin again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from reconciler.actions import Await, Replace, Update
-from reconciler.engine.guard import Allowance, guarded
+from reconciler.engine.guard import Allowance
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
+from reconciler.engine.rounds import Answer, Round, Wish, decide
 from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import says_no
-from reconciler.plan import Plan, StepId
-from reconciler.planner import Move, make_plan, plan_move
-from reconciler.planner.draining import Drain, plan_drain
+from reconciler.plan import Plan
+from reconciler.planner import plan_move
+from reconciler.planner.draining import plan_drain
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
-from reconciler.specs.desired import Desired, InstanceUuid
-from reconciler.state import Observed
+from reconciler.specs.desired import InstanceUuid
 from reconciler.store.port import Entry, Journal
 
 DELETION_WINDOW = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What was wanted, what was seen, and what is to be done about it."""
-
-    desired: Desired
-    observed: Observed
-    plan: Plan
-
-    @property
-    def askable(self) -> Iterator[Await]:
-        """Whoever runs and has a health check, as it was applied: its address is that of then."""
-        for instance in self.desired.instances:
-            sighting = sighting_of(self.observed, instance.uuid, could_be_on=frozenset())
-            if instance.health is not None and isinstance(sighting, Running):
-                state = sighting.state
-                yield Await(state.host, replace(instance, machine=state.applied))
-
-    def without(self, resting: frozenset[StepId]) -> Round:
-        """The same with these steps, and what needs them, left for later."""
-        return replace(self, plan=self.plan.without(resting)) if resting else self
-
-
-def decide(
-    desired: Desired, observed: Observed, allowance: Allowance | None = None, *, wait: bool = False
-) -> Round:
-    """Plan from one look, with every guard applied."""
-    plan = make_plan(desired, observed, wait=wait)
-    return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
-
-
-class Answer:
-    """The last round that was decided: planning is pure, so an equal question has the same answer.
-
-    Most rounds of a watch see what the one before them saw.
-    """
-
-    def __init__(self) -> None:
-        self._asked = (Allowance(), False)
-        self._round: Round | None = None
-
-    def to(self, desired: Desired, observed: Observed, allowance: Allowance, *, wait: bool) -> Round:
-        """As ``decide``; the plan is made anew only where anything is not as it was."""
-        last = self._round
-        if (
-            last is None
-            or (allowance, wait) != self._asked
-            or (desired is not last.desired and desired != last.desired)
-            or observed != last.observed
-        ):
-            last = decide(desired, observed, allowance, wait=wait)
-        self._round, self._asked = Round(desired, observed, last.plan), (allowance, wait)
-        return self._round
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to become true: the files, and how many deletions are allowed beyond their budget.
-
-    The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
-    ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
-    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else.
-    """
-
-    desired: Desired
-    allow_deletes: int | None = None
-    resting: frozenset[StepId] = frozenset()
-    wait: bool = False
-    move: Move | None = None
-    drain: Drain | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from random import Random
 from typing import Protocol
 
 from reconciler.engine.backoff import Backoff
-from reconciler.engine.cycle import Cycle, Round, Wish
+from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption
+from reconciler.engine.rounds import Round, Wish
 from reconciler.engine.run import Conditions, Listener
 from reconciler.engine.ticks import Ticks
 from reconciler.engine.waiting import Vigils

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from reconciler.engine.cycle import Round
+from reconciler.engine.rounds import Round
 from reconciler.errors import Fault, InvalidInput, Position, StalePlan
 from reconciler.specs.desired import Sha256
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.actions import Await, subject
-from reconciler.engine.cycle import Cycle, Round
+from reconciler.engine.cycle import Cycle
+from reconciler.engine.rounds import Round
 from reconciler.engine.waiting import says_no
 from reconciler.errors import HostError
 from reconciler.plan import Change, Origin, Step

@@ -47,7 +47,9 @@ def held_back(
     )
     needed = [each for one in held for each in _needed(one, replicas, unrelieved)]
     stay = _staying(needed, replicas)
-    return tuple(replace(each, verdict=stay.get(each.case.name, each.verdict)) for each in needed)
+    return tuple(
+        replace(each, verdict=stay[each.case.name]) if each.case.name in stay else each for each in needed
+    )
 
 
 def _needed(decision: Decision, replicas: Replicas, unrelieved: Container[Group]) -> Iterator[Decision]:

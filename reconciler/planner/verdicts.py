@@ -67,7 +67,7 @@ class Case:
     silent: tuple[HostUnknown, ...] = ()
     leaving: str = ""
 
-    @property
+    @cached_property
     def state(self) -> InstanceState | None:
         """Where it is, where that is known."""
         return self.sighting.state if isinstance(self.sighting, Running | Stopped | Stranded) else None

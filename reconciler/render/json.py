@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.actions import (
     CordonAction,
@@ -15,13 +16,15 @@ from reconciler.actions import (
     peer_of,
     subject,
 )
-from reconciler.engine.status import Status
 from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
-from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
-from reconciler.report import Report
-from reconciler.state import HostUnknown
-from reconciler.store.port import Entry, Run
+
+if TYPE_CHECKING:
+    from reconciler.engine.status import Status
+    from reconciler.planner import Explanation
+    from reconciler.report import Report
+    from reconciler.state import HostUnknown
+    from reconciler.store.port import Entry, Run
 
 FORMAT_VERSION = 1
 

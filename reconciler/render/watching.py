@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from reconciler.actions import subject
-from reconciler.engine.cycle import Round
 from reconciler.engine.loop import Teller
+from reconciler.engine.rounds import Round
 from reconciler.engine.status import status_of
 from reconciler.errors import InvalidInput, ReconcilerError
 from reconciler.plan import Step

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.specs.desired import Host, Resources
+from reconciler.specs.language import cel
 
 if TYPE_CHECKING:
     from cel import Program
@@ -153,9 +154,8 @@ def answer_with(text: str, facts: HostFacts, labels: Mapping[str, str]) -> Answe
 @lru_cache(maxsize=4096)
 def compiled(text: str) -> Program:
     """Compile once. Raises ValueError with the parser's words."""
-    import cel
-
-    return cel.compile(text)
+    program: Program = cel().compile(text)
+    return program
 
 
 def _visible(facts: HostFacts, labels: Mapping[str, str]) -> dict[str, object]:

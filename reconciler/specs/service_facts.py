@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.specs.expression_checks import without_literals
 from reconciler.specs.expressions import Unanswered, compiled
+from reconciler.specs.language import cel
 
 if TYPE_CHECKING:
     from cel import Context
@@ -92,9 +93,7 @@ class ServiceFacts:
     def _context(self, wanted: Mentioned) -> Context:
         """With what is mentioned and no more: all of a map is copied each time one looks into it."""
         if wanted not in self._contexts:
-            from cel import Context
-
-            context = Context()
+            context: Context = cel().Context()
             context.add_variable("components", self._visible(wanted))
             context.add_variable("service", {"name": self.service})
             context.add_function("join", _join)

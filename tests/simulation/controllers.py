@@ -13,12 +13,13 @@ from random import Random
 from reconciler.actions import Action
 from reconciler.actuators.port import Access, Actuator
 from reconciler.engine import backoff
-from reconciler.engine.cycle import Cycle, Round, Wish
+from reconciler.engine.cycle import Cycle
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
 from reconciler.engine.loop import Loop, Pace
 from reconciler.engine.patience import Patience
+from reconciler.engine.rounds import Round, Wish
 from reconciler.engine.run import Conditions
 from reconciler.engine.ticks import Ticks
 from reconciler.errors import InvalidInput, ReconcilerError

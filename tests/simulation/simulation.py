@@ -11,7 +11,7 @@ from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.things import Domain
 from reconciler.actuators.sim.view import view
 from reconciler.engine import backoff
-from reconciler.engine.cycle import decide
+from reconciler.engine.rounds import decide
 from reconciler.plan import BlockKind
 from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired, Instance

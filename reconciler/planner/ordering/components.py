@@ -43,11 +43,14 @@ def _ready(waiting: Mapping[Group, _Wishes]) -> Group:
 
 def _wishes(instances: Iterable[Instance]) -> dict[Group, _Wishes]:
     wishes: dict[Group, _Wishes] = {}
-    for instance in instances:
-        own = group_of(instance.key)
+    # Replicas wish for the same.
+    wished = dict.fromkeys(
+        (group_of(each.key), each.depends_on, each.placement.affinity) for each in instances
+    )
+    for own, depends_on, affinity in wished:
         wish = wishes.setdefault(own, _Wishes())
-        wish.needs.update(Group(own.service, other) for other in instance.depends_on)
-        wish.follows.update(Group(own.service, rule.to) for rule in instance.placement.affinity)
+        wish.needs.update(Group(own.service, other) for other in depends_on)
+        wish.follows.update(Group(own.service, rule.to) for rule in affinity)
         # It is its own neighbour, and does not wait for itself.
         wish.needs.discard(own)
         wish.follows.discard(own)

@@ -19,9 +19,10 @@ _ASKED = (Cause("to be waited for"),)
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The waits of one plan, by instance, and what each step needs on their account."""
+    """The waits of one plan, their turns in the order of the instances, and what each step needs for them."""
 
-    steps: Mapping[InstanceKey, Step]
+    steps: Mapping[StepId, Step]
+    turns: Mapping[StepId, int]
     needed: Mapping[StepId, Needs]
 
     def needs(self, identifier: StepId, others: Needs) -> Needs:
@@ -29,13 +30,13 @@ class Waits:
         waits = self.needed.get(identifier, ())
         if not waits:
             return others
-        named = {step.id: step for step in self.steps.values()}
-        implied = {need for wait in waits if wait in named for need in named[wait].needs}
+        implied = {need for step in self.named(waits) for need in step.needs}
         return tuple(dict.fromkeys((*(each for each in others if each not in implied), *waits)))
 
     def named(self, needs: Needs) -> Iterable[Step]:
         """The waits among these."""
-        return (step for step in self.steps.values() if step.id in needs)
+        found = (need for need in needs if need in self.steps)
+        return (self.steps[need] for need in sorted(found, key=self.turns.__getitem__))
 
 
 def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyone: bool) -> Waits:
@@ -67,7 +68,8 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
         rolled = () if deed.destroys else rolls.get(deed.key, ())
         found = (need for other in (*gates[name], *relieved[name], *rolled) for need in back(other))
         needed[name] = tuple(dict.fromkeys(found))
-    return Waits(steps, needed)
+    by_id = {step.id: step for step in steps.values()}
+    return Waits(by_id, {identifier: turn for turn, identifier in enumerate(by_id)}, needed)
 
 
 def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, tuple[Replica, ...]]:

@@ -7,7 +7,7 @@ each class that it cannot tell apart.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from reconciler.planner.placement.ledger import Site
 from reconciler.planner.placement.problem import Flags, Integers
 from reconciler.planner.placement.rules import STANDING, first_refusal
 from reconciler.planner.placement.standing import why_empty
-from reconciler.specs.desired import Instance
+from reconciler.specs.desired import Instance, Machine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,14 +48,14 @@ class Admissions:
         first = np.unique(self._classes, return_index=True)[1]
         self._representatives = [self.board.sites[number] for number in first.tolist()]
 
-    def of(self, instance: Instance) -> Admission:
-        """Where an instance may be; nobody looks at the disks that it may have left."""
+    def of(self, instance: Instance, machine: Machine) -> Admission:
+        """Where an instance may be as this machine; nobody looks at the disks that it may have left."""
         placement = instance.placement
-        question = (placement.cluster, instance.machine.plugs)
+        question = (placement.cluster, machine.plugs)
         key = (question, placement.require)
         if key not in self._known:
             if question not in self._standing:
-                self._standing[question] = self._ask(instance)
+                self._standing[question] = self._ask(replace(instance, machine=machine))
             answers = [self.columns.required(each) for each in placement.require]
             allowed = np.logical_and.reduce([self._standing[question], *(each.holds for each in answers)])
             self._known[key] = Admission(allowed, self._admission(placement.require))

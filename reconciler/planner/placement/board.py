@@ -27,9 +27,10 @@ class Neighbours:
     def among(instances: Iterable[Instance], earlier: Mapping[Group, frozenset[str]]) -> Neighbours:
         """Read the rules of every instance."""
         apart: dict[Group, set[Affinity]] = {}
-        for instance in instances:
-            for rule in instance.placement.anti_affinity:
-                own = group_of(instance.key)
+        # Replicas ask for the same.
+        asked = dict.fromkeys((group_of(each.key), each.placement.anti_affinity) for each in instances)
+        for own, rules in asked:
+            for rule in rules:
                 apart.setdefault(own, set()).add(rule)
                 mirrored = replace(rule, to=own.component)
                 apart.setdefault(Group(own.service, rule.to), set()).add(mirrored)

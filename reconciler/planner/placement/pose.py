@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from reconciler.planner.groups import Group, group_of
-from reconciler.planner.placement.admission import Admission, Admissions
+from reconciler.planner.placement.admission import Admissions
 from reconciler.planner.placement.between import labels_of, rules_between
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.columns import Columns
+from reconciler.planner.placement.columns import Admits, Columns
 from reconciler.planner.placement.ledger import Site, demand, footprint
 from reconciler.planner.placement.problem import (
     NOWHERE,
@@ -22,7 +23,7 @@ from reconciler.planner.placement.problem import (
     Shape,
 )
 from reconciler.planner.terms import has_its_disk, unlike
-from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
+from reconciler.specs.desired import Desired, Fleet, HostName, Instance, InstanceKey, Resources
 from reconciler.state import InstanceState
 
 NOBODYS = "nothing is asked of it"
@@ -54,6 +55,16 @@ class Asked:
     unsure: frozenset[Group] = frozenset()
 
 
+class _Ask(NamedTuple):
+    """What a machine asks for; ``alike`` is the same for those to whom the hosts answer alike."""
+
+    key: InstanceKey
+    need: Resources
+    alike: Hashable
+    rank: str | None = None
+    admits: Admits | None = None
+
+
 @dataclass(slots=True)
 class _Pose:
     """What is collected while the machines are gone through."""
@@ -72,46 +83,49 @@ class _Pose:
 
     def of_missing(self, instance: Instance) -> int:
         """Its shape. Who has left disks behind is bound to the hosts that have them."""
-        admission, homes = self.admissions.of(instance), self._homes(instance)
-        allowed = admission.allowed if homes is None else admission.allowed & homes
-        key = (id(admission), None if homes is None else homes.tobytes())
+        admission, homes = self.admissions.of(instance, instance.machine), self._homes(instance)
+        asks = (id(admission), None if homes is None else homes.tobytes())
         need = demand(instance, self.board.ledger)
-        return self._shape(instance, need, replace(admission, allowed=allowed), key)
+        ask = _Ask(instance.key, need, asks, instance.placement.rank, admission.admits)
+        return self._shape(ask, lambda: admission.allowed if homes is None else admission.allowed & homes)
 
     def of_seen(self, seen: Seen) -> int:
         """Its shape: where it could be moved to, and whether it may be where it is."""
         state, instance = seen.state, seen.instance
         if instance is None:
-            everywhere = Admission(np.ones(len(self.number), np.bool_), None)
-            return self._shape(state, footprint(state), everywhere, "anywhere")
+            ask = _Ask(state.key, footprint(state), "anywhere")
+            return self._shape(ask, lambda: np.ones(len(self.number), np.bool_))
         source = self.board.ledger.site(state.host)
-        moved = replace(instance, machine=state.applied)
-        admission, like = self.admissions.of(moved), self._like(source)
-        kept = [self.number[host] for host in self._taken(state, source)]
-        allowed = admission.allowed & like
-        allowed[kept] = False
-        key = (id(admission), id(like), *kept)
-        return self._shape(moved, footprint(state), replace(admission, allowed=allowed), key)
+        admission = self.admissions.of(instance, state.applied)
+        like, kept = self._like(source), [self.number[host] for host in self._taken(state, source)]
 
-    def _shape(
-        self, of: Instance | InstanceState, need: Resources, admission: Admission, asks: Hashable
-    ) -> int:
-        """The number of a shape; ``asks`` is the same for those to whom the hosts answer alike."""
-        group = self.group(group_of(of.key))
-        rank = of.placement.rank if isinstance(of, Instance) else None
-        key = (group, need, rank, asks)
+        def allowed() -> Flags:
+            flags: Flags = admission.allowed & like
+            flags[kept] = False
+            return flags
+
+        asks = (id(admission), id(like), *kept)
+        return self._shape(
+            _Ask(state.key, footprint(state), asks, instance.placement.rank, admission.admits), allowed
+        )
+
+    def _shape(self, ask: _Ask, allowed: Callable[[], Flags]) -> int:
+        """The number of a shape; its hosts are worked out for the first that asks for it."""
+        group = self.group(group_of(ask.key))
+        need = ask.need
+        key = (group, need.cpus, need.memory_mib, need.disk_mib, ask.rank, ask.alike)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
-            ranking = None if rank is None else self.admissions.columns.ranking(rank)
+            ranking = None if ask.rank is None else self.admissions.columns.ranking(ask.rank)
             self.shapes.append(
                 Shape(
-                    f"{of.key.service}-{of.key.component}",
+                    f"{ask.key.service}-{ask.key.component}",
                     group,
                     _row(need),
-                    admission.allowed,
+                    allowed(),
                     None if ranking is None else ranking.now,
                     None if ranking is None else ranking.ranked,
-                    admission.admits,
+                    ask.admits,
                 )
             )
         return self._shapes[key]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.engine.cycle import Answer, decide
 from reconciler.engine.guard import Allowance
+from reconciler.engine.rounds import Answer, decide
 from reconciler.specs.desired import DeleteBudget
 from tests.builders import desired_of, fleet_of, host, instance, observed_of, running
 from tests.builders import stopped as stopped_instance

@@ -11,10 +11,11 @@ from itertools import pairwise
 from random import Random
 
 from reconciler.actions import Action
-from reconciler.engine.cycle import Cycle, Round
+from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
 from reconciler.engine.loop import Loop, Pace
+from reconciler.engine.rounds import Round
 from reconciler.engine.ticks import Ticks
 from reconciler.errors import (
     ActionFailed,
