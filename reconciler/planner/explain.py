@@ -14,8 +14,9 @@ from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.choose import Choice, choose
+from reconciler.planner.placement.choose import Choice, Fit, choose
 from reconciler.planner.placement.ledger import footprint, growth
+from reconciler.planner.placement.refusals import NO_ROOM_FOR_OTHERS
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Hold
@@ -99,13 +100,22 @@ def _told(decision: Decision) -> Explanation:
 
 
 def _of_new(decision: Decision, choice: Choice) -> Explanation:
-    told = _told(decision)
-    if not choice.fits:
-        return replace(told, others=choice.refusals)
-    best = choice.fits[0]
-    behind = (Refusal(fit.host, fit.behind(best)) for fit in choice.fits[1:])
-    others = _by_host((*choice.refusals, *behind))
-    return replace(told, standing=Standing.CHOSEN, host=best.host, others=others)
+    told, verdict = _told(decision), decision.verdict
+    if not isinstance(verdict, Act):
+        spared = (Refusal(fit.host, NO_ROOM_FOR_OTHERS) for fit in choice.fits)
+        return replace(told, others=_by_host((*choice.refusals, *spared)))
+    host = verdict.action.host
+    chosen = next((fit for fit in choice.fits if fit.host == host), None)
+    behind = (Refusal(fit.host, _why_not(fit, chosen)) for fit in choice.fits)
+    others = (each for each in (*choice.refusals, *behind) if each.host != host)
+    return replace(told, standing=Standing.CHOSEN, host=host, others=_by_host(others))
+
+
+def _why_not(fit: Fit, chosen: Fit | None) -> str:
+    """Why not a host that would do: one that is better was left to those who had no other."""
+    if chosen is None or fit.order < chosen.order:
+        return NO_ROOM_FOR_OTHERS
+    return fit.behind(chosen)
 
 
 def _of_known(decision: Decision, board: Board) -> Explanation:

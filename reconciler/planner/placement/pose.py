@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
 from reconciler.state import InstanceState
 
+STANDS_IN = -1
+"""The priority of whoever only stands in: it takes no place from those that stay."""
 NOBODYS = "nothing is asked of it"
 RESOURCES = ("cpus", "memory_mib", "disk_mib")
 
@@ -52,6 +54,8 @@ class Asked:
     seen: Sequence[Seen]
     missing: Sequence[Instance]
     unsure: frozenset[Group] = frozenset()
+    weights: Mapping[Group, int] = field(default_factory=dict)
+    """The priority of each group."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,7 @@ class _Pose:
     board: Board
     admissions: Admissions
     number: dict[HostName, int]
+    weights: Mapping[Group, int]
     groups: dict[Group, int] = field(default_factory=dict)
     shapes: list[Shape] = field(default_factory=list)
     _shapes: dict[Hashable, int] = field(default_factory=dict)
@@ -99,7 +104,10 @@ class _Pose:
         """The number of a shape; ``asks`` is the same for those to whom the hosts answer alike."""
         group = self.group(group_of(of.key))
         rank = of.placement.rank if isinstance(of, Instance) else None
-        key = (group, need, rank, asks)
+        priority = self.weights.get(group_of(of.key), 0)
+        if isinstance(of, Instance) and of.machine.surge:
+            priority = STANDS_IN
+        key = (group, need, rank, priority, asks)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
             ranking = None if rank is None else self.admissions.columns.ranking(rank)
@@ -112,6 +120,7 @@ class _Pose:
                     None if ranking is None else ranking.now,
                     None if ranking is None else ranking.ranked,
                     admission.admits,
+                    priority,
                 )
             )
         return self._shapes[key]
@@ -162,7 +171,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
             free[host] = _row(board.ledger.free(site.name))
             size[host] = _row(site.host.usable(site.state.capacity))
     number = {site.name: index for index, site in enumerate(board.sites)}
-    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number)
+    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number, asked.weights)
     rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
@@ -214,33 +223,3 @@ def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
         )
         for each in map(fleet.cluster, names)
     )
-
-
-def with_moves(problem: Problem, host: Integers) -> Problem:
-    """The same question once moves are decided: who moves is at both ends until it has arrived."""
-    moved = np.nonzero((host != problem.home) & (problem.home != NOWHERE))[0]
-    if not len(moved):
-        return problem
-    home = problem.home.copy()
-    home[moved] = host[moved]
-    return replace(
-        problem,
-        home=np.concatenate([home, problem.home[moved]]),
-        shape=np.concatenate([problem.shape, problem.shape[moved]]),
-        movable=np.concatenate([problem.movable, np.zeros(len(moved), np.bool_)]),
-        leaving=np.concatenate([problem.leaving, np.ones(len(moved), np.bool_)]),
-        cost=np.concatenate([problem.cost, problem.cost[moved]]),
-        names=(*problem.names, *(f"{problem.names[each]} as it was" for each in moved.tolist())),
-    )
-
-
-def without_excess(problem: Problem, hosts: Iterable[str]) -> Problem:
-    """The same question where nobody minds that these hosts have given out more than they have."""
-    room, used = problem.room.copy(), np.zeros_like(problem.room)
-    seated = np.nonzero(problem.home != NOWHERE)[0]
-    demands = np.array([shape.demand for shape in problem.shapes], np.int64).reshape(-1, len(RESOURCES))
-    np.add.at(used, problem.home[seated], demands[problem.shape[seated]])
-    for name in sorted(set(hosts)):
-        host = problem.hosts.index(name)
-        room[host] = np.maximum(room[host], used[host])
-    return replace(problem, room=room)

@@ -23,6 +23,7 @@ from reconciler.planner.placement.rules import (
 from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.specs.desired import Instance
 
+NO_ROOM_FOR_OTHERS = "would do, but then others would have no place"
 _NO_HOSTS = (Refusal("*", "the fleet has no hosts"),)
 
 
@@ -40,8 +41,7 @@ class Refusals:
         key = (*asks, instance.key if self.board.ledger.left(instance.key) else None)
         if key not in self._known:
             check = refusal_of(instance, self.board)
-            reasons = ((site, check(site)) for site in self.board.sites)
-            found = tuple(Refusal(site.name, reason) for site, reason in reasons if reason is not None)
+            found = tuple(Refusal(site.name, check(site) or NO_ROOM_FOR_OTHERS) for site in self.board.sites)
             self._known[key] = found or _NO_HOSTS
         return self._known[key]
 
