@@ -54,8 +54,7 @@ def settle(
     found = search.placed(moved, scheduler)
     for (each, make), host in zip(missing, found, strict=True):
         if host == NOWHERE:
-            hold = Hold(BlockKind.NO_PLACE, search.refusals.of_missing(make.instance))
-            yield Decision(each.case, hold, sought=True)
+            yield Decision(each.case, search.refusals.held(make.instance), sought=True)
             continue
         name = board.sites[host].name
         yield Decision(each.case, Act(Create(name, make.instance), make.because), sought=True)

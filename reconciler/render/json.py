@@ -16,7 +16,7 @@ from reconciler.actions import (
     subject,
 )
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
+from reconciler.plan import Blocked, Change, Deadlock, Plan, Reason, Refusal, Step
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
@@ -119,6 +119,8 @@ def explanation_json(explanation: Explanation) -> Json:
         "held": refusals_json(explanation.held),
         "broken": refusals_json(explanation.broken),
         "others": refusals_json(explanation.others),
+        "declared": explanation.declared or None,
+        **_deadlock(explanation.deadlock),
     }
 
 
@@ -187,6 +189,17 @@ def _blocked(entry: Blocked) -> Json:
         "instance": entry.instance,
         "kind": entry.kind.value,
         "refusals": refusals_json(entry.refusals),
+        **_deadlock(entry.deadlock),
+    }
+
+
+def _deadlock(deadlock: Deadlock | None) -> dict[str, Json]:
+    if deadlock is None:
+        return {}
+    return {
+        "counts": {count.rule: count.hosts for count in deadlock.counts},
+        "conflict": list(deadlock.conflict),
+        "nearest": list(deadlock.nearest),
     }
 
 
