@@ -99,12 +99,32 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many hosts one rule refuses, whatever others say of them."""
+
+    rule: str
+    hosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """Why no host will do: hosts by rule, the most first; as few rules as will do that leave no host; and
+    what would have to be asked for instead, the nearest ways.
+    """
+
+    counts: tuple[Count, ...]
+    conflict: tuple[str, ...]
+    nearest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """An instance that is left as it is, and why: "cannot" is data."""
 
     instance: InstanceName
     kind: BlockKind
     refusals: tuple[Refusal, ...]
+    deadlock: Deadlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,11 @@ class Decision:
     def blocked(self) -> Blocked | None:
         """As it is listed in a plan, where it is held."""
         held = self.verdict
-        return Blocked(self.case.name, held.kind, held.refusals) if isinstance(held, Hold) else None
+        return (
+            Blocked(self.case.name, held.kind, held.refusals, held.deadlock)
+            if isinstance(held, Hold)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import PurePath
 
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
-from reconciler.plan import BlockKind, Reason, Refusal
+from reconciler.plan import BlockKind, Deadlock, Reason, Refusal
 from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.choose import Choice, choose
+from reconciler.planner.placement.choose import Choice, Fit, choose
 from reconciler.planner.placement.ledger import footprint, growth
+from reconciler.planner.placement.refusals import NO_ROOM_FOR_OTHERS
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Hold
@@ -41,7 +43,7 @@ class Explanation:
     ``verdict`` is "keep", "hold", or the plan's name of the action ("create", "update_live", …).
     ``because`` are the action's reasons, ``held`` those against doing anything. ``broken`` are the
     strict rules that do not hold where it runs: it is not moved for them. ``others`` says for every
-    other host why it is not there, by name.
+    other host why it is not there, by name. ``deadlock`` says what is in the way where no host will do.
     """
 
     instance: InstanceName
@@ -53,6 +55,9 @@ class Explanation:
     held: tuple[Refusal, ...] = ()
     broken: tuple[Refusal, ...] = ()
     others: tuple[Refusal, ...] = ()
+    deadlock: Deadlock | None = None
+    declared: str = ""
+    """The line of its component, ``file:line``; empty where nothing asks for it."""
 
 
 def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
@@ -89,23 +94,39 @@ def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: 
 def _told(decision: Decision) -> Explanation:
     """What the decision itself says."""
     name, verdict = decision.case.name, decision.verdict
-    nowhere = Explanation(name, Standing.NOWHERE, None, "keep")
+    nowhere = Explanation(name, Standing.NOWHERE, None, "keep", declared=_declared(decision))
     match verdict:
-        case Hold(kind, refusals):
-            return replace(nowhere, verdict="hold", kind=kind, held=refusals)
+        case Hold(kind, refusals, deadlock):
+            return replace(nowhere, verdict="hold", kind=kind, held=refusals, deadlock=deadlock)
         case Act(action, because):
             return replace(nowhere, verdict=summary_key(action), because=because)
     return nowhere
 
 
+def _declared(decision: Decision) -> str:
+    instance = decision.case.instance
+    if instance is None or not instance.origin.file:
+        return ""
+    return f"{PurePath(instance.origin.file).name}:{instance.origin.line}"
+
+
 def _of_new(decision: Decision, choice: Choice) -> Explanation:
-    told = _told(decision)
-    if not choice.fits:
-        return replace(told, others=choice.refusals)
-    best = choice.fits[0]
-    behind = (Refusal(fit.host, fit.behind(best)) for fit in choice.fits[1:])
-    others = _by_host((*choice.refusals, *behind))
-    return replace(told, standing=Standing.CHOSEN, host=best.host, others=others)
+    told, verdict = _told(decision), decision.verdict
+    if not isinstance(verdict, Act):
+        spared = (Refusal(fit.host, NO_ROOM_FOR_OTHERS) for fit in choice.fits)
+        return replace(told, others=_by_host((*choice.refusals, *spared)))
+    host = verdict.action.host
+    chosen = next((fit for fit in choice.fits if fit.host == host), None)
+    behind = (Refusal(fit.host, _why_not(fit, chosen)) for fit in choice.fits)
+    others = (each for each in (*choice.refusals, *behind) if each.host != host)
+    return replace(told, standing=Standing.CHOSEN, host=host, others=_by_host(others))
+
+
+def _why_not(fit: Fit, chosen: Fit | None) -> str:
+    """Why not a host that would do: one that is better was left to those who had no other."""
+    if chosen is None or fit.order < chosen.order:
+        return NO_ROOM_FOR_OTHERS
+    return fit.behind(chosen)
 
 
 def _of_known(decision: Decision, board: Board) -> Explanation:

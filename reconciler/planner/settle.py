@@ -18,10 +18,12 @@ from reconciler.planner.placement.breaches import misplaced, unneighbourly
 from reconciler.planner.placement.greedy import greedy
 from reconciler.planner.placement.ledger import demand, footprint
 from reconciler.planner.placement.needs import needs_of
-from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed, with_moves, without_excess
+from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
 from reconciler.planner.placement.seats import Seats
+from reconciler.planner.placement.turns import Turns
+from reconciler.planner.placement.variants import with_moves, without_excess
 from reconciler.planner.precondition import astray_reason
 from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
@@ -42,17 +44,17 @@ def settle(
     Each decision is entered into the board's book before the next is made.
     """
     decisions = tuple(in_place(judged, board))
-    place = {group: number for number, group in enumerate(order_of(desired.instances))}
+    turns = Turns.among(desired.instances, order_of(desired.instances))
     missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
-    missing.sort(key=lambda pair: _turn(pair[1].instance, place))
-    search = _Search.of(desired, decisions, [make.instance for _, make in missing], board)
+    missing.sort(key=lambda pair: turns.of(pair[1].instance))
+    sought = _Sought([make.instance for _, make in missing], turns.weights)
+    search = _Search.of(desired, decisions, sought, board)
     moved = search.repaired(scheduler)
     yield from search.moving(moved)
     found = search.placed(moved, scheduler)
     for (each, make), host in zip(missing, found, strict=True):
         if host == NOWHERE:
-            hold = Hold(BlockKind.NO_PLACE, search.refusals.of_missing(make.instance))
-            yield Decision(each.case, hold, sought=True)
+            yield Decision(each.case, search.refusals.held(make.instance), sought=True)
             continue
         name = board.sites[host].name
         yield Decision(each.case, Act(Create(name, make.instance), make.because), sought=True)
@@ -60,10 +62,12 @@ def settle(
         board.ledger.seat(make.instance.key, name)
 
 
-def _turn(instance: Instance, place: Mapping[Group, int]) -> tuple[bool, str, int, int]:
-    """When a host is sought for it: whoever only stands in takes no place from those that stay."""
-    key = instance.key
-    return (instance.machine.surge, key.service, place[group_of(key)], key.ordinal)
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """Who needs a host, in their turns, and what each group counts."""
+
+    missing: Sequence[Instance]
+    weights: Mapping[Group, int]
 
 
 @dataclass(slots=True)
@@ -79,15 +83,14 @@ class _Search:
     refusals: Refusals
 
     @staticmethod
-    def of(
-        desired: Desired, decisions: Sequence[Decision], missing: Sequence[Instance], board: Board
-    ) -> _Search:
+    def of(desired: Desired, decisions: Sequence[Decision], sought: _Sought, board: Board) -> _Search:
         """Pose the question."""
         by_state = {
             (each.case.state.uuid, each.case.state.host): each
             for each in decisions
             if each.case.state is not None
         }
+        missing = sought.missing
         fixed = _Fixed.of(desired, awaited_by(decisions, missing))
         seen, about = list[Seen](), dict[int, Decision]()
         for site in board.sites:
@@ -96,7 +99,8 @@ class _Search:
                 if decision is not None:
                     about[len(seen)] = decision
                 seen.append(_seen(state, decision, fixed))
-        problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired)
+        asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
+        problem = posed(asked, board, desired)
         return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
 
     def repaired(self, scheduler: Scheduler) -> Integers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
-from reconciler.plan import BlockKind, Cause, Change, Origin, Reason, Refusal
+from reconciler.plan import BlockKind, Cause, Change, Deadlock, Origin, Reason, Refusal
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason
@@ -28,6 +28,7 @@ class Hold:
 
     kind: BlockKind
     refusals: tuple[Refusal, ...]
+    deadlock: Deadlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,20 @@ from collections.abc import Iterable
 
 from reconciler.plan import Refusal
 from reconciler.planner import Explanation, Standing
-from reconciler.render.words import printable, reason_text
+from reconciler.render.words import deadlock_lines, printable, reason_text
 
 
 def explanation_text(explanation: Explanation) -> str:
     """Where it is, what becomes of it and why, what speaks against it, and the other hosts."""
     lines = [
         f"{explanation.instance}: {_where(explanation)}",
+        *([f"  declared: {explanation.declared}"] if explanation.declared else []),
         f"  verdict: {explanation.verdict.replace('_', ' ')}",
         *(f"    {reason_text(reason)}" for reason in explanation.because),
         *_section("held", explanation.held),
         *_section("rules that do not hold where it is (it is not moved for them)", explanation.broken),
         *_section("other hosts", explanation.others),
+        *(f"  {line}" for line in deadlock_lines(explanation.deadlock)),
     ]
     return printable("\n".join(lines))
 

@@ -14,6 +14,7 @@ from reconciler.engine.status import Health, Status
 from reconciler.plan import Blocked, Plan, Step
 from reconciler.render.words import (
     also_line,
+    deadlock_lines,
     outcome_detail,
     outcome_word,
     printable,
@@ -144,5 +145,6 @@ def _left_alone(blocked: Sequence[Blocked], unknown: Sequence[HostUnknown]) -> I
         for refusal in entry.refusals:
             where = "" if refusal.host == "*" else f"{refusal.host}: "
             yield _text(f"        {where}{refusal.reason}", style="dim")
+        yield from (_text(f"        {line}") for line in deadlock_lines(entry.deadlock))
     for silent in unknown:
         yield _text(f"  ? {silent.host} did not answer: {silent.reason}", style="magenta")

@@ -16,7 +16,7 @@ from reconciler.actions import (
     peer_of,
     subject,
 )
-from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
+from reconciler.plan import Blocked, Change, Deadlock, Plan, Reason, Refusal, Step
 from reconciler.render.words import outcome_detail, outcome_word
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ def explanation_json(explanation: Explanation) -> Json:
         "held": refusals_json(explanation.held),
         "broken": refusals_json(explanation.broken),
         "others": refusals_json(explanation.others),
+        "declared": explanation.declared or None,
+        **_deadlock(explanation.deadlock),
     }
 
 
@@ -190,6 +192,17 @@ def _blocked(entry: Blocked) -> Json:
         "instance": entry.instance,
         "kind": entry.kind.value,
         "refusals": refusals_json(entry.refusals),
+        **_deadlock(entry.deadlock),
+    }
+
+
+def _deadlock(deadlock: Deadlock | None) -> dict[str, Json]:
+    if deadlock is None:
+        return {}
+    return {
+        "counts": {count.rule: count.hosts for count in deadlock.counts},
+        "conflict": list(deadlock.conflict),
+        "nearest": list(deadlock.nearest),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.actions import Action, Await, Impact, Update, action_key
-from reconciler.plan import Cause, Change, Origin, Plan, Reason
+from reconciler.plan import Cause, Change, Deadlock, Origin, Plan, Reason
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
 
 
@@ -90,3 +90,13 @@ def outcome_detail(outcome: Outcome) -> str:
             return ""
         case _:
             assert_never(outcome)
+
+
+def deadlock_lines(deadlock: Deadlock | None) -> tuple[str, ...]:
+    """Why no host will do, in a few lines; none where that is not known."""
+    if deadlock is None:
+        return ()
+    counts = ", ".join(f"{count.rule}: {count.hosts}" for count in deadlock.counts)
+    conflict = " and ".join(deadlock.conflict)
+    alone = "leaves no host" if len(deadlock.conflict) == 1 else "leave no host between them"
+    return (f"hosts refused by {counts}", f"{conflict} {alone}", *deadlock.nearest)

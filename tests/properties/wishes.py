@@ -115,8 +115,13 @@ def placements(draw: st.DrawFn, component: str) -> Placement:
             st.sampled_from([(), (Affinity(component, "host"),), (Affinity(draw(others), "rack", False),)])
         ),
         affinity=draw(st.one_of(st.just(()), st.tuples(affinities))),
-        spread=draw(st.sampled_from([(), (), (Spread("rack"),), (Spread("host", 1, strict=False),)])),
+        spread=draw(
+            st.sampled_from(
+                [(), (), (Spread("rack"),), (Spread("rack", 2),), (Spread("host", 1, strict=False),)]
+            )
+        ),
         rank=draw(st.sampled_from([None, "host.free.memory_gib", "0.0 - host.load"])),
+        priority=draw(st.sampled_from([0, 0, 0, 5])),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, InstanceKey, Resources
 from reconciler.state import InstanceState
 
+STANDS_IN = -1
+"""The priority of whoever only stands in: it takes no place from those that stay."""
 NOBODYS = "nothing is asked of it"
 RESOURCES = ("cpus", "memory_mib", "disk_mib")
 
@@ -53,6 +55,8 @@ class Asked:
     seen: Sequence[Seen]
     missing: Sequence[Instance]
     unsure: frozenset[Group] = frozenset()
+    weights: Mapping[Group, int] = field(default_factory=dict)
+    """The priority of each group."""
 
 
 class _Ask(NamedTuple):
@@ -63,6 +67,7 @@ class _Ask(NamedTuple):
     alike: Hashable
     rank: str | None = None
     admits: Admits | None = None
+    stands_in: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +77,7 @@ class _Pose:
     board: Board
     admissions: Admissions
     number: dict[HostName, int]
+    weights: Mapping[Group, int]
     groups: dict[Group, int] = field(default_factory=dict)
     shapes: list[Shape] = field(default_factory=list)
     _shapes: dict[Hashable, int] = field(default_factory=dict)
@@ -86,7 +92,8 @@ class _Pose:
         admission, homes = self.admissions.of(instance, instance.machine), self._homes(instance)
         asks = (id(admission), None if homes is None else homes.tobytes())
         need = demand(instance, self.board.ledger)
-        ask = _Ask(instance.key, need, asks, instance.placement.rank, admission.admits)
+        rank, surge = instance.placement.rank, instance.machine.surge
+        ask = _Ask(instance.key, need, asks, rank, admission.admits, surge)
         return self._shape(ask, lambda: admission.allowed if homes is None else admission.allowed & homes)
 
     def of_seen(self, seen: Seen) -> int:
@@ -105,15 +112,15 @@ class _Pose:
             return flags
 
         asks = (id(admission), id(like), *kept)
-        return self._shape(
-            _Ask(state.key, footprint(state), asks, instance.placement.rank, admission.admits), allowed
-        )
+        rank, surge = instance.placement.rank, state.applied.surge
+        return self._shape(_Ask(state.key, footprint(state), asks, rank, admission.admits, surge), allowed)
 
     def _shape(self, ask: _Ask, allowed: Callable[[], Flags]) -> int:
         """The number of a shape; its hosts are worked out for the first that asks for it."""
         group = self.group(group_of(ask.key))
         need = ask.need
-        key = (group, need.cpus, need.memory_mib, need.disk_mib, ask.rank, ask.alike)
+        priority = STANDS_IN if ask.stands_in else self.weights.get(group_of(ask.key), 0)
+        key = (group, need.cpus, need.memory_mib, need.disk_mib, ask.rank, priority, ask.alike)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
             ranking = None if ask.rank is None else self.admissions.columns.ranking(ask.rank)
@@ -126,6 +133,7 @@ class _Pose:
                     None if ranking is None else ranking.now,
                     None if ranking is None else ranking.ranked,
                     ask.admits,
+                    priority,
                 )
             )
         return self._shapes[key]
@@ -176,7 +184,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
             free[host] = _row(board.ledger.free(site.name))
             size[host] = _row(site.host.usable(site.state.capacity))
     number = {site.name: index for index, site in enumerate(board.sites)}
-    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number)
+    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number, asked.weights)
     rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
@@ -228,33 +236,3 @@ def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
         )
         for each in map(fleet.cluster, names)
     )
-
-
-def with_moves(problem: Problem, host: Integers) -> Problem:
-    """The same question once moves are decided: who moves is at both ends until it has arrived."""
-    moved = np.nonzero((host != problem.home) & (problem.home != NOWHERE))[0]
-    if not len(moved):
-        return problem
-    home = problem.home.copy()
-    home[moved] = host[moved]
-    return replace(
-        problem,
-        home=np.concatenate([home, problem.home[moved]]),
-        shape=np.concatenate([problem.shape, problem.shape[moved]]),
-        movable=np.concatenate([problem.movable, np.zeros(len(moved), np.bool_)]),
-        leaving=np.concatenate([problem.leaving, np.ones(len(moved), np.bool_)]),
-        cost=np.concatenate([problem.cost, problem.cost[moved]]),
-        names=(*problem.names, *(f"{problem.names[each]} as it was" for each in moved.tolist())),
-    )
-
-
-def without_excess(problem: Problem, hosts: Iterable[str]) -> Problem:
-    """The same question where nobody minds that these hosts have given out more than they have."""
-    room, used = problem.room.copy(), np.zeros_like(problem.room)
-    seated = np.nonzero(problem.home != NOWHERE)[0]
-    demands = np.array([shape.demand for shape in problem.shapes], np.int64).reshape(-1, len(RESOURCES))
-    np.add.at(used, problem.home[seated], demands[problem.shape[seated]])
-    for name in sorted(set(hosts)):
-        host = problem.hosts.index(name)
-        room[host] = np.maximum(room[host], used[host])
-    return replace(problem, room=room)

@@ -6,10 +6,11 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from reconciler.plan import Refusal
+from reconciler.plan import BlockKind, Refusal
 from reconciler.planner.amounts import mib
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.conflicts import deadlock_of
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.rules import (
@@ -21,8 +22,10 @@ from reconciler.planner.placement.rules import (
     shortage,
 )
 from reconciler.planner.terms import has_its_disk, unlike
+from reconciler.planner.verdicts import Hold
 from reconciler.specs.desired import Instance
 
+NO_ROOM_FOR_OTHERS = "would do, but then others would have no place"
 _NO_HOSTS = (Refusal("*", "the fleet has no hosts"),)
 
 
@@ -31,18 +34,18 @@ class Refusals:
     """Reasons as the board has it now, found once for all that ask for the same."""
 
     board: Board
-    _known: dict[Hashable, tuple[Refusal, ...]] = field(default_factory=dict)
+    _known: dict[Hashable, Hold] = field(default_factory=dict)
 
-    def of_missing(self, instance: Instance) -> tuple[Refusal, ...]:
+    def held(self, instance: Instance) -> Hold:
         """Why no host will do for one that is nowhere."""
         machine = instance.machine
         asks = (group_of(instance.key), machine.resources, machine.plugs)
         key = (*asks, instance.key if self.board.ledger.left(instance.key) else None)
         if key not in self._known:
             check = refusal_of(instance, self.board)
-            reasons = ((site, check(site)) for site in self.board.sites)
-            found = tuple(Refusal(site.name, reason) for site, reason in reasons if reason is not None)
-            self._known[key] = found or _NO_HOSTS
+            found = tuple(Refusal(site.name, check(site) or NO_ROOM_FOR_OTHERS) for site in self.board.sites)
+            deadlock = deadlock_of(instance, self.board)
+            self._known[key] = Hold(BlockKind.NO_PLACE, found or _NO_HOSTS, deadlock)
         return self._known[key]
 
     def of_seen(self, seen: Seen) -> tuple[Refusal, ...]:

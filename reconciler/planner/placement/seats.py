@@ -136,6 +136,13 @@ class Seats:
         self.free[host] -= self.demands[self.problem.shape[machine]]
         self._seat(machine, host, 1)
 
+    def withdraw(self, machine: int) -> None:
+        """A machine that came to a host is nowhere again."""
+        host = int(self.host[machine])
+        self._seat(machine, host, -1)
+        self.free[host] += self.demands[self.problem.shape[machine]]
+        self.host[machine] = NOWHERE
+
     def lift(self, machine: int) -> None:
         """Ask as if it were nowhere, so that it is not in its own way; its room is not free for that."""
         self._seat(machine, int(self.host[machine]), -1)

@@ -271,3 +271,49 @@ def test_a_half_made_machine_is_a_load_already() -> None:
     assert {step.id: step.host for step in plan.steps if step.id == "create/shop-db-1"} == {
         "create/shop-db-1": "b"
     }
+
+
+# Who comes first, and who may have to sit elsewhere for it
+
+
+def test_a_larger_priority_has_its_place_before_a_smaller_one() -> None:
+    fleet = fleet_of(a=4 * GIB)
+    small = instance("blog-app-0", machine(memory_mib=3 * GIB))
+    large = instance("shop-db-0", machine(memory_mib=3 * GIB), placement=Placement(priority=5))
+    plan = made(fleet, [small, large])
+    assert places(plan) == {"shop-db-0": "a"}
+    assert refusals(plan) == {"a": "needs 3 GiB of memory, 1 GiB free"}
+
+
+def test_what_others_need_counts_as_much_as_they_do() -> None:
+    fleet = fleet_of(a=4 * GIB)
+    needed = instance("shop-db-0", machine(memory_mib=2 * GIB))
+    needing = instance(
+        "shop-app-0", machine(memory_mib=2 * GIB), placement=Placement(priority=5), depends_on=["db"]
+    )
+    other = instance("blog-app-0", machine(memory_mib=2 * GIB), placement=Placement(priority=3))
+    assert set(places(made(fleet, [needed, needing, other]))) == {"shop-db-0", "shop-app-0"}
+
+
+def test_nothing_that_runs_goes_for_a_larger_priority() -> None:
+    fleet = fleet_of(a=4 * GIB)
+    small = instance("blog-app-0", machine(memory_mib=3 * GIB))
+    large = instance("shop-db-0", machine(memory_mib=3 * GIB), placement=Placement(priority=5))
+    plan = made(fleet, [small, large], running(small, on="a"))
+    assert plan.steps == ()
+    assert refusals(plan) == {"a": "needs 3 GiB of memory, 1 GiB free"}
+
+
+def test_who_could_sit_anywhere_leaves_a_host_to_who_cannot() -> None:
+    fleet = fleet_of(host("big", size(memory_mib=8 * GIB)), host("small", size(memory_mib=4 * GIB)))
+    anywhere = instance("blog-app-0", machine(memory_mib=4 * GIB))
+    only_big = instance("shop-db-0", machine(memory_mib=6 * GIB))
+    assert places(made(fleet, [anywhere, only_big])) == {"blog-app-0": "small", "shop-db-0": "big"}
+
+
+def test_the_most_have_a_place() -> None:
+    fleet = fleet_of(a=8 * GIB)
+    large = instance("blog-app-0", machine(memory_mib=8 * GIB))
+    plan = made(fleet, [large, *replicas(2, "shop-db", machine(memory_mib=4 * GIB))])
+    assert set(places(plan)) == {"shop-db-0", "shop-db-1"}
+    assert refusals(plan) == {"a": "would do, but then others would have no place"}
