@@ -13,6 +13,7 @@ pytest.importorskip("libvirt")
 
 from reconciler.actions import Create, Impact, PutImage, Update
 from reconciler.errors import ActionFailed
+from reconciler.planner.diff import differences
 from reconciler.specs.desired import Disk, Image, ImageFormat, ImagePart, ImageUse
 from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import InstanceState
@@ -20,7 +21,7 @@ from reconciler.state import InstanceState
 from .boot_sector import boot_sector_image
 from .hosts import wait_until
 from .laboratory import Laboratory
-from .libvirt_bench import POOL, STEM, Bench, Supplies, benches
+from .libvirt_bench import POOL, SEED, STEM, Bench, Supplies, benches
 
 _LARGE = 64 * 1024 * 1024
 
@@ -106,3 +107,37 @@ def test_a_disk_that_goes_is_owned_until_it_is_gone(bench: Bench) -> None:
     assert {disk.name for disk in half.live.disks} == {"root", "data"}
     assert after.applied == db.machine
     assert path not in bench.files()
+
+
+def test_a_guest_whose_seed_was_being_written_is_told_again_although_the_files_were_turned_back(
+    bench: Bench,
+) -> None:
+    db = bench.db
+    other = replace(db, machine=replace(db.machine, context=sha256_hex(b"something else")))
+    seed = f"{STEM}.seed.iso"
+
+    async def scene() -> InstanceState:
+        actuator = await bench.open()
+        try:
+            await actuator.perform(PutImage(bench.name, bench.image))
+            await actuator.perform(Create(bench.name, db))
+            (seen,) = (await actuator.observe()).instances
+            bench.box.run(["mount", "--bind", seed, seed])
+            bench.supplies.told = SEED * 2
+            try:
+                # As if the controller had died there.
+                with pytest.raises(ActionFailed, match="seed"):
+                    await actuator.perform(Update(bench.name, seen, other, Impact.RESTART))
+            finally:
+                bench.box.run(["umount", seed])
+            bench.supplies.told = SEED
+            (half,) = (await actuator.observe()).instances
+            await actuator.perform(Update(bench.name, half, db, Impact.RESTART))
+            (after,) = (await actuator.observe()).instances
+            assert not differences(db.machine, after)
+            return half
+        finally:
+            await actuator.close()
+
+    half = asyncio.run(scene())
+    assert {each.field for each in differences(db.machine, half)} == {"context"}

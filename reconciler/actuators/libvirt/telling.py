@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
 import libvirt
 
@@ -17,6 +18,7 @@ from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
+from reconciler.specs.unsettled import unsettled
 
 _AGENT_SECONDS = 5
 """For one answer. libvirt knows at once where no agent is connected."""
@@ -28,6 +30,7 @@ async def tell(desk: Desk, instance: Instance) -> None:
 
     def begin(hands: Hands) -> int | None:
         domain = hands.domains.get(instance.uuid)
+        domain.write_mark(replace(domain.mark, applied=unsettled(domain.mark.applied, instance.machine)))
         hands.write_seed(domain.mark, hands.pool(), desk.seed(instance))
         if instance.context is None or not domain.is_active():
             return None

@@ -13,6 +13,7 @@ from reconciler.actuators.libvirt.power import stop
 from reconciler.actuators.libvirt.telling import tell
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Disk, Instance, Machine, OnDelete
+from reconciler.specs.unsettled import unsettled
 from reconciler.state import InstanceState
 
 
@@ -92,12 +93,14 @@ def _check_disks(hands: Hands, domain: Domain, instance: Instance) -> None:
 
 
 def _own(domain: Domain, machine: Machine) -> Mark:
-    """Write down the disks that are about to come: whoever finds the change cut short finds them too."""
+    """Write down the disks that are about to come, and that the guest is about to be told something else:
+    whoever finds the change cut short finds them too. Returns the mark as it was.
+    """
     before = domain.mark
-    if coming := _coming(before.applied, machine):
-        domain.write_mark(
-            replace(before, applied=replace(before.applied, disks=before.applied.disks + coming))
-        )
+    applied = unsettled(before.applied, machine)
+    applied = replace(applied, disks=before.applied.disks + _coming(before.applied, machine))
+    if applied != before.applied:
+        domain.write_mark(replace(before, applied=applied))
     return before
 
 

@@ -61,6 +61,7 @@ from reconciler.actuators.sim.view import users_of
 from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
 from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
+from reconciler.specs.unsettled import unsettled
 from reconciler.state import InstanceState, Power
 
 
@@ -162,6 +163,10 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
             raise ActionFailed(
                 box.host, f"{domain.name} cannot change this while it runs; it needs a restart"
             )
+        if mark.applied.peers != new.peers:
+            mark = replace(mark, applied=unsettled(mark.applied, new))
+            domain = replace(domain, mark=mark)
+            yield Define(domain)
         if not touches_disks(domain, mark, new):
             updated = replace(domain, mark=replace(mark, applied=new))
             if updated != domain:
@@ -180,7 +185,9 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     yield from _halt(domain)
     yield from _called(domain, instance)
     domain = replace(domain, name=instance.name)
-    if (owned := joined(mark, new)) != mark:
+    owned = joined(mark, new)
+    owned = replace(owned, applied=unsettled(owned.applied, new))
+    if owned != mark:
         yield Define(replace(domain, mark=owned, power=Power.STOPPED, booted=False))
     yield from fit_disks(box, mark, new)
     finished = _machine(instance, domain, complete=True)

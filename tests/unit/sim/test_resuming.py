@@ -17,7 +17,7 @@ from reconciler.errors import ActionFailed, HostUnreachable
 from reconciler.planner.diff import differences
 from reconciler.specs.desired import Disk, HostName, Resources
 from reconciler.state import MIGRATED, MIGRATING, HostState, InstanceState, Power
-from tests.builders import image_of, image_use, instance, kept, machine
+from tests.builders import image_of, image_use, instance, kept, machine, sha
 from tests.unit.sim.memory import Memory, Stopwatch, host_of
 
 HV1 = HostName("hv1")
@@ -193,3 +193,28 @@ def test_who_is_moved_by_hand_at_any_moment_of_a_change_is_left_as_it_is_then(ca
         with suppress(ActionFailed):
             asyncio.run(host_of(truth, carter).perform(case.asks(before)))
         assert carter.moved in (None, truth.box.domains.get(OLD.uuid))
+
+
+@pytest.mark.parametrize("impact", [Impact.RESTART, Impact.LIVE])
+def test_a_guest_that_may_have_been_told_something_else_is_told_again_when_it_is_taken_back(
+    impact: Impact,
+) -> None:
+    """What a guest was told is no longer what the record says, from the first moment to the last but one."""
+    told = replace(OLD, machine=replace(OLD.machine, context=sha("a"), peers=sha("b")))
+    context = sha("a" if impact is Impact.LIVE else "other")
+    other = replace(OLD, machine=replace(OLD.machine, context=context, peers=sha("other")))
+    whole = Memory()
+    play(whole, PutImage(HV1, image_of(image_use())), Create(HV1, told))
+    begun = whole.box
+    (before,) = seen(whole).instances
+    play(whole, Update(HV1, before, other, impact))
+    first = 1 if impact is Impact.LIVE else 2  # it is switched off before anything is written
+    for count in range(first, len(whole.happened) - 4):
+        truth = Memory(begun, breaks_after=count)
+        with suppress(HostUnreachable):
+            play(truth, Update(HV1, before, other, impact))
+        truth.breaks_after = None
+        (left,) = seen(truth).instances
+        assert {each.field for each in differences(told.machine, left)} >= {"peers"}
+        play(truth, Update(HV1, left, told, impact))
+        assert truth.box == begun
