@@ -116,7 +116,8 @@ def cold(situation: Situation, runs: int) -> Ran:
 
 def stages(situation: Situation) -> dict[str, float]:
     """Milliseconds of each stage, from a process of its own."""
-    argv = [sys.executable, "-m", "benchmarks.plan_stages", str(situation.directory), str(situation.snapshot)]
+    where = (str(situation.directory), str(situation.snapshot))
+    argv = [sys.executable, "-m", "benchmarks._plan_stages", *where]
     reply = subprocess.run(argv, check=True, capture_output=True, text=True)
     return {
         name: float(value) for name, _, value in (line.partition("\t") for line in reply.stdout.splitlines())
