@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,14 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A whole process: wall seconds, and the most memory it had in MiB."""
+    """A whole process: wall and CPU seconds, and the most memory it had in MiB."""
 
     seconds: float
+    cpu: float
     peak_mib: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:6.2f} s ({self.cpu:5.2f} s CPU) {self.peak_mib:5.0f} MiB"
 
 
 def situations(root: Path, size: Size) -> list[Situation]:
@@ -77,7 +82,16 @@ def run(argv: list[str]) -> Ran:
     taken = time.perf_counter() - since
     if process.returncode not in (0, 4):
         raise subprocess.CalledProcessError(process.returncode, argv)
-    return Ran(taken, usage.ru_maxrss / 1024)
+    return Ran(taken, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+@contextmanager
+def as_installed() -> Iterator[None]:
+    """Have our processes keep their bytecode, as a package that was installed has it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory(prefix="reconciler-bench-pyc-") as kept:
+        os.environ["PYTHONPYCACHEPREFIX"] = kept
+        yield
 
 
 def best(argv: list[str], runs: int) -> Ran:
@@ -102,7 +116,8 @@ def cold(situation: Situation, runs: int) -> Ran:
 
 def stages(situation: Situation) -> dict[str, float]:
     """Milliseconds of each stage, from a process of its own."""
-    argv = [sys.executable, "-m", "benchmarks.plan_stages", str(situation.directory), str(situation.snapshot)]
+    where = (str(situation.directory), str(situation.snapshot))
+    argv = [sys.executable, "-m", "benchmarks._plan_stages", *where]
     reply = subprocess.run(argv, check=True, capture_output=True, text=True)
     return {
         name: float(value) for name, _, value in (line.partition("\t") for line in reply.stdout.splitlines())
@@ -119,8 +134,7 @@ def measure(size: Size, *, runs: int, only: Iterable[str]) -> None:
             first = cold(situation, runs)
             again = best(situation.argv, runs)
             print(
-                f"{size!s:16} {situation.name:17} cold {first.seconds:6.2f} s {first.peak_mib:5.0f} MiB   "
-                f"warm {again.seconds:6.2f} s {again.peak_mib:5.0f} MiB",
+                f"{size!s:16} {situation.name:17} cold {first}   warm {again}",
                 flush=True,
             )
             row = stages(situation)
@@ -135,10 +149,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each process; the quickest counts")
     parser.add_argument("--only", action="append", default=[], help="a situation")
     asked = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f}; CPU counts where others are at work beside it")
     print("stages in ms, from a process of their own with a warm cache")
-    for size in SIZES:
-        if asked.least <= size.instances <= asked.most:
-            measure(size, runs=asked.runs, only=asked.only)
+    with as_installed():
+        for size in SIZES:
+            if asked.least <= size.instances <= asked.most:
+                measure(size, runs=asked.runs, only=asked.only)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,9 @@ def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
         cloud_init=_document(written.cloud_init, answers, view),
     )
     digest = instance.machine.context or digest_of_written(written)
-    machine = replace(instance.machine, context=digest, peers=_digest(written, context, view))
+    peers, machine = _digest(written, context, view), instance.machine
+    if (machine.context, machine.peers) != (digest, peers):
+        machine = replace(machine, context=digest, peers=peers)
     return replace(instance, context=context, machine=machine)
 
 
