@@ -146,7 +146,9 @@ def _to(value: str, own: str) -> tuple[str, str]:
 
 def _state(line: _Line, instance: Instance) -> InstanceState:
     state = builders.running(instance, on=line.one("on"))
-    return builders.stopped(instance, on=line.one("on"), detail="shutdown") if "off" in line.flags else state
+    if "off" in line.flags:
+        state = builders.stopped(instance, on=line.one("on"), detail="shutdown")
+    return replace(state, home=HostName(line.one("was")) if line.one("was") else None)
 
 
 def returning(policy: Policy = Policy.BALANCE) -> Cluster:

@@ -16,6 +16,7 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import misplaced, unneighbourly
 from reconciler.planner.placement.greedy import greedy
+from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
 from reconciler.planner.placement.needs import needs_of
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
@@ -72,7 +73,9 @@ class _Sought:
 
 @dataclass(slots=True)
 class _Search:
-    """One question and what came of it. ``about`` are the decisions about the machines that were seen."""
+    """One question and what came of it. ``about`` are the decisions about the machines that were seen,
+    ``homes`` the hosts to which some of them are to return.
+    """
 
     desired: Desired
     decisions: Sequence[Decision]
@@ -81,6 +84,7 @@ class _Search:
     seen: Sequence[Seen]
     about: Mapping[int, Decision]
     refusals: Refusals
+    homes: Mapping[int, int]
 
     @staticmethod
     def of(desired: Desired, decisions: Sequence[Decision], sought: _Sought, board: Board) -> _Search:
@@ -100,19 +104,22 @@ class _Search:
                     about[len(seen)] = decision
                 seen.append(_seen(state, decision, fixed))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
-        problem = posed(asked, board, desired)
-        return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
+        problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
+        return _Search(desired, decisions, board, problem, seen, about, Refusals(board), homes)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
-        acting = (each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act))
-        problem = without_excess(self.problem, acting)
-        host = scheduler(problem, Ask(Question.REPAIR)).host
+        acting = {each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act)}
+
+        def mend(problem: Problem) -> Integers:
+            return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
+
+        host = mended(self.problem, self.homes, mend)
         moves = needs_of(self.problem, host)
         return np.array(
             [
                 at if machine in moves else was
-                for machine, (at, was) in enumerate(zip(host, problem.home, strict=True))
+                for machine, (at, was) in enumerate(zip(host, self.problem.home, strict=True))
             ],
             np.int64,
         )
@@ -132,7 +139,9 @@ class _Search:
             elif machine not in needs:
                 yield decision
         for machine in sorted(needs, key=lambda each: (len(needs[each]) > 0, each)):
-            if machine in makes_room and machine not in was:
+            if machine not in was and self.homes.get(machine) == host[machine]:
+                why = f"{self.board.sites[host[machine]].name} is its home"
+            elif machine in makes_room and machine not in was:
                 why = f"makes room for {self.problem.names[makes_room[machine]]}"
             else:
                 why = f"{self.seen[machine].state.host}: {self.refusals.of_home(self.seen[machine])}"
@@ -154,7 +163,9 @@ class _Search:
         state, target = self.seen[machine].state, self.board.sites[host]
         terms = terms_of(self.desired.fleet, state, target.host)
         after = tuple(self.seen[each].state.key for each in needs)
-        return Act(Migrate(target.name, state.host, state, terms), (Cause(why),), after)
+        leaving = bool(self.about[machine].case.leaving)
+        home = home_after(state, self.desired.fleet, leaving=leaving)
+        return Act(Migrate(target.name, state.host, state, terms, home), (Cause(why),), after)
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""

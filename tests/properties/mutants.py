@@ -132,6 +132,25 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         Line("placement.standing", "if not host.maintenance:", "if True:"),
     ),
     (
+        "where one comes from is a home to return to",
+        standing.homing,
+        Line(
+            "placement.homeward",
+            "        return state.home\n    return state.host if leaving else None",
+            "        pass\n    return state.host",
+        ),
+    ),
+    (
+        "who has to leave forgets where it was",
+        standing.homing,
+        Line("placement.homeward", "return state.host if leaving else None", "return None"),
+    ),
+    (
+        "one goes home who breaks a rule there",
+        laws.converge,
+        Line("placement.homeward", "if not may_come(seats, machine, homes[machine]):", "if False:"),
+    ),
+    (
         "replicas are taken away all at once",
         rolling.never_too_many_away,
         Line(

@@ -1,4 +1,6 @@
-"""Hosts that are cordoned, drained or in maintenance, and the law of what is given to them."""
+"""Hosts that are cordoned, drained or in maintenance, and the laws of what is given to them, and of who comes
+back.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reconciler.actions import Create, Migrate
-from reconciler.specs.desired import HostName
-from reconciler.state import Cordon, Observed
-from tests.properties.laws import Planner
+from reconciler.planner.placement.standing import why_empty
+from reconciler.specs.desired import Cluster, HostName, InstanceUuid
+from reconciler.state import Cordon, HostState, Observed
+from tests.properties.laws import ROUNDS, Planner
 from tests.properties.worlds import World, crowded_worlds, worlds
 
 CORDON = Cordon("ops@desk", "2026-11-25T06:40:00Z", "why")
@@ -18,17 +21,32 @@ _CORDONS = [None, None, CORDON, replace(CORDON, draining=True)]
 
 @st.composite
 def standing_worlds(draw: st.DrawFn) -> World:
-    """Any of them may get nothing new."""
+    """Any of them may get nothing new, and machines may remember any of them as their home."""
     world = draw(st.one_of(worlds(), crowded_worlds()))
     names = [each.name for each in world.fleet.hosts]
     cordons = {name: draw(st.sampled_from(_CORDONS)) for name in names}
     hosts = tuple(replace(each, maintenance=draw(st.booleans())) for each in world.fleet.hosts)
-    desired = replace(world.desired, fleet=replace(world.fleet, hosts=hosts))
-    return World(desired, _cordoned(world.observed, cordons), _cordoned(world.truth, cordons))
+    clusters = sorted({each.cluster for each in hosts})
+    homes = {
+        state.uuid: draw(st.sampled_from([None, *names]))
+        for host in world.truth.hosts
+        for state in host.instances
+    }
+    fleet = replace(
+        world.fleet,
+        hosts=hosts,
+        clusters=tuple(Cluster(each, return_home=draw(st.booleans())) for each in clusters),
+    )
+
+    def seen(observed: Observed) -> Observed:
+        said = (_housed(replace(each, cordon=cordons[each.host]), homes) for each in observed.hosts)
+        return replace(observed, hosts=tuple(said))
+
+    return World(replace(world.desired, fleet=fleet), seen(world.observed), seen(world.truth))
 
 
-def _cordoned(observed: Observed, cordons: dict[HostName, Cordon | None]) -> Observed:
-    return replace(observed, hosts=tuple(replace(each, cordon=cordons[each.host]) for each in observed.hosts))
+def _housed(host: HostState, homes: dict[InstanceUuid, HostName | None]) -> HostState:
+    return replace(host, instances=tuple(replace(each, home=homes[each.uuid]) for each in host.instances))
 
 
 def spared(planner: Planner, world: World) -> None:
@@ -42,3 +60,27 @@ def spared(planner: Planner, world: World) -> None:
         assert host is not None
         uuid = step.action.instance.uuid if isinstance(step.action, Create) else step.action.before.uuid
         assert step.host not in closed or host.instance(uuid) is not None, f"{step.id} comes to {step.host}"
+
+
+def homing(planner: Planner, world: World) -> None:
+    """Who has to leave remembers its home where its cluster says so, and who has come home stays there."""
+    fleet, seen = world.fleet, world.observed
+    hosts = {each.name: each for each in fleet.hosts}
+    arrived = set[InstanceUuid]()
+    for _ in range(ROUNDS):
+        plan = planner.make_plan(world.desired, seen)
+        for step in plan.steps:
+            if not isinstance(step.action, Migrate):
+                continue
+            action, before = step.action, step.action.before
+            assert before.uuid not in arrived, f"{before.name} leaves its home again"
+            source = hosts[action.from_host]
+            if not fleet.cluster(source.cluster).return_home:
+                assert action.home is None
+            elif before.home is not None:
+                assert action.home == before.home
+            elif why_empty(source, seen.host(source.name)):
+                assert action.home == source.name
+            if step.host == action.home:
+                arrived.add(before.uuid)
+        seen = planner.folded(plan.steps, seen)

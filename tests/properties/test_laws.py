@@ -37,7 +37,7 @@ OF_NETWORKS: tuple[Law, ...] = (
     network_laws.remembered,
     network_laws.joined,
 )
-OF_STANDING: tuple[Law, ...] = (standing.spared,)
+OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing)
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),

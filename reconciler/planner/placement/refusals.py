@@ -17,6 +17,7 @@ from reconciler.planner.placement.rules import (
     STANDING,
     first_refusal,
     neighbourly,
+    open_to,
     refusal_of,
     required,
     shortage,
@@ -56,7 +57,7 @@ class Refusals:
         here = self.of_home(seen)
         with self._lifted(seen):
             checks = (
-                *(rule(moved, self.board) for rule in (*STANDING[:3], required, *STANDING[3:])),
+                *(rule(moved, self.board) for rule in (*STANDING[:3], open_to, required, *STANDING[3:])),
                 lambda site: unlike(source, site) or has_its_disk(state, source, site),
                 lambda site: shortage(footprint(state), site, self.board),
                 *neighbourly(moved, self.board, strict=True),

@@ -85,7 +85,8 @@ def _places(seats: Seats, machine: int) -> Iterator[int]:
         good[host] = False
 
 
-def _may_come(seats: Seats, machine: int, host: int) -> bool:
+def may_come(seats: Seats, machine: int, host: int) -> bool:
+    """Whether a machine could be on a host instead of where it is."""
     seats.lift(machine)
     bid = Bid.of(seats, int(seats.problem.shape[machine]))
     seats.drop(machine)
@@ -150,7 +151,7 @@ def _swap_in(work: _Work, machine: int, other: int, *, better: bool) -> bool:
         return False
     seats.move(other, target)
     home = seats.vanish(other)
-    fits = _may_come(seats, machine, home)
+    fits = may_come(seats, machine, home)
     if fits:
         seats.move(machine, home)
         if better and count(seats, rules) >= before:
