@@ -16,20 +16,47 @@ from reconciler.planner.placement.seats import Seats
 def misplaced(seats: Seats) -> list[int]:
     """Machines on hosts where they are not allowed to be at all."""
     problem, placed = seats.problem, seats.host != NOWHERE
-    allowed = np.array([shape.allowed for shape in problem.shapes], np.bool_)
+    # Many shapes share their hosts.
+    numbers: dict[int, int] = {}
+    kind = np.array(
+        [numbers.setdefault(id(shape.allowed), len(numbers)) for shape in problem.shapes], np.int64
+    )
+    kinds = {id(shape.allowed): shape.allowed for shape in problem.shapes}
+    allowed = np.array(list(kinds.values()), np.bool_)
     found = placed & ~problem.leaving
     if found.any():
-        found[found] = ~allowed[problem.shape[found], seats.host[found]]
+        found[found] = ~allowed[kind[problem.shape[found]], seats.host[found]]
     return [int(machine) for machine in np.nonzero(found)[0]]
 
 
 def unneighbourly(seats: Seats) -> list[int]:
     """Machines that break a strict rule between groups, each once."""
     found: set[int] = set()
+    crowded: dict[str, set[int]] = {}
     for rule in seats.problem.rules:
-        if rule.strict and rule.moves:
-            found.update(breaking(seats, rule))
+        if not (rule.strict and rule.moves):
+            continue
+        if rule.relation is Relation.APART and rule.group == rule.other:
+            if rule.over not in crowded:
+                crowded[rule.over] = _crowded(seats, rule.over)
+            if rule.group not in crowded[rule.over]:
+                continue
+        found.update(breaking(seats, rule))
     return sorted(found)
+
+
+def _crowded(seats: Seats, over: str) -> set[int]:
+    """The groups of which two are at one value of a label, or one is where there is none: all at once, since
+    most rules are kept.
+    """
+    problem = seats.problem
+    machines = np.nonzero((seats.host != NOWHERE) & ~problem.leaving)[0]
+    groups = np.array([shape.group for shape in problem.shapes], np.int64)[problem.shape[machines]]
+    values = problem.labels[over][seats.host[machines]]
+    _, first, counts = np.unique(
+        groups * (int(values.max(initial=0)) + 2) + values, return_index=True, return_counts=True
+    )
+    return {*groups[first[counts > 1]].tolist(), *groups[values == NOWHERE].tolist()}
 
 
 def breaking(seats: Seats, rule: Rule) -> list[int]:

@@ -168,7 +168,7 @@ def _relieve(work: _Work, host: int) -> None:
     or else the one that helps most, and so on.
     """
     seats, problem = work.seats, work.seats.problem
-    excess = np.maximum(0, -seats.afterwards[host])
+    excess = np.maximum(0, -seats.afterwards_at(host))
     there = [each for each in np.nonzero(seats.host == host)[0].tolist() if work.may_move(each)]
     while excess.any() and there:
         demands = {each: seats.demands[problem.shape[each]] for each in there}

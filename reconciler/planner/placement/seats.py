@@ -72,6 +72,8 @@ class Seats:
     demands: Integers
     rules: dict[int, list[Rule]]
     _members: dict[int, list[int]]
+    _promised: Integers
+    """(H, R): what those who move give back once they have arrived."""
     _tallies: dict[int, dict[str, Tally]] = field(default_factory=dict)
     _remembered: dict[Callable[[int, Integers], float], Remembered] = field(default_factory=dict)
     _ghosts: dict[int, int] = field(default_factory=dict)
@@ -87,18 +89,20 @@ class Seats:
         rules: dict[int, list[Rule]] = {}
         for rule in problem.rules:
             rules.setdefault(rule.group, []).append(rule)
-        groups = [shape.group for shape in problem.shapes]
+        ruled = {group for rule in problem.rules for group in (rule.group, rule.other)}
+        groups = np.array([shape.group for shape in problem.shapes], np.int64)
         members: dict[int, list[int]] = {}
-        for machine, shape in enumerate(problem.shape.tolist()):
-            members.setdefault(groups[shape], []).append(machine)
-        return Seats(problem, problem.home.copy(), free, demands, rules, members)
+        concerned = np.isin(groups, list(ruled))[problem.shape]
+        for machine in np.nonzero(concerned)[0].tolist():
+            members.setdefault(int(groups[problem.shape[machine]]), []).append(machine)
+        return Seats(problem, problem.home.copy(), free, demands, rules, members, np.zeros_like(free))
 
     def group(self, machine: int) -> int:
         """The group of a machine."""
         return self.problem.shapes[int(self.problem.shape[machine])].group
 
     def members(self, group: int) -> list[int]:
-        """Everybody of a group, placed or not."""
+        """Everybody of a group that a rule names, placed or not."""
         return self._members.get(group, [])
 
     def tally(self, group: int, over: str) -> Tally:
@@ -125,10 +129,12 @@ class Seats:
     @property
     def afterwards(self) -> Integers:
         """What is free of each host, (H, R), once everybody who moves has arrived."""
-        free = self.free.copy()
-        for machine, home in self._ghosts.items():
-            free[home] += self.demands[self.problem.shape[machine]]
-        return free
+        return self.free + self._promised
+
+    def afterwards_at(self, host: int) -> Integers:
+        """What is free of one host then, (R,)."""
+        row: Integers = self.free[host] + self._promised[host]
+        return row
 
     def place(self, machine: int, host: int) -> None:
         """A machine that is nowhere comes to a host."""
@@ -158,12 +164,14 @@ class Seats:
         home = int(self.host[machine])
         self._seat(machine, home, -1)
         self._ghosts[machine] = home
+        self._promised[home] += self.demands[self.problem.shape[machine]]
         self._seat(machine, home, 1, stays=False)
         self.place(machine, host)
 
     def back(self, machine: int) -> None:
         """It does not move, after all."""
         home = self._ghosts.pop(machine)
+        self._promised[home] -= self.demands[self.problem.shape[machine]]
         self._seat(machine, home, -1, stays=False)
         self._seat(machine, int(self.host[machine]), -1)
         self.free[self.host[machine]] += self.demands[self.problem.shape[machine]]
@@ -173,6 +181,7 @@ class Seats:
     def vanish(self, machine: int) -> int:
         """Ask as if a machine that moves had arrived, and its home, which is returned, were free of it."""
         home = self._ghosts.pop(machine)
+        self._promised[home] -= self.demands[self.problem.shape[machine]]
         self._seat(machine, home, -1, stays=False)
         self.free[home] += self.demands[self.problem.shape[machine]]
         return home
@@ -180,6 +189,7 @@ class Seats:
     def haunt(self, machine: int, home: int) -> None:
         """It has not arrived yet, after all."""
         self._ghosts[machine] = home
+        self._promised[home] += self.demands[self.problem.shape[machine]]
         self._seat(machine, home, 1, stays=False)
         self.free[home] -= self.demands[self.problem.shape[machine]]
 
