@@ -20,6 +20,7 @@ from reconciler.plan import Plan, StepId
 from reconciler.planner import Move, make_plan, plan_move
 from reconciler.planner.draining import Drain, plan_drain
 from reconciler.planner.groups import group_of
+from reconciler.planner.rebalancing import Gain, Rebalance, plan_rebalance
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
 from reconciler.specs.desired import Desired, InstanceUuid
@@ -36,6 +37,8 @@ class Round:
     desired: Desired
     observed: Observed
     plan: Plan
+    gain: Gain | None = None
+    """Of a rebalance."""
 
     @property
     def askable(self) -> Iterator[Await]:
@@ -57,6 +60,12 @@ def decide(
     """Plan from one look, with every guard applied."""
     plan = make_plan(desired, observed, wait=wait)
     return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
+
+
+def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
+    """Plan what makes the fleet run better, from one look. Raises SchedulerFailed."""
+    found = plan_rebalance(desired, observed, asked)
+    return Round(desired, observed, found.plan, found.gain)
 
 
 class Answer:
@@ -89,7 +98,8 @@ class Wish:
 
     The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
     ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
-    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else.
+    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else;
+    with a ``rebalance``, the fleet is to run better by moves alone.
     """
 
     desired: Desired
@@ -98,6 +108,7 @@ class Wish:
     wait: bool = False
     move: Move | None = None
     drain: Drain | None = None
+    rebalance: Rebalance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,8 @@ class Cycle:
             return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
         if wish.drain is not None:
             return Round(wish.desired, observed, plan_drain(wish.desired, observed, wish.drain))
+        if wish.rebalance is not None:
+            return rebalanced(wish.desired, observed, wish.rebalance)
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
         current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)

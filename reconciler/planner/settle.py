@@ -45,7 +45,7 @@ def settle(
     place = {group: number for number, group in enumerate(order_of(desired.instances))}
     missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
     missing.sort(key=lambda pair: _turn(pair[1].instance, place))
-    search = _Search.of(desired, decisions, [make.instance for _, make in missing], board)
+    search = Search.of(desired, decisions, [make.instance for _, make in missing], board)
     moved = search.repaired(scheduler)
     yield from search.moving(moved)
     found = search.placed(moved, scheduler)
@@ -67,7 +67,7 @@ def _turn(instance: Instance, place: Mapping[Group, int]) -> tuple[bool, str, in
 
 
 @dataclass(slots=True)
-class _Search:
+class Search:
     """One question and what came of it. ``about`` are the decisions about the machines that were seen."""
 
     desired: Desired
@@ -81,7 +81,7 @@ class _Search:
     @staticmethod
     def of(
         desired: Desired, decisions: Sequence[Decision], missing: Sequence[Instance], board: Board
-    ) -> _Search:
+    ) -> Search:
         """Pose the question."""
         by_state = {
             (each.case.state.uuid, each.case.state.host): each
@@ -97,7 +97,7 @@ class _Search:
                     about[len(seen)] = decision
                 seen.append(_seen(state, decision, fixed))
         problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired)
-        return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
+        return Search(desired, decisions, board, problem, seen, about, Refusals(board))
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
