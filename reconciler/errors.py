@@ -113,6 +113,14 @@ class StalePlan(ReconcilerError):
     """What a signed plan depended on has changed, or it was applied already (exit 5)."""
 
 
+class SchedulerFailed(ReconcilerError):
+    """A scheduler gave no answer, or one that breaks a rule (exit 1): nothing was planned."""
+
+    def __init__(self, scheduler: str, reason: str) -> None:
+        self.scheduler, self.reason = scheduler, reason
+        super().__init__(f"the scheduler {scheduler} gave no good answer: {reason}")
+
+
 class StoreError(ReconcilerError):
     """The history beside the fleet file cannot be written or read."""
 

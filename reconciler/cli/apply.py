@@ -13,7 +13,7 @@ import typer
 from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
-from reconciler.cli.show import show_plan, show_report
+from reconciler.cli.show import show_gain, show_plan, show_report
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption, on_signals
 from reconciler.engine.rounds import Wish
@@ -68,6 +68,8 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
                 raise StalePlan("this plan was applied already: a plan applies once")
         if options.output is Output.HUMAN:
             show_plan(plan, options.output)
+            if current.gain is not None:
+                show_gain(current.gain)
         if not plan.steps or (plan.is_idle and not options.wait):
             return _nothing_to_do(plan, options.output)
         if not plan.is_idle and not options.yes and not await may_go_on(plan):

@@ -73,6 +73,27 @@ def whatif(
 
 
 @boxes.command()
+def rebalance(
+    directory: Directory,
+    max_moves: Annotated[
+        int | None, typer.Option("--max-moves", metavar="N", min=0, help="Move at most this many instances.")
+    ] = None,
+    fleet: FleetFile = None,
+    store: Store = None,
+    output: OutputFormat = Output.HUMAN,
+    snapshot: Snapshot = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be gained.")] = False,
+    yes: Yes = False,
+) -> int:
+    """Move what runs where its cluster's policy gains by it; shows the gain before it asks."""
+    from reconciler.cli import rebalance as verb
+    from reconciler.cli.session import Request
+
+    options = verb.Options(max_moves, snapshot, dry_run, yes)
+    return verb.run(Request(directory, fleet, store), output, options)
+
+
+@boxes.command()
 def cordon(
     host: HostArgument,
     directory: Directory,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reconciler.planner import Explanation
     from reconciler.planner.capacity import Capacity
     from reconciler.planner.hosts import HostReport
+    from reconciler.planner.rebalancing import Gain
     from reconciler.planner.whatif import WhatIf
     from reconciler.report import Report
     from reconciler.specs.desired import Host
@@ -132,6 +133,25 @@ def show_cordon(host: Host, state: HostState) -> None:
     from reconciler.render.hosts import cordon_text
 
     _write(cordon_text(host, state))
+
+
+def show_gain(gain: Gain) -> None:
+    """What a rebalance is worth, after its plan."""
+    from reconciler.render.gain import gain_text
+
+    _write(gain_text(gain))
+
+
+def show_rebalance(plan: Plan, gain: Gain, output: Output) -> None:
+    """A rebalance that is only looked at."""
+    if output is Output.JSON:
+        from reconciler.render.gain import rebalance_json
+        from reconciler.render.json import dumps
+
+        _write(dumps(rebalance_json(plan, gain)))
+    else:
+        show_plan(plan, output)
+        show_gain(gain)
 
 
 def show_explanation(explanation: Explanation, output: Output) -> None:

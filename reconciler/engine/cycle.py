@@ -14,7 +14,7 @@ from reconciler.actions import Await, Replace, Update
 from reconciler.engine.guard import Allowance
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
-from reconciler.engine.rounds import Answer, Round, Wish, decide
+from reconciler.engine.rounds import Answer, Round, Wish, decide, rebalanced
 from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import says_no
 from reconciler.plan import Plan
@@ -46,6 +46,8 @@ class Cycle:
             return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
         if wish.drain is not None:
             return Round(wish.desired, observed, plan_drain(wish.desired, observed, wish.drain))
+        if wish.rebalance is not None:
+            return rebalanced(wish.desired, observed, wish.rebalance)
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
         current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)

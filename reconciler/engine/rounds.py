@@ -20,6 +20,7 @@ from reconciler.state import Observed
 if TYPE_CHECKING:
     from reconciler.planner.draining import Drain
     from reconciler.planner.move import Move
+    from reconciler.planner.rebalancing import Gain, Rebalance
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Round:
     desired: Desired
     observed: Observed
     plan: Plan
+    gain: Gain | None = None
+    """Of a rebalance."""
 
     @property
     def askable(self) -> Iterator[Await]:
@@ -50,6 +53,15 @@ def decide(
     """Plan from one look, with every guard applied."""
     plan = make_plan(desired, observed, wait=wait)
     return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
+
+
+def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
+    """Plan what makes the fleet run better, from one look. Raises SchedulerFailed."""
+    # Only a rebalance needs the searches.
+    from reconciler.planner.rebalancing import plan_rebalance
+
+    found = plan_rebalance(desired, observed, asked)
+    return Round(desired, observed, found.plan, found.gain)
 
 
 class Answer:
@@ -82,7 +94,8 @@ class Wish:
 
     The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
     ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
-    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else.
+    migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else;
+    with a ``rebalance``, the fleet is to run better by moves alone.
     """
 
     desired: Desired
@@ -91,3 +104,4 @@ class Wish:
     wait: bool = False
     move: Move | None = None
     drain: Drain | None = None
+    rebalance: Rebalance | None = None

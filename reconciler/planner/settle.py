@@ -48,8 +48,8 @@ def settle(
     turns = Turns.among(desired.instances, order_of(desired.instances))
     missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
     missing.sort(key=lambda pair: turns.of(pair[1].instance))
-    sought = _Sought([make.instance for _, make in missing], turns.weights)
-    search = _Search.of(desired, decisions, sought, board)
+    sought = Sought([make.instance for _, make in missing], turns.weights)
+    search = Search.of(desired, decisions, sought, board)
     moved = search.repaired(scheduler)
     yield from search.moving(moved)
     found = search.placed(moved, scheduler)
@@ -64,7 +64,7 @@ def settle(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sought:
+class Sought:
     """Who needs a host, in their turns, and what each group counts."""
 
     missing: Sequence[Instance]
@@ -72,7 +72,7 @@ class _Sought:
 
 
 @dataclass(slots=True)
-class _Search:
+class Search:
     """One question and what came of it. ``about`` are the decisions about the machines that were seen,
     ``homes`` the hosts to which some of them are to return.
     """
@@ -87,7 +87,7 @@ class _Search:
     homes: Mapping[int, int]
 
     @staticmethod
-    def of(desired: Desired, decisions: Sequence[Decision], sought: _Sought, board: Board) -> _Search:
+    def of(desired: Desired, decisions: Sequence[Decision], sought: Sought, board: Board) -> Search:
         """Pose the question."""
         by_state = {
             (each.case.state.uuid, each.case.state.host): each
@@ -105,7 +105,7 @@ class _Search:
                 seen.append(_seen(state, decision, fixed))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
-        return _Search(desired, decisions, board, problem, seen, about, Refusals(board), homes)
+        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""

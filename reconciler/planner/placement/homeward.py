@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import concerning, count, misplaced
-from reconciler.planner.placement.pose import Seen, with_moves
+from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.problem import Integers, Problem
 from reconciler.planner.placement.repair import may_come
 from reconciler.planner.placement.seats import Seats
+from reconciler.planner.placement.variants import with_moves
 from reconciler.specs.desired import Fleet, HostName
 from reconciler.state import InstanceState
 

@@ -81,6 +81,8 @@ class Cluster:
     hosts: Flags
     policy: Policy = Policy.BALANCE
     spare: int = 0
+    weights: tuple[float, ...] = ()
+    """What each resource counts for where the policy is to balance, (R,); all the same where empty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
