@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from reconciler.actions import Create, Migrate
-from reconciler.plan import BlockKind, Cause, Refusal
+from reconciler.plan import BlockKind, Cause, Forecast, Refusal
 from reconciler.planner.awaited import awaited_by
 from reconciler.planner.decide import Decision, Judged, in_place
+from reconciler.planner.forecast import forecast_of
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import order_of
+from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import misplaced, unneighbourly
 from reconciler.planner.placement.greedy import greedy
 from reconciler.planner.placement.ledger import demand, footprint
-from reconciler.planner.placement.needs import needs_of
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed, with_moves, without_excess
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
 from reconciler.planner.placement.seats import Seats
 from reconciler.planner.precondition import astray_reason
+from reconciler.planner.routing import Routed, routed
 from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
@@ -77,6 +77,8 @@ class _Search:
     seen: Sequence[Seen]
     about: Mapping[int, Decision]
     refusals: Refusals
+    routed: Routed
+    """The moves, once they are decided."""
 
     @staticmethod
     def of(
@@ -97,28 +99,26 @@ class _Search:
                     about[len(seen)] = decision
                 seen.append(_seen(state, decision, fixed))
         problem = posed(Asked(seen, missing, _unsure(decisions, missing)), board, desired)
-        return _Search(desired, decisions, board, problem, seen, about, Refusals(board))
+        return _Search(desired, decisions, board, problem, seen, about, Refusals(board), Routed(problem.home))
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
         acting = (each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act))
         problem = without_excess(self.problem, acting)
         host = scheduler(problem, Ask(Question.REPAIR)).host
-        moves = needs_of(self.problem, host)
-        return np.array(
-            [
-                at if machine in moves else was
-                for machine, (at, was) in enumerate(zip(host, problem.home, strict=True))
-            ],
-            np.int64,
-        )
+        limits = self.desired.fleet.migrations
+        self.routed = routed(self.problem, host, self._forecast, Limits(limits.per_host, limits.per_cluster))
+        return self.routed.host
+
+    def _forecast(self, machine: int, host: int) -> Forecast:
+        return forecast_of(self.seen[machine].state, self.board.sites[host].host, self.desired.fleet)
 
     def moving(self, host: Integers) -> Iterator[Decision]:
         """The decisions about who is somewhere: a move, or why there is none where there should be one."""
         before, after = Seats.of(self.problem), Seats.of(replace(self.problem, home=host))
         was = {*misplaced(before), *unneighbourly(before)}
         still = {*misplaced(after), *unneighbourly(after)}
-        needs = needs_of(self.problem, host)
+        needs = self.routed.needs
         makes_room = {other: machine for machine, others in needs.items() for other in others}
         numbers = {id(decision): machine for machine, decision in self.about.items()}
         for decision in self.decisions:
@@ -127,7 +127,7 @@ class _Search:
                 yield replace(decision, verdict=self._held(machine))
             elif machine not in needs:
                 yield decision
-        for machine in sorted(needs, key=lambda each: (len(needs[each]) > 0, each)):
+        for machine in needs:
             if machine in makes_room and machine not in was:
                 why = f"makes room for {self.problem.names[makes_room[machine]]}"
             else:
@@ -141,16 +141,18 @@ class _Search:
 
     def _held(self, machine: int) -> Hold:
         seen = self.seen[machine]
-        if seen.why_not:
+        why_not = seen.why_not or self.routed.stuck.get(machine)
+        if why_not:
             here = Refusal(seen.state.host, self.refusals.of_home(seen))
-            return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {seen.why_not}")))
+            return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
         return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
 
     def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
         state, target = self.seen[machine].state, self.board.sites[host]
         terms = terms_of(self.desired.fleet, state, target.host)
         after = tuple(self.seen[each].state.key for each in needs)
-        return Act(Migrate(target.name, state.host, state, terms), (Cause(why),), after)
+        forecast = self.routed.forecasts[machine]
+        return Act(Migrate(target.name, state.host, state, terms), (Cause(why),), after, forecast)
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""

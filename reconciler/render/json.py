@@ -16,7 +16,7 @@ from reconciler.actions import (
     subject,
 )
 from reconciler.engine.status import Status
-from reconciler.plan import Blocked, Change, Plan, Reason, Refusal, Step
+from reconciler.plan import Blocked, Change, Forecast, Plan, Reason, Refusal, Step
 from reconciler.planner import Explanation
 from reconciler.render.words import outcome_detail, outcome_word
 from reconciler.report import Report
@@ -50,6 +50,7 @@ def plan_json(plan: Plan) -> Json:
         "format_version": FORMAT_VERSION,
         "summary": dict(plan.summary),
         "basis": {"desired": plan.basis.desired, "observed": plan.basis.observed},
+        "predicted": _forecast(plan.forecast),
         "steps": [_step(step) for step in plan.steps],
         "blocked": [_blocked(entry) for entry in plan.blocked],
         "unknown_hosts": _unknown(plan.unknown),
@@ -179,6 +180,19 @@ def _step(step: Step) -> dict[str, Json]:
         "from_host": step.action.source if isinstance(step.action, PutImage) else peer_of(step.action),
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
+        "predicted": _forecast(step.forecast),
+    }
+
+
+def _forecast(forecast: Forecast | None) -> Json:
+    """Of migrations; null where there is none."""
+    if forecast is None:
+        return None
+    return {
+        "mib": forecast.mib,
+        "seconds": forecast.seconds,
+        "begins": forecast.begins,
+        "wave": forecast.wave,
     }
 
 
