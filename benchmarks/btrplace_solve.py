@@ -238,7 +238,8 @@ def _allowed(instance: Instance, parts: list[int]) -> tuple[list[Flags], Integer
         limit(vms, nodes, inside=True)
     for vms, nodes in instance.bans:
         limit(vms, nodes, inside=False)
-    allowed, names = [instance.usable], {(): 0}
+    allowed = [instance.usable]
+    names: dict[tuple[int, ...], int] = {(): 0}
     for vm, numbers in own.items():
         key = tuple(sorted(set(numbers)))
         if key not in names:

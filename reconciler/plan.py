@@ -49,13 +49,28 @@ Reason = Change | Cause
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is thought to go over the wire, and for how long, in seconds.
+
+    It ``begins`` that long after the first of its plan. Of one ``wave``, which are counted from 1, all may go
+    at once.
+    """
+
+    mib: int
+    seconds: float
+    begins: float = 0.0
+    wave: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One action, why, and the steps that must have succeeded before it."""
+    """One action, why, and the steps that must have succeeded before it. Migrations have a ``forecast``."""
 
     id: StepId
     action: Action
     because: tuple[Reason, ...]
     needs: tuple[StepId, ...] = ()
+    forecast: Forecast | None = None
 
     @property
     def host(self) -> HostName:
@@ -166,6 +181,18 @@ class Plan:
     def is_idle(self) -> bool:
         """Whether nothing would be changed: there is no step, or all there is to do is to wait."""
         return all(isinstance(step.action, Await) for step in self.steps)
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Of all its migrations together: ``wave`` is the last one. None where there is none."""
+        each = [step.forecast for step in self.steps if step.forecast is not None]
+        if not each:
+            return None
+        return Forecast(
+            sum(one.mib for one in each),
+            round(max(one.begins + one.seconds for one in each), 1),
+            wave=max(one.wave for one in each),
+        )
 
     def digest(self) -> Sha256:
         """SHA-256 of everything that will be done and why; equal plans, equal digests."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler.actions import Migrate
 from reconciler.plan import Basis, Blocked, BlockKind, Cause, Plan, Refusal, Step, StepId
 from reconciler.planner.decide import board_of, judge
+from reconciler.planner.forecast import forecast_of
 from reconciler.planner.named import host_named, stranger
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.images import image_step, steps_for_images
@@ -96,12 +97,15 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
     wired = replace(desired, segments=tuple(each for each in desired.segments if each.bridge in own))
     networks = steps_for_networks({name: Deed(action.before.key, Act(action, because))}, wired, observed)
     last = (step for step in networks.last if bridge_of(step.action) in own)
+    target = desired.fleet.host(action.host)
+    assert target is not None, "it was asked for by name"
+    forecast = forecast_of(action.before, target, desired.fleet)
     needs = (
         *(step.id for step in mends[-1:]),
         *((image,) if image in images else ()),
         *networks.needed_by(action),
     )
-    return (*images.values(), *networks.first, Step(name, action, because, needs), *last)
+    return (*images.values(), *networks.first, Step(name, action, because, needs, forecast), *last)
 
 
 def _held(case: Case) -> Blocked | None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from reconciler.actions import Create, Migrate
-from reconciler.plan import BlockKind, Cause, Refusal
+from reconciler.plan import BlockKind, Cause, Forecast, Refusal
 from reconciler.planner.awaited import awaited_by
 from reconciler.planner.decide import Decision, Judged, in_place
+from reconciler.planner.forecast import forecast_of
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import order_of
+from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import misplaced, unneighbourly
 from reconciler.planner.placement.greedy import greedy
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
-from reconciler.planner.placement.needs import needs_of
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
@@ -26,6 +25,7 @@ from reconciler.planner.placement.seats import Seats
 from reconciler.planner.placement.turns import Turns
 from reconciler.planner.placement.variants import with_moves, without_excess
 from reconciler.planner.precondition import astray_reason
+from reconciler.planner.routing import Routed, routed
 from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
@@ -85,6 +85,8 @@ class Search:
     about: Mapping[int, Decision]
     refusals: Refusals
     homes: Mapping[int, int]
+    routed: Routed
+    """The moves, once they are decided."""
 
     @staticmethod
     def of(desired: Desired, decisions: Sequence[Decision], sought: Sought, board: Board) -> Search:
@@ -105,7 +107,8 @@ class Search:
                 seen.append(_seen(state, decision, fixed))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
-        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes)
+        staying = Routed(problem.home)
+        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
@@ -115,21 +118,19 @@ class Search:
             return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
 
         host = mended(self.problem, self.homes, mend)
-        moves = needs_of(self.problem, host)
-        return np.array(
-            [
-                at if machine in moves else was
-                for machine, (at, was) in enumerate(zip(host, self.problem.home, strict=True))
-            ],
-            np.int64,
-        )
+        limits = self.desired.fleet.migrations
+        self.routed = routed(self.problem, host, self._forecast, Limits(limits.per_host, limits.per_cluster))
+        return self.routed.host
+
+    def _forecast(self, machine: int, host: int) -> Forecast:
+        return forecast_of(self.seen[machine].state, self.board.sites[host].host, self.desired.fleet)
 
     def moving(self, host: Integers) -> Iterator[Decision]:
         """The decisions about who is somewhere: a move, or why there is none where there should be one."""
         before, after = Seats.of(self.problem), Seats.of(replace(self.problem, home=host))
         was = {*misplaced(before), *unneighbourly(before)}
         still = {*misplaced(after), *unneighbourly(after)}
-        needs = needs_of(self.problem, host)
+        needs = self.routed.needs
         makes_room = {other: machine for machine, others in needs.items() for other in others}
         numbers = {id(decision): machine for machine, decision in self.about.items()}
         for decision in self.decisions:
@@ -138,7 +139,7 @@ class Search:
                 yield replace(decision, verdict=self._held(machine))
             elif machine not in needs:
                 yield decision
-        for machine in sorted(needs, key=lambda each: (len(needs[each]) > 0, each)):
+        for machine in needs:
             if machine not in was and self.homes.get(machine) == host[machine]:
                 why = f"{self.board.sites[host[machine]].name} is its home"
             elif machine in makes_room and machine not in was:
@@ -154,9 +155,10 @@ class Search:
 
     def _held(self, machine: int) -> Hold:
         seen = self.seen[machine]
-        if seen.why_not:
+        why_not = seen.why_not or self.routed.stuck.get(machine)
+        if why_not:
             here = Refusal(seen.state.host, self.refusals.of_home(seen))
-            return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {seen.why_not}")))
+            return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
         return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
 
     def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
@@ -165,7 +167,8 @@ class Search:
         after = tuple(self.seen[each].state.key for each in needs)
         leaving = bool(self.about[machine].case.leaving)
         home = home_after(state, self.desired.fleet, leaving=leaving)
-        return Act(Migrate(target.name, state.host, state, terms, home), (Cause(why),), after)
+        action = Migrate(target.name, state.host, state, terms, home)
+        return Act(action, (Cause(why),), after, self.routed.forecasts[machine])
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""

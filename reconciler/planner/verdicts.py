@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reconciler.actions import Action, Create, Destroy, Impact, Replace, Start, Stop, Update
-from reconciler.plan import BlockKind, Cause, Change, Deadlock, Origin, Reason, Refusal
+from reconciler.plan import BlockKind, Cause, Change, Deadlock, Forecast, Origin, Reason, Refusal
 from reconciler.planner.diff import Difference, differences
 from reconciler.planner.impact import refusals_of, worst
 from reconciler.planner.precondition import astray_reason
@@ -43,12 +43,14 @@ class Make:
 class Act:
     """Something is to be done to it on the host where it is, or on another one.
 
-    ``after`` are moves of other machines that come first: they make the room for it.
+    ``after`` are moves of other machines that come first: they make the room for it. Moves have a
+    ``forecast``.
     """
 
     action: Action
     because: tuple[Reason, ...]
     after: tuple[InstanceKey, ...] = ()
+    forecast: Forecast | None = None
 
 
 Verdict = Keep | Hold | Make | Act

@@ -15,6 +15,8 @@ from reconciler.plan import Blocked, Plan, Step
 from reconciler.render.words import (
     also_line,
     deadlock_lines,
+    forecast_line,
+    forecast_text,
     outcome_detail,
     outcome_word,
     printable,
@@ -62,10 +64,14 @@ def plan_view(plan: Plan) -> RenderableType:
     for step in plan.steps:
         parts.append(_step_line(step))
         parts.extend(_text(f"        {reason_text(reason)}", style="dim") for reason in step.because)
+        if step.forecast is not None:
+            parts.append(_text(f"        {forecast_text(step.forecast)}", style="dim"))
     parts.extend(_left_alone(plan.blocked, plan.unknown))
     parts.extend(_text(f"  hint: {hint}", style="cyan") for hint in plan.hints)
     if not plan.steps and not plan.blocked and not plan.unknown:
         parts.append(_text("The fleet is what the files say."))
+    if predicted := forecast_line(plan):
+        parts.append(_text(predicted, style="dim"))
     if also := also_line(plan):
         parts.append(_text(also, style="dim"))
     parts.append(_text(summary_line(plan), style="bold"))

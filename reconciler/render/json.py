@@ -16,7 +16,7 @@ from reconciler.actions import (
     peer_of,
     subject,
 )
-from reconciler.plan import Blocked, Change, Deadlock, Plan, Reason, Refusal, Step
+from reconciler.plan import Blocked, Change, Deadlock, Forecast, Plan, Reason, Refusal, Step
 from reconciler.render.words import outcome_detail, outcome_word
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def plan_json(plan: Plan) -> Json:
         "format_version": FORMAT_VERSION,
         "summary": dict(plan.summary),
         "basis": {"desired": plan.basis.desired, "observed": plan.basis.observed},
+        "predicted": _forecast(plan.forecast),
         "steps": [_step(step) for step in plan.steps],
         "blocked": [_blocked(entry) for entry in plan.blocked],
         "unknown_hosts": _unknown(plan.unknown),
@@ -184,6 +185,19 @@ def _step(step: Step) -> dict[str, Json]:
         "from_host": step.action.source if isinstance(step.action, PutImage) else peer_of(step.action),
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
+        "predicted": _forecast(step.forecast),
+    }
+
+
+def _forecast(forecast: Forecast | None) -> Json:
+    """Of migrations; null where there is none."""
+    if forecast is None:
+        return None
+    return {
+        "mib": forecast.mib,
+        "seconds": forecast.seconds,
+        "begins": forecast.begins,
+        "wave": forecast.wave,
     }
 
 

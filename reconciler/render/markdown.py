@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from reconciler.actions import subject
 from reconciler.engine.status import Status
 from reconciler.plan import Blocked, Plan
-from reconciler.render.words import outcome_detail, outcome_word, printable, reason_text, summary_line, verb
+from reconciler.render.words import (
+    forecast_line,
+    outcome_detail,
+    outcome_word,
+    printable,
+    reason_text,
+    summary_line,
+    verb,
+)
 from reconciler.report import Report
 from reconciler.state import HostUnknown
 
@@ -21,6 +29,7 @@ def plan_markdown(plan: Plan) -> str:
     return _document(
         f"### {summary_line(plan)}",
         _table(("action", "instance", "host", "because"), rows),
+        forecast_line(plan),
         *_left_alone(plan.blocked, plan.unknown),
         *_hints(plan),
     )

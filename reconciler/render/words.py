@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.actions import Action, Await, Impact, Update, action_key
-from reconciler.plan import Cause, Change, Deadlock, Origin, Plan, Reason
+from reconciler.plan import Cause, Change, Deadlock, Forecast, Origin, Plan, Reason
+from reconciler.planner.amounts import mib
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
 
 
@@ -26,6 +27,26 @@ def also_line(plan: Plan) -> str:
     count = plan.summary
     extra = [f"{count[key]} {key}" for key in ("start", "stop", "network", "image") if count[key]]
     return f"also: {', '.join(extra)}" if extra else ""
+
+
+def forecast_text(forecast: Forecast) -> str:
+    """What a migration is thought to take: ``2 GiB in about 22 s, in wave 1``."""
+    return f"{mib(forecast.mib)} in about {_duration(forecast.seconds)}, in wave {forecast.wave}"
+
+
+def forecast_line(plan: Plan) -> str:
+    """The same of all of a plan together; empty where nothing migrates."""
+    all_of_it = plan.forecast
+    if all_of_it is None:
+        return ""
+    waves = "1 wave" if all_of_it.wave == 1 else f"{all_of_it.wave} waves"
+    return f"predicted: {mib(all_of_it.mib)} to migrate in about {_duration(all_of_it.seconds)}, in {waves}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def printable(text: str) -> str:

@@ -148,10 +148,18 @@ class Detours:
         traffic, problem = self.traffic, self.traffic.course.problem
         number = int(problem.shape[machine])
         allowed, demand = problem.shapes[number].allowed, traffic.after[machine]
+        admits = problem.shapes[number].admits
+        if problem.closed is not None:
+            allowed = allowed & ~problem.closed
         not_there = (traffic.at[machine], traffic.goal[machine])
 
         def will_do(host: int) -> bool:
-            return bool(allowed[host]) and host not in not_there and self._keeps_the_rules(machine, host)
+            return (
+                bool(allowed[host])
+                and host not in not_there
+                and (admits is None or admits(host, traffic.rooms.free_of(host)))
+                and self._keeps_the_rules(machine, host)
+            )
 
         for step in range(min(_HOSTS_TRIED, len(self.roomy))):
             place = (self.tried + step) % len(self.roomy)

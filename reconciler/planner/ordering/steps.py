@@ -23,7 +23,8 @@ from reconciler.state import Observed
 class Turn(NamedTuple):
     """When a deed comes: smaller is earlier."""
 
-    rank: int
+    stays: bool
+    begins: float
     destroys: bool
     tells: bool
     component: int
@@ -72,7 +73,7 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
             needs = (*needs, *(identifier_of(moves[key].action) for key in deed.act.after))
         if deed.key in work.mends:
             needs = (work.mends[deed.key][-1].id, *needs)
-        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs)
+        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs, deed.act.forecast)
     steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
     return (*steps.values(), *networks.last)
 
@@ -86,8 +87,10 @@ def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]
         number = place.get(deed.group, -1)
         stage = 0 if deed.destroys else stages[deed.key]
         component = -number if deed.destroys else number
-        rank = (1 if deed.act.after else 0) if deed.moves else 2
-        return Turn(rank, deed.destroys, deed.tells, component, stage, deed.key, deed.action.host)
+        begins = deed.act.forecast.begins if deed.act.forecast else 0.0
+        return Turn(
+            not deed.moves, begins, deed.destroys, deed.tells, component, stage, deed.key, deed.action.host
+        )
 
     return turn
 

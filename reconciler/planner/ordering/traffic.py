@@ -15,7 +15,7 @@ import numpy as np
 
 from reconciler.planner.ordering.company import Company
 from reconciler.planner.ordering.course import Course, Kind, Stuck
-from reconciler.planner.placement.problem import NOWHERE
+from reconciler.planner.placement.problem import NOWHERE, Integers
 
 
 @dataclass(slots=True)
@@ -46,6 +46,10 @@ class Rooms:
         """Whether there is room now."""
         free = self.free
         return all(amount <= free[resource][host] for resource, amount in demand)
+
+    def free_of(self, host: int) -> Integers:
+        """What is free of a host now, (R,)."""
+        return np.array([row[host] for row in self.free], np.int64)
 
     def take(self, demand: tuple[tuple[int, int], ...], host: int) -> list[int]:
         """Take it; the legs that must have left for that."""

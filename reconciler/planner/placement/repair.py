@@ -2,7 +2,8 @@
 
 First who is not allowed where it is leaves, the largest first; then who is too near to others or too far
 from them, the cheapest first and as long as that breaks fewer rules; then a host that has given out more
-than it has gets rid of some. Who finds no room looks one step further: a machine in its way moves out.
+than it has gets rid of some. Who finds no room goes to where others leave, or looks one step
+further: a machine in its way moves out.
 Each move makes less wrong than there was, in that order, so that making plans again comes to an end.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -46,8 +48,10 @@ def repair(seats: Seats, ask: Ask) -> None:
     priority = [shape.priority for shape in problem.shapes]
     out.sort(key=lambda each: (-priority[problem.shape[each]], [-n for n in work.size(each)], each))
     stuck = [machine for machine in out if not _leave(work, machine)]
-    for machine in stuck:
-        _push(work, machine)
+    stuck = [machine for machine in stuck if not (_follow(work, machine) or _push(work, machine))]
+    while any(followed := [_follow(work, machine) for machine in stuck]):
+        # Who has just left may have been in the way of others.
+        stuck = [machine for machine, is_off in zip(stuck, followed, strict=True) if not is_off]
     near = sorted(unneighbourly(seats), key=lambda each: (problem.cost[each], each))
     near = [machine for machine in near if work.may_move(machine)]
     stuck = [machine for machine in near if _is_near(seats, machine) and not _better(work, machine)]
@@ -71,6 +75,29 @@ def _leave(work: _Work, machine: int) -> bool:
         return False
     _move(work, machine, host)
     return True
+
+
+def _follow(work: _Work, machine: int) -> bool:
+    """Move to where there is room once those have left who leave it anyhow."""
+    seats, number = work.seats, int(work.seats.problem.shape[machine])
+    if not work.left:
+        return False
+    demand, emptier = seats.demands[number], seats.leavers()
+    roomy = (host for host in emptier if ((demand <= seats.afterwards_at(host)) | (demand == 0)).all())
+    for host in islice(roomy, _HOSTS_TRIED):
+        leavers = emptier[host]
+        if host == seats.host[machine]:
+            continue
+        for other in leavers:
+            seats.vanish(other)
+        fits = may_come(seats, machine, host)
+        if fits:
+            _move(work, machine, host)
+        for other in leavers:
+            seats.haunt(other, host)
+        if fits:
+            return True
+    return False
 
 
 def _places(seats: Seats, machine: int) -> Iterator[int]:

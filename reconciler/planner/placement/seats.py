@@ -6,7 +6,7 @@ end. What a plan makes free is never given away by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -177,6 +177,13 @@ class Seats:
         self.free[self.host[machine]] += self.demands[self.problem.shape[machine]]
         self.host[machine] = home
         self._seat(machine, home, 1)
+
+    def leavers(self) -> Mapping[int, list[int]]:
+        """Who leaves each host, by host."""
+        found: dict[int, list[int]] = {}
+        for machine, home in sorted(self._ghosts.items()):
+            found.setdefault(home, []).append(machine)
+        return dict(sorted(found.items()))
 
     def vanish(self, machine: int) -> int:
         """Ask as if a machine that moves had arrived, and its home, which is returned, were free of it."""

@@ -114,6 +114,7 @@ def test_json_plans_are_the_contract() -> None:
             {"field": "memory_mib", "was": "1 GiB", "now": "2 GiB", "origin": "drift"},
         ],
         "needs": [],
+        "predicted": None,
     }
     assert document["blocked"] == [
         {"instance": "shop-web-0", "kind": "no-place", "refusals": {"hv1": _HOSTILE}}

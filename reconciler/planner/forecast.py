@@ -1,0 +1,23 @@
+"""What a migration is thought to take: what goes over the wire, and for how long.
+
+No host is asked how fast its network is. Where the fleet file has no ``bandwidth``, a wire is thought to
+carry what one of a gigabit a second does.
+"""
+
+from __future__ import annotations
+
+from reconciler.plan import Forecast
+from reconciler.planner.terms import copies_between
+from reconciler.specs.desired import Fleet, Host
+from reconciler.state import InstanceState
+
+_MIB_A_SECOND = 100
+_TO_BEGIN_AND_END_S = 2
+
+
+def forecast_of(state: InstanceState, target: Host, fleet: Fleet) -> Forecast:
+    """Of one migration, as if it were the only one. A guest's memory is counted once."""
+    takes, copies = state.applied.resources, copies_between(fleet.host(state.host), target)
+    mib = takes.memory_mib + (takes.disk_mib if copies else 0)
+    speed = fleet.migrations.bandwidth_mib or _MIB_A_SECOND
+    return Forecast(mib, round(_TO_BEGIN_AND_END_S + mib / speed, 1))
