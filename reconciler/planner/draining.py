@@ -1,19 +1,21 @@
 """Plan what empties a host: a cordon that says so, and then all that this asks of who is there.
 
 It is the plan that the files would give with ``maintenance: true``, and of that only what concerns the
-host: nothing else that is to be done is done on the way. Who stays is told, and why.
+host: nothing else that is to be done is done on the way. What earlier migrations left there, a drain that
+was killed for one, is tidied up first, and its machines leave in the same plan. Who stays is told, and why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.actions import DropNetwork, Migrate, Stop, action_key, subject
+from reconciler.actions import DropNetwork, Migrate, Resume, Settle, Stop, action_key, subject
 from reconciler.plan import Basis, Blocked, BlockKind, Plan, Refusal, Step, StepId
 from reconciler.planner.cordoning import cordon_step
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import host_named
+from reconciler.planner.simulate import after
 from reconciler.specs.desired import Desired, HostName
 from reconciler.specs.fingerprint import digest_of
 from reconciler.specs.placement import Evict
@@ -39,15 +41,42 @@ def plan_drain(desired: Desired, observed: Observed, drain: Drain) -> Plan:
     if host is None:
         return Plan(basis, unknown=observed.unknown)
     cordon = _hung(host, drain.cordon)
-    drained = replace(host, cordon=cordon)
-    hosts = tuple(drained if each.host == name else each for each in observed.hosts)
-    whole = make_plan(desired, replace(observed, hosts=hosts))
-    steps = tuple(_concerning(name, whole.steps))
+    seen = _with_host(observed, replace(host, cordon=cordon))
+    whole = make_plan(desired, seen)
+    mends = tuple(_mending(name, whole.steps))
+    if mends:
+        for step in mends:
+            seen = after(step, seen)
+        whole = make_plan(desired, seen)
+    steps = (*mends, *_after(mends, _concerning(name, whole.steps)))
     if host.cordon != cordon:
         first = cordon_step(name, cordon)
         steps = (first, *(replace(step, needs=(first.id, *step.needs)) for step in steps))
-    blocked = tuple(_staying(drained, steps, whole, desired))
-    return Plan(basis, steps, blocked, whole.unknown)
+    drained = seen.host(name)
+    assert drained is not None, "it was seen"
+    return Plan(basis, steps, tuple(_staying(drained, steps, whole, desired)), whole.unknown)
+
+
+def _with_host(observed: Observed, host: HostState) -> Observed:
+    hosts = (host if each.host == host.host else each for each in observed.hosts)
+    return replace(observed, hosts=tuple(hosts))
+
+
+def _mending(host: HostName, steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps by which what migrations left on a host is tidied up, in order."""
+    mends = [step for step in steps if isinstance(step.action, Resume | Settle)]
+    about = {subject(step.action) for step in mends if host in step.hosts}
+    return (step for step in mends if subject(step.action) in about)
+
+
+def _after(mends: Sequence[Step], steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps that are not among them, each after the last of those about its machine."""
+    last = {subject(step.action): step.id for step in mends}
+    for step in steps:
+        if step.id in last.values():
+            continue
+        mend = last.get(subject(step.action))
+        yield step if mend is None else replace(step, needs=(mend, *step.needs))
 
 
 def _hung(host: HostState, cordon: Cordon) -> Cordon:
@@ -98,8 +127,11 @@ def _staying(host: HostState, steps: Sequence[Step], whole: Plan, desired: Desir
         elif state.name in first:
             what = action_key(first[state.name].action).replace("_", " ")
             yield _blocked(state, f"{what} comes first: apply, and drain again")
+        elif state.journey is not None:
+            other = state.journey.other_end(state.host)
+            yield _blocked(state, f"its last migration cannot be tidied up: {other} does not answer")
         else:
-            yield _blocked(state, "nothing moves it: its cluster's policy may be fixed")
+            yield _blocked(state, "what is pending in its service comes first: apply, and drain again")
 
 
 def _blocked(state: InstanceState, reason: str) -> Blocked:

@@ -38,17 +38,18 @@ def broken(line: Line) -> Planner:
     """The planner with that line changed."""
     modules: dict[str, ModuleType] = {}
     planner = imported(line, PACKAGE, modules)
+    functions = (planner.make_plan, planner.after, planner.confirmed)
+    return Planner(*(within(line, modules, each) for each in functions))
 
-    def within(function: Callable[P, T]) -> Callable[P, T]:
-        """Some of it is imported only when it is used."""
 
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            with _apart(line, modules):
-                return function(*args, **kwargs)
+def within(line: Line, modules: dict[str, ModuleType], function: Callable[P, T]) -> Callable[P, T]:
+    """A function of a planner with that line changed: some of it is imported only when it is used."""
 
-        return call
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _apart(line, modules):
+            return function(*args, **kwargs)
 
-    return Planner(within(planner.make_plan), within(planner.after), within(planner.confirmed))
+    return call
 
 
 def imported(line: Line, module: str, modules: dict[str, ModuleType] | None = None) -> ModuleType:

@@ -77,10 +77,11 @@ def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
                 half = replace(before, complete=False, power=Power.STOPPED)
             case _:
                 continue
-        yield _with_state(observed, half)
+        yield with_state(observed, half)
 
 
-def _with_state(observed: Observed, state: InstanceState) -> Observed:
+def with_state(observed: Observed, state: InstanceState) -> Observed:
+    """The fleet with a machine as it is now on its host."""
     host = next(each for each in observed.hosts if each.host == state.host)
     others = [each for each in host.instances if each.uuid != state.uuid]
     changed = replace(host, instances=tuple(sorted((*others, state), key=lambda each: (each.key, each.uuid))))
