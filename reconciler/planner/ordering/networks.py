@@ -211,7 +211,7 @@ class _Wiring:
         own = self.local(host)
         if not own:
             return ()
-        others = {*map(self.local, members), *self.remembered()}
+        others = set(map(self.local, members)) | self.remembered()
         return tuple(sorted(others - {own, ""}))
 
     def put(self, host: HostName, address: str, members: Iterable[HostName]) -> PutNetwork:
