@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from reconciler.actuators.sim.effects import Define
+from reconciler.actuators.sim.store import Store
+from reconciler.specs.desired import HostName, Resources
+from reconciler.state import Journey
 from tests.cli.conftest import Answer, Directory, Reconcile
+from tests.cli.test_watch import watching
 
 
 @pytest.fixture
@@ -160,3 +167,35 @@ def test_a_drain_asks_and_does_nothing_without_a_terminal(
     assert "--yes" in answer.err
     assert reconcile("drain", "hv9", spread_out, "--yes").code == 3
     assert reconcile("drain", "hv1", spread_out, "--yes", "--reason", "a\nb").code == 3
+
+
+def cut_off(directory: Directory, name: str, source: str, destination: str) -> None:
+    """What a controller leaves that is killed when a migration has just begun."""
+    store = Store(directory.path / ".reconciler", HostName(source), read_only=False)
+    domain = store.look().named(name)
+    assert domain is not None and domain.mark is not None
+    journey = Journey(HostName(source), HostName(destination))
+    store.change(Define(replace(domain, mark=replace(domain.mark, journey=journey))), Resources())
+
+
+def test_a_drain_that_was_killed_is_finished_by_the_next(reconcile: Reconcile, spread_out: Directory) -> None:
+    cut_off(spread_out, "shop-db-0", "hv1", "hv3")
+    answer = reconcile("drain", "hv1", spread_out, "--yes", "-o", "json")
+    assert answer.code == 0
+    assert ids(answer).index("settle/shop-db-0") < ids(answer).index("migrate/shop-db-0")
+    assert "hv1" not in where(reconcile, spread_out).values()
+
+
+def test_a_drain_that_could_not_be_finished_is_by_watch(reconcile: Reconcile, spread_out: Directory) -> None:
+    for host in ("hv2", "hv3"):
+        assert reconcile("cordon", host, spread_out).code == 0
+    assert reconcile("drain", "hv1", spread_out, "--yes").code == 4
+    assert reconcile("uncordon", "hv2", spread_out).code == 0
+    spread_out.edit("shop.yaml", "replicas: 1", "replicas: 2")
+    spread_out.edit("shop.yaml", "placement: {anti_affinity: host}", "placement: {}")
+    with watching(spread_out) as watcher:
+        watcher.hear("step=migrate/shop-db-0")
+        watcher.hear("step=migrate/shop-web-0")
+        watcher.hear("carried out")
+        assert watcher.end(signal.SIGTERM) == 0
+    assert where(reconcile, spread_out) == dict.fromkeys(("shop-db-0", "shop-web-0", "shop-web-1"), "hv2")
