@@ -19,6 +19,8 @@ _AT_ONCE = 400_000
 """Machines × hosts, or pairs of machines, that are judged at once."""
 _A_SECOND = 2e8
 """Judgements that cost about a second."""
+_EACH_TIME = 50_000
+"""What looking at anything at all costs besides, in judgements: small fleets come to an end as well."""
 _NOTHING = 1e-9
 """No gain but rounding."""
 
@@ -33,7 +35,7 @@ class Budget:
 
     def spend(self, judgements: int) -> None:
         """Count what was looked at."""
-        self.work -= judgements / _A_SECOND
+        self.work -= (_EACH_TIME + judgements) / _A_SECOND
 
 
 def away(stand: Stand) -> int:

@@ -84,7 +84,10 @@ class _Search:
         climb(stand, self.cluster, self.budget) if self._balances else empty_hosts(
             stand, self.cluster, self.budget
         )
-        best = Answer(self._allowed(stand.host, host), GREEDY, self._is_least(stand.host))
+        better = self._allowed(stand.host, host)
+        if self._cost(better) > self._cost(host):
+            better = host  # rules that are not strict may send machines round in a circle
+        best = Answer(better, GREEDY, self._is_least(better))
         if self.pack is None or best.proven:
             return best
         return self._by_solver(best, self.pack)

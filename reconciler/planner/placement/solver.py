@@ -130,7 +130,7 @@ class _Model:
         by_value: dict[int, list[int]] = {}
         for host in self.part.hosts:
             by_value.setdefault(int(values[host]), []).append(host)
-        if rule.strict and rule.relation is Relation.APART:
+        if rule.strict and rule.relation == Relation.APART:
             self._keep_apart(rule, by_value)
         else:
             # As many at each value as there are now: it is neither broken nor mended.

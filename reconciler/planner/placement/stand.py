@@ -121,7 +121,7 @@ class Stand:
     def _refused(self, machine: int, rule: Rule, was: int) -> Iterator[Flags]:
         """Hosts against which a rule speaks, as one of its ``group`` and as one of its ``other``."""
         values, own = self.problem.labels[rule.over], int(self.group[machine])
-        if rule.relation is Relation.SPREAD:
+        if rule.relation == Relation.SPREAD:
             yield _by_value(values, self._skewed(rule), unlabelled=True)
             return
         if own == rule.group:
@@ -131,7 +131,7 @@ class Stand:
 
     def _unlike(self, rule: Rule) -> Flags:
         """Values where a machine of the rule's group breaks it, the machine itself being nowhere."""
-        if rule.relation is Relation.APART:
+        if rule.relation == Relation.APART:
             return np.asarray(self._seats[(rule.other, rule.over)] > 0, np.bool_)
         there = self._staying[(rule.other, rule.over)]
         return np.asarray((there == 0) & there.any(), np.bool_)
@@ -140,7 +140,7 @@ class Stand:
         """Hosts where a machine of the rule's other makes one of its group break it."""
         values = self.problem.labels[rule.over]
         mine = self._seats[(rule.group, rule.over)]
-        if rule.relation is Relation.APART:
+        if rule.relation == Relation.APART:
             return _by_value(values, mine > 0, unlabelled=False)
         if self.problem.leaving[machine]:
             return np.zeros(len(values), np.bool_)
@@ -186,7 +186,7 @@ def used(problem: Problem, host: Integers) -> Integers:
 
 
 def _other(rule: Rule) -> int:
-    return rule.group if rule.relation is Relation.SPREAD else rule.other
+    return rule.group if rule.relation == Relation.SPREAD else rule.other
 
 
 def _by_value(values: Integers, refused: Flags, *, unlabelled: bool) -> Flags:

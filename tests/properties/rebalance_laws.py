@@ -1,0 +1,213 @@
+"""The laws of a rebalance: what holds of every answer, ours or a stranger's that was let through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reconciler.errors import SchedulerFailed
+from reconciler.planner.placement.check import violations
+from reconciler.planner.placement.headroom import endangered
+from reconciler.planner.placement.objective import broken, score
+from reconciler.planner.placement.problem import (
+    NOWHERE,
+    Answer,
+    Ask,
+    Cluster,
+    Integers,
+    Policy,
+    Problem,
+    Question,
+)
+from tests.properties.broken import PACKAGE, Line
+from tests.properties.courses import courses
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fleet, what is asked of it, and what a scheduler that knows nothing would answer."""
+
+    problem: Problem
+    ask: Ask
+    junk: Integers
+
+
+Modules = Mapping[str, ModuleType]
+Law = Callable[[Modules, Case], None]
+IMPROVE, JUDGE = f"{PACKAGE}.placement.improve", f"{PACKAGE}.placement.judge"
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Small fleets with every rule, one or two clusters of any policy, with and without a reserve."""
+    problem = draw(courses(growing=False)).problem
+    luck = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    hosts, count = len(problem.hosts), len(problem.home)
+    first = np.arange(hosts) < draw(st.sampled_from((hosts, max(1, hosts // 2))))
+    clusters = tuple(
+        Cluster(f"c{number}", own, draw(st.sampled_from(tuple(Policy))), draw(st.integers(0, 1)))
+        for number, own in enumerate((first, ~first))
+        if own.any()
+    )
+    # A machine may only be on hosts of one cluster: whoever is nowhere is asked for by none.
+    rules = tuple(replace(rule, strict=bool(luck.random() < 0.7)) for rule in problem.rules)
+    problem = replace(
+        problem,
+        clusters=clusters,
+        rules=rules,
+        movable=(luck.random(count) < 0.9) & (problem.home != NOWHERE),
+    )
+    moves = draw(st.sampled_from((None, 0, 1, 2)))
+    junk = np.where(luck.random(count) < 0.2, luck.integers(0, hosts, count), problem.home)
+    return Case(problem, Ask(Question.REBALANCE, moves, 0.001, effort=0.02), junk)
+
+
+def _answer(modules: Modules, case: Case) -> Integers:
+    found: Answer = modules[IMPROVE].rebalance_by(None)(case.problem, case.ask)
+    return found.host
+
+
+def _let_through(modules: Modules, case: Case) -> Integers:
+    """What a scheduler that knows nothing says, or else all as it was."""
+    try:
+        found: Answer = modules[JUDGE].judged(
+            case.problem, case.ask, lambda _problem, _ask: Answer(case.junk, "junk")
+        )
+    except SchedulerFailed:
+        return case.problem.home
+    return found.host
+
+
+def never_worse(modules: Modules, case: Case) -> None:
+    """No cluster's score and no soft rule loses."""
+    problem, host = case.problem, _answer(modules, case)
+    assert broken(problem, host) <= broken(problem, problem.home)
+    if broken(problem, host) == broken(problem, problem.home):
+        for cluster in problem.clusters:
+            assert score(problem, cluster, host) <= score(problem, cluster, problem.home) + 1e-9
+
+
+def rules_are_kept(modules: Modules, case: Case) -> None:
+    """No strict rule is broken that was not, room among them."""
+    for host in (_answer(modules, case), _let_through(modules, case)):
+        assert set(violations(case.problem, host)) <= set(violations(case.problem, case.problem.home))
+
+
+def the_reserve_is_kept(modules: Modules, case: Case) -> None:
+    """A host that might have died may still, of the clusters that ask for it."""
+    problem = case.problem
+    for host in (_answer(modules, case), _let_through(modules, case)):
+        for cluster in problem.clusters:
+            if cluster.spare:
+                was, now = (
+                    sum(map(len, endangered(problem, each, cluster).values()))
+                    for each in (problem.home, host)
+                )
+                assert now <= was
+
+
+def no_more_moves_than_allowed(modules: Modules, case: Case) -> None:
+    """And none of who is not to be moved, nor out of a cluster, nor in one that is fixed."""
+    problem = case.problem
+    for host in (_answer(modules, case), _let_through(modules, case)):
+        moved = host != problem.home
+        assert case.ask.max_moves is None or moved.sum() <= case.ask.max_moves
+        assert not (moved & ~problem.movable).any()
+        for cluster in problem.clusters:
+            leaves = moved & (cluster.hosts[problem.home] != cluster.hosts[host])
+            assert not leaves.any()
+            assert cluster.policy is not Policy.FIXED or not (moved & cluster.hosts[host]).any()
+
+
+def the_same_again(modules: Modules, case: Case) -> None:
+    """The same question has the same answer, and what was moved for a gain is not moved back for one."""
+    host = _answer(modules, case)
+    assert (host == _answer(modules, case)).all()
+    if case.ask.max_moves is None:
+        again = Case(replace(case.problem, home=host), case.ask, case.junk)
+        before = sum(score(case.problem, each, host) for each in case.problem.clusters)
+        after = sum(score(case.problem, each, _answer(modules, again)) for each in case.problem.clusters)
+        assert after <= before + 1e-9
+
+
+LAWS: tuple[Law, ...] = (
+    never_worse,
+    rules_are_kept,
+    the_reserve_is_kept,
+    no_more_moves_than_allowed,
+    the_same_again,
+)
+
+MUTANTS: tuple[tuple[str, Law, Line], ...] = (
+    (
+        "a move is made for what it costs",
+        never_worse,
+        Line("placement.climb", "gain = leaves[:, None] - comes - self.broken", "gain = comes + self.broken"),
+    ),
+    (
+        "the policy may buy a soft rule",
+        never_worse,
+        Line(
+            "placement.climb",
+            "gain = leaves[:, None] - comes - self.broken",
+            "gain = leaves[:, None] - comes",
+        ),
+    ),
+    (
+        "a stranger's answer is believed",
+        rules_are_kept,
+        Line("placement.judge", "if fault := fault_of(problem, ask, answer.host):", "if fault := '':"),
+    ),
+    (
+        "nobody looks at rules between machines",
+        rules_are_kept,
+        Line("placement.judge", "sorted(set(violations(problem, host)) -", "sorted(set() -"),
+    ),
+    (
+        "a stranger may take the reserve",
+        the_reserve_is_kept,
+        Line(
+            "placement.judge",
+            "if cluster.spare and exposed(problem, host, cluster) >",
+            "if False and exposed(problem, host, cluster) >",
+        ),
+    ),
+    (
+        "a balance may take the reserve",
+        the_reserve_is_kept,
+        Line("placement.improve", " or self._lost(host) > self.lost"),
+    ),
+    (
+        "one move too many",
+        no_more_moves_than_allowed,
+        Line("placement.judge", "moved.sum() > ask.max_moves", "moved.sum() > ask.max_moves + 1"),
+    ),
+    (
+        "hosts are emptied whatever it takes",
+        no_more_moves_than_allowed,
+        Line("placement.emptying", " or away(stand) + more > budget.moves"),
+    ),
+    (
+        "who is not to be moved is",
+        no_more_moves_than_allowed,
+        Line("placement.judge", " | ~problem.movable)\n", ")\n"),
+    ),
+    (
+        "a fixed cluster is balanced",
+        no_more_moves_than_allowed,
+        Line("placement.improve", "self.cluster.policy is Policy.FIXED", "False"),
+    ),
+    (
+        "luck is asked",
+        the_same_again,
+        Line(
+            "placement.improve",
+            "host, proven, method = problem.home, True, GREEDY",
+            "return Answer(np.random.default_rng().permutation(problem.home), GREEDY)",
+        ),
+    ),
+)
