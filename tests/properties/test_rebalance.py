@@ -45,7 +45,7 @@ def test_a_broken_rebalance_is_caught(law: Law, line: Line) -> None:
     modules = dict[str, ModuleType]()
     imported(line, IMPROVE, modules)
     with pytest.raises(AssertionError):
-        try_law(law, modules, examples=1000)
+        try_law(law, modules, examples=1500)
 
 
 def test_every_law_has_a_rebalance_that_breaks_it() -> None:

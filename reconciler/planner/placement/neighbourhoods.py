@@ -17,7 +17,7 @@ from reconciler.planner.placement.problem import NOWHERE, Cluster, Integers
 from reconciler.planner.placement.solver import Packed, Part
 from reconciler.planner.placement.stand import Stand
 
-Pack = Callable[[Stand, Part], Packed | None]
+Pack = Callable[[Stand, Part], Packed]
 WIDTH = 8
 """Hosts that are packed together."""
 _EFFORT = 0.2
@@ -43,9 +43,9 @@ def solve_whole(stand: Stand, cluster: Cluster, budget: Budget, pack: Pack) -> P
     if len(hosts) > _SMALL.hosts or movers.sum() > _SMALL.machines:
         return None
     packed = pack(stand, Part(cluster, hosts, budget.moves, budget.least, budget.work))
-    if packed is not None:
-        _put(stand, packed)
-    return packed
+    budget.work -= packed.work
+    _put(stand, packed)
+    return packed if packed.to else None
 
 
 def _put(stand: Stand, packed: Packed) -> None:
@@ -90,9 +90,8 @@ def _is_emptied(stand: Stand, cluster: Cluster, victim: int, means: tuple[Budget
             hosts = (victim, *others[start : start + WIDTH - 1])
             part = Part(cluster, hosts, budget.moves, budget.least, _EFFORT, victim)
             packed = pack(stand, part)
-            budget.work -= _EFFORT / 4
-            if packed is not None:
-                _put(stand, packed)
+            budget.work -= packed.work
+            _put(stand, packed)
             if not (stand.host == victim).any():
                 return True
             if budget.work <= 0:
