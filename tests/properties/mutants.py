@@ -115,7 +115,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what is destroyed does not wait",
         laws.orderly,
-        Line("ordering.steps", "return Turn(rank, deed.destroys, ", "return Turn(rank, False, "),
+        Line(
+            "ordering.steps",
+            "not deed.moves, begins, deed.destroys, ",
+            "not deed.moves, begins, False, ",
+        ),
     ),
     (
         "a cordon is not looked at",
