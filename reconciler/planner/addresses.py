@@ -192,6 +192,14 @@ class _Book:
         )
 
 
+def most_on(segment: Segment, observed: Observed, hosts: int) -> int:
+    """How many machines there are addresses for on a segment, beside those of the hosts where they are."""
+    size, ends = usable(ip_network(segment.cidr)), len(ends_of(segment, observed))
+    # Few machines are on few hosts.
+    few = min(hosts, size // 2, size - ends)
+    return max(0, few, size - max(hosts, ends))
+
+
 def ends_of(segment: Segment, observed: Observed) -> frozenset[str]:
     """The addresses that hosts have on a segment, without their prefix."""
     there = observed.by_bridge.get(segment.bridge, {})

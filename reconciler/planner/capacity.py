@@ -5,19 +5,22 @@ Counted on the fleet as it will be once everything that is pending is done.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.actions import Create
 from reconciler.errors import Fault, InvalidInput
 from reconciler.plan import Refusal
+from reconciler.planner.addresses import most_on
 from reconciler.planner.groups import group_of
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import stranger
 from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
 from reconciler.planner.simulate import after
 from reconciler.planner.supposing import Supposed, as_they_are, without_hosts
+from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey, Resources
 from reconciler.specs.identity import instance_uuid
 from reconciler.state import HostUnknown, Observed
@@ -57,9 +60,10 @@ def capacity_for(desired: Desired, observed: Observed, like: str) -> Capacity:
     done = _done(desired, seen)
     # An instance that is nowhere may be on a host that is silent; of a new one that is known.
     world = without_hosts(desired, done, {each.host for each in seen.unknown})
-    count = min(MOST, _bound(world, model.machine.resources)) + 1
-    more = tuple(_copies(model, desired.instances, count))
     there = as_they_are(desired.instances, world.observed)
+    wired = _wired(world, there, model)
+    count = min(MOST, _bound(world, model.machine.resources)) + 1
+    more = tuple(_copies(model, desired.instances, min(wired.count, count)))
     plan = make_plan(replace(world.desired, instances=(*there, *more)), world.observed)
     uuids = {each.uuid for each in more}
     made = Counter(
@@ -69,6 +73,8 @@ def capacity_for(desired: Desired, observed: Observed, like: str) -> Capacity:
     )
     names = {each.name for each in more}
     blocked = next((entry.refusals for entry in plan.blocked if entry.instance in names), ())
+    if made.total() == wired.count:
+        blocked = wired.refusals
     title = f"{model.key.service}/{model.key.component}"
     return Capacity(title, made.total(), tuple(sorted(made.items())), blocked, seen.unknown)
 
@@ -99,6 +105,28 @@ def _bound(world: Supposed, need: Resources) -> int:
     states = ((host, world.observed.host(host.name)) for host in world.desired.fleet.hosts)
     sizes = (host.usable(state.capacity) for host, state in states if state is not None)
     return sum(max(0, min(size.cpus // need.cpus, size.memory_mib // need.memory_mib)) for size in sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wired:
+    """How many more there are addresses for, and why not for one more."""
+
+    count: int
+    refusals: tuple[Refusal, ...] = ()
+
+
+def _wired(world: Supposed, there: Sequence[Instance], model: Instance) -> _Wired:
+    own, hosts = segments_in(model.machine.nics), len(world.desired.fleet.hosts)
+    tightest = _Wired(sys.maxsize)
+    for segment in world.desired.segments:
+        if segment.bridge not in own:
+            continue
+        members = sum(segment.bridge in segments_in(each.machine.nics) for each in there)
+        left = max(0, most_on(segment, world.observed, hosts) - members)
+        if left < tightest.count:
+            why = f"{segment.title} is full: {segment.cidr} has no address for one more beside the hosts"
+            tightest = _Wired(left, (Refusal("*", why),))
+    return tightest
 
 
 def _copies(model: Instance, instances: Iterable[Instance], count: int) -> Iterator[Instance]:

@@ -10,6 +10,7 @@ from reconciler.errors import InvalidInput
 from reconciler.planner.capacity import Capacity, capacity_for
 from tests import builders
 from tests.fleets import Recorded, fleet_from
+from tests.properties.wired import segment
 
 
 def count(fleet: Recorded, like: str = "shop/web") -> Capacity:
@@ -73,3 +74,19 @@ def test_addresses_of_others_are_not_taken() -> None:
     )
     observed = builders.with_host(fleet.observed, replace(seen, bridges=("br0",)))
     assert capacity_for(desired, observed, "web").count == 3
+
+
+def test_a_network_that_is_full_stops_the_next() -> None:
+    """Few machines are on few hosts: their number and their hosts' have addresses together."""
+    back = segment("shop", "back", "10.0.0.0/28")
+    fleet = fleet_from("\n".join(f"hv{n} 8c/8G" for n in range(9)) + "\n\nshop-web-0 1c/1G -")
+    (web,) = fleet.desired.instances
+    card = builders.bridge(back.bridge)
+    wired = replace(web, machine=replace(web.machine, nics=(card,)))
+    desired = replace(fleet.desired, instances=(wired,), segments=(back,))
+    hosts = tuple(replace(each, address=f"192.0.2.{n + 1}") for n, each in enumerate(fleet.observed.hosts))
+    found = capacity_for(desired, replace(fleet.observed, hosts=hosts), "web")
+    assert found.count == 14 // 2 - 1
+    assert [each.reason for each in found.refusals] == [
+        "shop.back is full: 10.0.0.0/28 has no address for one more beside the hosts"
+    ]
