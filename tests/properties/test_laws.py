@@ -88,7 +88,7 @@ def test_a_broken_planner_is_caught(law: Law, line: Line) -> None:
     # A line that is gone from the source is a fault of the test, and none that a law has caught.
     planner = broken(line)
     with pytest.raises(AssertionError):
-        try_law(law, planner, examples=1000)
+        try_law(law, planner, examples=3000)
 
 
 def test_every_law_has_a_planner_that_breaks_it() -> None:
