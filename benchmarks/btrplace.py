@@ -31,7 +31,7 @@ def _solve(path: str) -> None:
     now = time.perf_counter()
     print(solved.summary(), f"{read_at - _SINCE:.3f} s reading {now - read_at:.3f} s solving")
     if "--replay" in sys.argv:
-        from benchmarks.btrplace_solve import faults_of
+        from benchmarks.btrplace_faults import faults_of
 
         faults = faults_of(instance, solved)
         print(f"{len(faults)} faults", *faults[:5], sep="\n")

@@ -85,11 +85,11 @@ def solve(instance: Instance) -> Solved:
 
 
 def _now(instance: Instance) -> Integers | None:
-    now = instance.now[_listed(instance)]
+    now = instance.now[listed(instance)]
     return None if np.array_equal(instance.now, instance.then) else now
 
 
-def _listed(instance: Instance) -> Integers:
+def listed(instance: Instance) -> Integers:
     """The VMs that take part: those that are somewhere, then those that are to be, the largest first."""
     is_new = instance.home == NOWHERE
     new = np.nonzero(instance.wanted & is_new)[0]
@@ -142,8 +142,8 @@ def _parts_of(instance: Instance) -> list[list[int]]:
 def _next_parts(instance: Instance, ranked: list[list[int]], parts: list[int], lost: Flags) -> bool:
     """Another part for each ``among`` that has lost a VM; whether there is one."""
     place = np.full(len(instance.vms), NOWHERE)
-    listed = _listed(instance)
-    place[listed] = np.arange(len(listed))
+    order = listed(instance)
+    place[order] = np.arange(len(order))
     found = False
     for number, (vms, _) in enumerate(instance.amongs):
         there = place[vms]
@@ -156,17 +156,17 @@ def _next_parts(instance: Instance, ranked: list[list[int]], parts: list[int], l
 
 
 def _problem(instance: Instance, parts: list[int]) -> Problem:
-    listed = _listed(instance)
+    order = listed(instance)
     groups, rules = _groups(instance)
     allowed, kinds = _allowed(instance, parts)
-    shape_of, first = _kinds(np.column_stack([instance.then, groups, kinds])[listed])
-    demand = instance.then[listed[first]]
-    group, kind = groups[listed[first]].tolist(), kinds[listed[first]].tolist()
+    shape_of, first = _kinds(np.column_stack([instance.then, groups, kinds])[order])
+    demand = instance.then[order[first]]
+    group, kind = groups[order[first]].tolist(), kinds[order[first]].tolist()
     shapes = tuple(
         Shape("", group[number], demand[number], allowed[kind[number]]) for number in range(len(first))
     )
     memory = next((number for number, name in enumerate(instance.resources) if name in _MEMORY), 0)
-    home = instance.home[listed]
+    home = instance.home[order]
     return Problem(
         tuple(map(str, instance.nodes.tolist())),
         instance.resources,
@@ -174,9 +174,9 @@ def _problem(instance: Instance, parts: list[int]) -> Problem:
         shapes,
         shape_of,
         home,
-        np.ones(len(listed), np.bool_),
-        ~instance.wanted[listed],
-        instance.then[listed, memory].astype(np.float64),
+        np.ones(len(order), np.bool_),
+        ~instance.wanted[order],
+        instance.then[order, memory].astype(np.float64),
         {"host": np.arange(len(instance.nodes))},
         rules,
     )
@@ -247,53 +247,3 @@ def _allowed(instance: Instance, parts: list[int]) -> tuple[list[Flags], Integer
             allowed.append(reduce(np.logical_and, (limits[number] for number in key), instance.usable))
         kinds[vm] = names[key]
     return allowed, kinds
-
-
-def faults_of(instance: Instance, solved: Solved) -> list[str]:
-    """Look at every state in between, and at each constraint as the instance states it."""
-    from benchmarks.replay import faults_in_sequence, faults_in_time
-
-    course, route = solved.course, solved.route
-    return [
-        *faults_in_sequence(course, route),
-        *faults_in_time(course, route),
-        *(f"stuck: {each}" for each in route.stuck),
-        *_faults_at_the_end(instance, solved),
-    ]
-
-
-def _faults_at_the_end(instance: Instance, solved: Solved) -> list[str]:
-    """The constraints of the instance, asked of the end, without anything that the scheduler was told."""
-    at = np.full(len(instance.vms), NOWHERE)
-    at[_listed(instance)] = solved.course.goal
-    faults = [
-        f"VM {instance.vms[vm]} does not run" for vm in np.nonzero(instance.wanted & (at == NOWHERE))[0]
-    ]
-    faults += [f"VM {instance.vms[vm]} runs" for vm in np.nonzero(~instance.wanted & (at != NOWHERE))[0]]
-    there = at != NOWHERE
-    faults += [
-        f"VM {instance.vms[vm]} is on a node that is off"
-        for vm in np.nonzero(there)[0]
-        if not instance.usable[at[vm]]
-    ]
-    taken = np.zeros_like(instance.room)
-    np.add.at(taken, at[there], instance.then[there])
-    faults += [
-        f"node {instance.nodes[node]} is overloaded"
-        for node in np.nonzero((taken > instance.room).any(axis=1))[0]
-    ]
-    for vms in instance.spreads:
-        nodes = at[vms][at[vms] != NOWHERE]
-        if len(set(nodes.tolist())) < len(nodes):
-            faults.append(f"a spread of {len(vms)} is broken")
-    for vms, parts in instance.amongs:
-        nodes = at[vms][at[vms] != NOWHERE]
-        if not any(np.isin(nodes, part).all() for part in parts):
-            faults.append(f"an among of {len(vms)} is broken")
-    for vms, nodes in instance.fences:
-        if not np.isin(at[vms][at[vms] != NOWHERE], nodes).all():
-            faults.append(f"a fence of {len(vms)} is broken")
-    for vms, nodes in instance.bans:
-        if np.isin(at[vms], nodes).any():
-            faults.append(f"a ban of {len(vms)} is broken")
-    return faults

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner.ordering.course import Course, Limits
@@ -108,3 +112,24 @@ def _with(problem: Problem, home: Integers, leaving: np.ndarray) -> Problem:
         problem.rules,
         problem.clusters,
     )
+
+
+_T = TypeVar("_T")
+
+
+def try_law(law: Callable[[_T, Course], None], subject: _T, *, examples: int) -> None:
+    """Hold an ordering against a law, over the same courses each time. Raises what the law raises."""
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(courses())
+    def holds(course: Course) -> None:
+        law(subject, course)
+
+    holds()

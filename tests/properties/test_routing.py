@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
-from reconciler.planner.ordering.course import Course
 from reconciler.planner.routing import routed
 from tests.properties.broken import PACKAGE, Line, imported
-from tests.properties.courses import courses
-from tests.properties.routing_laws import LAWS, MUTANTS, Law, Routing
-
-
-def try_law(law: Law, routing: Routing, *, examples: int) -> None:
-    """Hold it against a law, over the same courses each time. Raises what the law raises."""
-
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(courses())
-    def holds(course: Course) -> None:
-        law(routing, course)
-
-    holds()
+from tests.properties.courses import try_law
+from tests.properties.routing_laws import LAWS, MUTANTS, Law
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from reconciler.actions import Migrate
 from reconciler.plan import BlockKind, Cause, Plan
 from reconciler.planner import make_plan
+from reconciler.planner.decide import board_of
+from reconciler.planner.placement.problem import Answer, Ask, Problem
+from reconciler.planner.scope import sorted_desired, sorted_observed
+from reconciler.planner.settle import settle
+from reconciler.planner.surging import staffed
+from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import Fleet, Instance, Resources
 from reconciler.specs.placement import Affinity, Placement, Spread
 from reconciler.state import InstanceState
@@ -186,3 +194,27 @@ def test_a_foreign_machine_may_push_ours_away() -> None:
     crowded = replace(observed.hosts[0], foreign=Resources(memory_mib=7 * GIB))
     plan = make_plan(desired_of(THREE, db), with_host(observed, crowded))
     assert moves(plan) == {"shop-db-0": "b"}
+
+
+def test_a_scheduler_that_lets_two_full_hosts_swap_gets_a_way_round() -> None:
+    fleet = fleet_of(a=8 * GIB, b=8 * GIB, c=8 * GIB)
+    one, two = (instance(f"shop-db-{n}", machine(memory_mib=7 * GIB)) for n in (0, 1))
+    desired = sorted_desired(desired_of(fleet, one, two))
+    observed = sorted_observed(observed_of(fleet, running(one, on="a"), running(two, on="b")))
+
+    def swap(problem: Problem, ask: Ask) -> Answer:
+        moves = {0: 1, 1: 0}
+        return Answer(np.array([moves.get(int(host), host) for host in problem.home], np.int64), "swap")
+
+    staff = staffed(desired, observed)
+    board = board_of(staff.ready.desired, staff.ready.observed, staff.judged)
+    acts = [
+        each.verdict
+        for each in settle(staff.ready.desired, staff.judged, board, swap)
+        if isinstance(each.verdict, Act)
+    ]
+    assert [(act.action.host, [str(key) for key in act.after]) for act in acts] == [
+        ("c", []),
+        ("a", [str(one.key)]),
+    ]
+    assert [act.forecast.wave for act in acts if act.forecast] == [1, 2]
