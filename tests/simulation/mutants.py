@@ -20,6 +20,7 @@ class Mutant:
 
 _RUN = "engine.run"
 _CYCLE = "engine.cycle"
+_ROUNDS = "engine.rounds"
 _HOSTS = "engine.hosts"
 _GUARD = "engine.guard"
 _LOOP = "engine.loop"
@@ -126,14 +127,14 @@ MUTANTS = (
     Mutant(
         "what is under way on a silent host is settled", _CYCLE, " if entry.host not in silent]", " if True]"
     ),
-    Mutant("a look that shows something new is not planned for", _CYCLE, "or observed != last.observed", ""),
+    Mutant("a look that shows something new is not planned for", _ROUNDS, "or observed != last.observed", ""),
     Mutant(
         "files that say something new are not planned for",
-        _CYCLE,
+        _ROUNDS,
         "or (desired is not last.desired and desired != last.desired)",
         "",
     ),
-    Mutant("the budget of an earlier round holds", _CYCLE, "or (allowance, wait) != self._asked", ""),
+    Mutant("the budget of an earlier round holds", _ROUNDS, "or (allowance, wait) != self._asked", ""),
     Mutant(
         "a new fleet of files is not loaded",
         _LOOP,
@@ -185,9 +186,8 @@ MUTANTS = (
     Mutant(
         "the members of a network are not told of a new one",
         "planner.ordering.networks",
-        "others = {self.local(member) for member in members if member != host} | self.remembered()",
-        "others = set(now.peers if (now := self.state(host)) else ()) or "
-        "{self.local(member) for member in members if member != host}",
+        "others = set(map(self.local, members)) | self.remembered()",
+        "others = set(now.peers if (now := self.state(host)) else ()) or set(map(self.local, members))",
     ),
     Mutant(
         "an address is looked for anew in every round",
