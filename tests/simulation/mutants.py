@@ -164,7 +164,12 @@ MUTANTS = (
         _VERDICTS,
         'Rule("incomplete", lambda case: not case.found.complete, _resume),',
     ),
-    Mutant("room is not looked at", "planner.placement.rules", "(*ADMISSION, roomy, ", "(*ADMISSION, "),
+    Mutant(
+        "room is not looked at",
+        "planner.placement.bid",
+        "fits = ((demand <= free) | (demand <= 0)).all(axis=1)",
+        "fits = np.ones(len(free), np.bool_)",
+    ),
     Mutant(
         "what a human gave a machine is taken for consent",
         "planner.decide",
