@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from .hosts import wait_until
 from .laboratory import Laboratory
 
 _WEBS = ("10.42.0.10", "10.42.0.11", "10.42.0.12")
+_FREE = "10.42.0.1"
+"""The lowest address that nobody has: who stands in gets it."""
 
 # Whoever is back stays so for longer than the peer takes for a round: it never sees two of them away
 # that were away one after the other.
@@ -37,8 +40,8 @@ components:
     image: guest
     depends_on: {{web: healthy}}
     resources: {{cpus: 1, memory: 96MiB}}
-    networks: [back]
-    environment: {{LAB_FETCH: "{" ".join(f"http://{each}/image" for each in _WEBS)}"}}
+    networks: {{back: {{addresses: [10.42.0.20]}}}}
+    environment: {{LAB_FETCH: "{" ".join(f"http://{each}/image" for each in (*_WEBS, _FREE))}"}}
 """
 
 
@@ -81,6 +84,10 @@ class Peer:
         )
 
 
+def outcomes_of(report: Any) -> dict[str, str]:
+    return {step["id"]: step["outcome"] for step in report["steps"]}
+
+
 def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: Desk) -> None:
     code, report = desk.reconcile("apply", "--yes", "--wait")
     assert code == 0, report
@@ -103,7 +110,7 @@ def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: 
     desk.edit("retries: 60, start_period: 30s", "retries: 3, start_period: 2s")
     code, report = desk.reconcile("apply", "--yes")
     assert code == 6, report
-    outcomes = {step["id"]: step["outcome"] for step in report["steps"]}
+    outcomes = outcomes_of(report)
     assert outcomes["replace/shop-web-0"] == "done"
     assert outcomes["wait/shop-web-0"] == "unhealthy"
     assert outcomes["replace/shop-web-1"] == outcomes["replace/shop-web-2"] == "skipped"
@@ -117,3 +124,46 @@ def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: 
     assert code == 0, report
     peer.sees("FETCHED 3 two two two")
     assert min(count for count, _ in peer.rounds()) == 2
+
+
+def test_with_one_more_standing_in_three_answer_at_every_moment(desk: Desk) -> None:
+    desk.edit("update: {parallelism: 1,", "update: {order: start-first, parallelism: 1,")
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    peer = Peer(desk)
+    peer.sees("FETCHED 3 one one one")
+    peer.rounds()
+
+    desk.edit("image: one", "image: two")
+    since = time.monotonic()
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    print(f"three replicas were replaced, with one more meanwhile, in {time.monotonic() - since:.0f} s")
+    assert outcomes_of(report)["destroy/shop-web-3"] == "done"
+    peer.sees("FETCHED 3 two two two")
+    rounds = peer.rounds()
+    print(rounds)
+    assert {count for count, _ in rounds} == {3, 4}, "one more is seen before one is taken"
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+    # One that never gets healthy is a stand-in: whoever is well is not touched.
+    desk.edit("image: two", "image: sick")
+    desk.edit("retries: 60, start_period: 30s", "retries: 3, start_period: 2s")
+    before = desk.whereabouts()
+    for _ in range(2):
+        code, report = desk.reconcile("apply", "--yes")
+        assert code == 6, report
+        outcomes = outcomes_of(report)
+        assert outcomes["wait/shop-web-3"] == "unhealthy"
+        replaced = {name: said for name, said in outcomes.items() if name.startswith("replace/")}
+        assert replaced == dict.fromkeys((f"replace/shop-web-{number}" for number in range(3)), "skipped")
+    peer.sees("FETCHED 3 two two two")
+    assert min(count for count, _ in peer.rounds()) == 3
+
+    desk.edit("image: sick", "image: two")
+    desk.edit("retries: 3, start_period: 2s", "retries: 60, start_period: 30s")
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    assert desk.whereabouts() == before, "it went, and nobody else was moved or made anew"
+    assert min((count for count, _ in peer.rounds()), default=3) == 3
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
