@@ -88,18 +88,29 @@ def outcomes_of(report: Any) -> dict[str, str]:
     return {step["id"]: step["outcome"] for step in report["steps"]}
 
 
-def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: Desk) -> None:
+def served(desk: Desk) -> Peer:
+    """All three are there, and a peer that has seen them."""
     code, report = desk.reconcile("apply", "--yes", "--wait")
     assert code == 0, report
     peer = Peer(desk)
     peer.sees("FETCHED 3 one one one")
     peer.rounds()
+    return peer
 
+
+def replaced(desk: Desk) -> dict[str, str]:
+    """They get another image; what became of each step."""
     desk.edit("image: one", "image: two")
     since = time.monotonic()
     code, report = desk.reconcile("apply", "--yes", "--wait")
     assert code == 0, report
     print(f"three replicas were replaced in {time.monotonic() - since:.0f} s")
+    return outcomes_of(report)
+
+
+def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: Desk) -> None:
+    peer = served(desk)
+    replaced(desk)
     peer.sees("FETCHED 3 two two two")
     rounds = peer.rounds()
     print(rounds)
@@ -128,18 +139,8 @@ def test_of_three_replicas_two_answer_at_every_moment_of_a_rolling_update(desk: 
 
 def test_with_one_more_standing_in_three_answer_at_every_moment(desk: Desk) -> None:
     desk.edit("update: {parallelism: 1,", "update: {order: start-first, parallelism: 1,")
-    code, report = desk.reconcile("apply", "--yes", "--wait")
-    assert code == 0, report
-    peer = Peer(desk)
-    peer.sees("FETCHED 3 one one one")
-    peer.rounds()
-
-    desk.edit("image: one", "image: two")
-    since = time.monotonic()
-    code, report = desk.reconcile("apply", "--yes", "--wait")
-    assert code == 0, report
-    print(f"three replicas were replaced, with one more meanwhile, in {time.monotonic() - since:.0f} s")
-    assert outcomes_of(report)["destroy/shop-web-3"] == "done"
+    peer = served(desk)
+    assert replaced(desk)["destroy/shop-web-3"] == "done"
     peer.sees("FETCHED 3 two two two")
     rounds = peer.rounds()
     print(rounds)
@@ -155,8 +156,8 @@ def test_with_one_more_standing_in_three_answer_at_every_moment(desk: Desk) -> N
         assert code == 6, report
         outcomes = outcomes_of(report)
         assert outcomes["wait/shop-web-3"] == "unhealthy"
-        replaced = {name: said for name, said in outcomes.items() if name.startswith("replace/")}
-        assert replaced == dict.fromkeys((f"replace/shop-web-{number}" for number in range(3)), "skipped")
+        said = {name: each for name, each in outcomes.items() if name.startswith("replace/")}
+        assert said == dict.fromkeys((f"replace/shop-web-{number}" for number in range(3)), "skipped")
     peer.sees("FETCHED 3 two two two")
     assert min(count for count, _ in peer.rounds()) == 3
 
