@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from reconciler.planner.placement.problem import NOWHERE, Problem, Relation, Rule
 
 Seating = tuple[int, ...]
@@ -56,11 +58,7 @@ def _is_open(problem: Problem, seating: Seating, machine: int, host: int) -> boo
     shape = problem.shapes[problem.shape[machine]]
     if not shape.allowed[host] or (problem.closed is not None and problem.closed[host]):
         return False
-    return shape.admits is None or shape.admits(host, _array(problem, seating, host))
-
-
-def _array(problem: Problem, seating: Seating, host: int):  # type: ignore[no-untyped-def]
-    return problem.room[host] * 0 + _free(problem, seating, host)
+    return shape.admits is None or shape.admits(host, np.array(_free(problem, seating, host), np.int64))
 
 
 def _may_come(problem: Problem, seating: Seating, machine: int, host: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner.ordering.course import Course, Limits
@@ -20,6 +20,7 @@ from reconciler.planner.placement.problem import (
     Rule,
     Shape,
 )
+from tests.properties.repeatable import REPEATABLE
 
 _RELATIONS = (Relation.APART, Relation.APART, Relation.TOGETHER, Relation.SPREAD)
 
@@ -120,14 +121,7 @@ _T = TypeVar("_T")
 def try_law(law: Callable[[_T, Course], None], subject: _T, *, examples: int) -> None:
     """Hold an ordering against a law, over the same courses each time. Raises what the law raises."""
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(REPEATABLE, max_examples=examples)
     @given(courses())
     def holds(course: Course) -> None:
         law(subject, course)

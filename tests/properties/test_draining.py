@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.actions import Create, Destroy, Migrate, PutCordon, Replace, Update, subject
@@ -19,6 +19,7 @@ from reconciler.specs.placement import Evict
 from reconciler.state import MIGRATED, Journey, Observed, Power
 from tests.properties.broken import Line, imported, within
 from tests.properties.looks import with_state
+from tests.properties.repeatable import REPEATABLE
 from tests.properties.standing import CORDON, standing_worlds
 from tests.properties.worlds import World, matching_worlds, worlds
 
@@ -143,14 +144,7 @@ def drained(draw: st.DrawFn) -> tuple[World, HostName]:
 def try_law(law: Law, plan: Callable[[Desired, Observed, Drain], Plan], *, examples: int) -> None:
     """Hold a planner of drains against a law, over the same worlds each time."""
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(REPEATABLE, max_examples=examples)
     @given(drained())
     def holds(drawn: tuple[World, HostName]) -> None:
         world, host = drawn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
@@ -11,6 +11,7 @@ from tests.properties import laws, network_laws, rolling, standing, surging, tel
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
+from tests.properties.repeatable import REPEATABLE
 from tests.properties.wired import wired_worlds
 from tests.properties.worlds import World, crowded_worlds, matching_worlds, rolling_worlds, worlds
 
@@ -56,14 +57,7 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     )
     where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(REPEATABLE, max_examples=examples)
     @given(where)
     def holds(world: World) -> None:
         law(planner, world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from reconciler.planner.placement import problem
 from reconciler.planner.placement.greedy import greedy
@@ -11,6 +11,7 @@ from reconciler.planner.placement.problem import Ask, Problem, Scheduler
 from tests.properties.broken import PACKAGE, Line, imported
 from tests.properties.brute_force import reachable, worth
 from tests.properties.questions import questions
+from tests.properties.repeatable import REPEATABLE
 
 MUTANTS = (
     ("nobody looks further", Line("placement.greedy", "look_further(seats, missing, ask.effort)")),
@@ -66,14 +67,7 @@ def as_brute_force(scheduler: Scheduler, question: Problem) -> None:
 def try_law(scheduler: Scheduler, *, examples: int) -> None:
     """Hold a scheduler against brute force, over the same questions each time."""
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(REPEATABLE, max_examples=examples)
     @given(questions())
     def holds(question: Problem) -> None:
         as_brute_force(scheduler, question)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from reconciler.planner.placement import improve, judge
 from tests.properties.broken import Line, imported
 from tests.properties.rebalance_laws import IMPROVE, JUDGE, LAWS, MUTANTS, Case, Law, Modules, cases
+from tests.properties.repeatable import REPEATABLE
 
 OURS: Modules = {IMPROVE: improve, JUDGE: judge}
 
@@ -17,14 +18,7 @@ OURS: Modules = {IMPROVE: improve, JUDGE: judge}
 def try_law(law: Law, modules: Modules, *, examples: int) -> None:
     """Hold a rebalance against a law, over the same fleets each time. Raises what the law raises."""
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(REPEATABLE, max_examples=examples)
     @given(cases())
     def holds(case: Case) -> None:
         law(modules, case)
