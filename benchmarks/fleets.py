@@ -10,7 +10,7 @@ from reconciler.actions import Create, PutNetwork
 from reconciler.planner import make_plan
 from reconciler.planner.objects import after
 from reconciler.planner.scope import sorted_desired
-from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources
+from reconciler.specs.desired import Desired, Fleet, HostName, Instance, Resources, Sha256
 from reconciler.state import HostState, InstanceState, Live, LiveDisk, Observed, Power, VolumeState
 
 HOSTS_OF_A_RACK = 40
@@ -166,7 +166,7 @@ def recorded_empty(fleet: Fleet) -> Observed:
                 host.name,
                 _CAPACITY,
                 bridges=("br-back", "br-front"),
-                images=("ab" * 32,),  # type: ignore[arg-type]
+                images=(Sha256("ab" * 32),),
                 address=f"172.{16 + n // 65536}.{n // 256 % 256}.{n % 256}",
             )
             for n, host in enumerate(fleet.hosts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.plan import Forecast
 from reconciler.planner.terms import copies_between
 from reconciler.specs.desired import Fleet, Host
+from reconciler.specs.limits import MigrationLimits
 from reconciler.state import InstanceState
 
 _MIB_A_SECOND = 100
@@ -19,5 +20,9 @@ def forecast_of(state: InstanceState, target: Host, fleet: Fleet) -> Forecast:
     """Of one migration, as if it were the only one. A guest's memory is counted once."""
     takes, copies = state.applied.resources, copies_between(fleet.host(state.host), target)
     mib = takes.memory_mib + (takes.disk_mib if copies else 0)
-    speed = fleet.migrations.bandwidth_mib or _MIB_A_SECOND
-    return Forecast(mib, round(_TO_BEGIN_AND_END_S + mib / speed, 1))
+    return Forecast(mib, round(_TO_BEGIN_AND_END_S + mib / speed_of(fleet.migrations), 1))
+
+
+def speed_of(migrations: MigrationLimits) -> int:
+    """What a wire is thought to carry, in MiB a second."""
+    return migrations.bandwidth_mib or _MIB_A_SECOND

@@ -14,6 +14,7 @@ import numpy as np
 from reconciler.actions import DropNetwork, Migrate
 from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.planner.decide import Decision, board_of, in_place
+from reconciler.planner.forecast import speed_of
 from reconciler.planner.ordering.course import Course, Limits, Route
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
@@ -37,8 +38,6 @@ from reconciler.state import Observed
 MIN_GAIN = 0.001
 """What a move must gain of a score in which a host that is filled, or is in use, counts 1."""
 _EFFORT = 20.0
-_MIB_A_SECOND = 100
-"""What is thought to go over a line of which nothing is said."""
 _WHY = {Policy.BALANCE: "balances", Policy.CONSOLIDATE: "empties hosts of"}
 
 
@@ -126,9 +125,8 @@ def plan_rebalance(
 def _way(problem: Problem, goal: Integers, desired: Desired) -> _Way:
     """Everybody straight to the goal: who would have to go a way round, or cannot get there, stays."""
     migrations = desired.fleet.migrations
-    speed = migrations.bandwidth_mib or _MIB_A_SECOND
-    seconds = np.maximum(1.0, problem.cost / speed)
-    limits = Limits(migrations.per_host, migrations.per_cluster)
+    seconds = np.maximum(1.0, problem.cost / speed_of(migrations))
+    limits = Limits.of(migrations)
     nobody = np.zeros(len(problem.home), np.bool_)
     while (goal != problem.home).any():
         route = in_order(Course(problem, goal, seconds, nobody, limits))

@@ -118,8 +118,8 @@ class Search:
             return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
 
         host = mended(self.problem, self.homes, mend)
-        limits = self.desired.fleet.migrations
-        self.routed = routed(self.problem, host, self._forecast, Limits(limits.per_host, limits.per_cluster))
+        limits = Limits.of(self.desired.fleet.migrations)
+        self.routed = routed(self.problem, host, self._forecast, limits)
         return self.routed.host
 
     def _forecast(self, machine: int, host: int) -> Forecast:

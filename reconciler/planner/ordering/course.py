@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.planner.placement.problem import Flags, Integers, Problem, Reals
+from reconciler.specs.limits import MigrationLimits
 
 
 class Kind(StrEnum):
@@ -36,6 +37,11 @@ class Limits:
 
     per_host: int | None = None
     per_cluster: int | None = None
+
+    @staticmethod
+    def of(migrations: MigrationLimits) -> Limits:
+        """Those that the fleet file gives."""
+        return Limits(migrations.per_host, migrations.per_cluster)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
