@@ -25,6 +25,7 @@ from reconciler.planner.placement.improve import opened, rebalance
 from reconciler.planner.placement.judge import is_better, judged
 from reconciler.planner.placement.objective import in_use, score, worth
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Policy, Problem, Question, Scheduler
+from reconciler.planner.placement.turns import Turns
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.settle import Search, Sought
@@ -109,7 +110,7 @@ def plan_rebalance(
     board = board_of(desired, seen, staff.judged)
     decisions = tuple(in_place(staff.judged, board))
     missing = [each.verdict.instance for each in staff.judged if isinstance(each.verdict, Make)]
-    search = Search.of(desired, decisions, Sought(missing, {}), board)
+    search = Search.of(desired, decisions, Sought(missing, Turns({}, {})), board)
     problem = opened(search.problem)
     ask = Ask(Question.REBALANCE, asked.max_moves, asked.min_gain, _EFFORT)
     answer = judged(problem, ask, scheduler)

@@ -48,11 +48,11 @@ def settle(
     turns = Turns.among(desired.instances, order_of(desired.instances))
     missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
     missing.sort(key=lambda pair: turns.of(pair[1].instance))
-    sought = Sought([make.instance for _, make in missing], turns.weights)
+    sought = Sought([make.instance for _, make in missing], turns)
     search = Search.of(desired, decisions, sought, board)
     moved = search.repaired(scheduler)
     yield from search.moving(moved)
-    found = search.placed(moved, scheduler)
+    found = search.placed(moved, sought, scheduler)
     for (each, make), host in zip(missing, found, strict=True):
         if host == NOWHERE:
             yield Decision(each.case, search.refusals.held(make.instance), sought=True)
@@ -65,10 +65,10 @@ def settle(
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Who needs a host, in their turns, and what each group counts."""
+    """Who needs a host, in their turns."""
 
     missing: Sequence[Instance]
-    weights: Mapping[Group, int]
+    turns: Turns
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Search:
                 if decision is not None:
                     about[len(seen)] = decision
                 seen.append(_seen(state, decision, fixed))
-        asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
+        asked = Asked(seen, missing, _unsure(decisions, missing), sought.turns.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
         staying = Routed(problem.home)
         return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying)
@@ -177,10 +177,14 @@ class Search:
         ledger.take(self.board.sites[host].name, footprint(state))
         ledger.seat(state.key, self.board.sites[host].name)
 
-    def placed(self, host: Integers, scheduler: Scheduler) -> list[int]:
+    def placed(self, host: Integers, sought: Sought, scheduler: Scheduler) -> list[int]:
         """Where everybody is to be who is nowhere, in their order."""
-        problem = with_moves(self.problem, host)
-        answer = scheduler(problem, Ask(Question.PLACE))
+        if not sought.missing:
+            return []
+        still = (host == self.problem.home).tolist()
+        here = [each.instance if stays else None for each, stays in zip(self.seen, still, strict=False)]
+        problem = replace(self.problem, served=sought.turns.served([*here, *sought.missing]))
+        answer = scheduler(with_moves(problem, host), Ask(Question.PLACE))
         first = len(self.seen)
         return [int(each) for each in answer.host[first : len(self.problem.home)]]
 

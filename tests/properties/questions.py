@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from reconciler.planner.placement.problem import NOWHERE, Integers, Problem, Relation, Rule, Shape
+from reconciler.planner.placement.problem import NOWHERE, Integers, Problem, Relation, Rule, Served, Shape
 
 RESOURCES = ("cpus", "memory_mib", "disk_mib")
 
@@ -83,4 +83,15 @@ def questions(draw: st.DrawFn) -> Problem:
         },
         rules=tuple(draw(rules(groups))),
         closed=np.array([draw(st.sampled_from([False] * 4 + [True])) for _ in range(hosts)], np.bool_),
+        served=draw(turns(there, missing)),
     )
+
+
+@st.composite
+def turns(draw: st.DrawFn, there: int, missing: int) -> Served:
+    """Those who are missing in their order, and before, between and after them some of those who are there."""
+    late = st.integers(0, 2 * missing)
+    turn = [2 * draw(late) if draw(st.booleans()) else NOWHERE for _ in range(there)]
+    turn += range(1, 2 * missing, 2)
+    service = [draw(st.integers(0, 2)) for _ in turn]
+    return Served(np.array(turn, np.int64), np.array(service, np.int64))

@@ -53,6 +53,10 @@ MUTANTS = (
         "who is not admitted comes",
         Line("placement.bid", "may = may & seats.remembered(shape.admits)", "seats.remembered(shape.admits)"),
     ),
+    (
+        "who is there is taken for part of the same plan",
+        Line("placement.resume", "same = home[machine] in (NOWHERE, seats.host[machine])", "same = True"),
+    ),
 )
 
 

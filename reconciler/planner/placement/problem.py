@@ -86,6 +86,22 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """When each machine is served who is to be placed, or would be if it had to be; both are (N,).
+
+    ``turn`` is NOWHERE for those who are where they are for other reasons; ``service`` is its number.
+    """
+
+    turn: Integers
+    service: Integers
+
+    def beside(self, others: int) -> Served:
+        """The same with others listed after them, who are where they are."""
+        nobody = np.full(others, NOWHERE, np.int64)
+        return Served(np.concatenate([self.turn, nobody]), np.concatenate([self.service, nobody]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
     """Everything a scheduler may know.
 
@@ -114,6 +130,8 @@ class Problem:
     """(H,): nothing comes to these hosts, and what is there may stay."""
     size: Integers | None = None
     """(H, R): all that there is of each host, be it free or not; None: as ``room``."""
+    served: Served | None = None
+    """None: nobody who is on a host was placed by the same plan."""
 
 
 class Question(StrEnum):

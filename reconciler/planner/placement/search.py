@@ -31,13 +31,20 @@ Worth = tuple[int, ...]
 
 def serve(seats: Seats, machines: Sequence[int]) -> None:
     """Give each machine in its turn the best host; who finds none is asked again after the others."""
+    for _ in served(seats, machines):
+        pass
+
+
+def served(seats: Seats, machines: Sequence[int]) -> Iterator[int]:
+    """The same, one after the other: each machine once it has its host."""
     waiting, before = list(machines), 0
     while waiting and len(waiting) != before:
-        before = len(waiting)
-        waiting = list(_refused(seats, waiting))
+        before, refused = len(waiting), list[int]()
+        yield from _seated(seats, waiting, refused)
+        waiting = refused
 
 
-def _refused(seats: Seats, machines: Sequence[int]) -> Iterator[int]:
+def _seated(seats: Seats, machines: Sequence[int], refused: list[int]) -> Iterator[int]:
     bid, last = None, NOWHERE
     for machine in machines:
         number = int(seats.problem.shape[machine])
@@ -45,10 +52,11 @@ def _refused(seats: Seats, machines: Sequence[int]) -> Iterator[int]:
             bid, last = Bid.of(seats, number), number
         host = bid.best()
         if host == NOWHERE:
-            yield machine
+            refused.append(machine)
             continue
         seats.place(machine, host)
         bid.came(host)
+        yield machine
 
 
 def look_further(seats: Seats, machines: Sequence[int], effort: float) -> None:

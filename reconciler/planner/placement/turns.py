@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reconciler.planner.groups import Group, group_of
+from reconciler.planner.placement.problem import NOWHERE, Served
 from reconciler.specs.desired import Instance
 
 
@@ -33,3 +36,12 @@ class Turns:
         """When a host is sought for it: whoever only stands in takes no place from those that stay."""
         key, group = instance.key, group_of(instance.key)
         return (instance.machine.surge, -self.weights[group], key.service, self.place[group], key.ordinal)
+
+    def served(self, asked: Sequence[Instance | None]) -> Served:
+        """The turns of those who may be served, as numbers; None is for who may not."""
+        number: dict[str, int] = {}
+        turn, service = np.full(len(asked), NOWHERE, np.int64), np.full(len(asked), NOWHERE, np.int64)
+        known = [(self.of(each), machine) for machine, each in enumerate(asked) if each is not None]
+        for place, (order, machine) in enumerate(sorted(known)):
+            turn[machine], service[machine] = place, number.setdefault(order[2], len(number))
+        return Served(turn, service)

@@ -24,6 +24,7 @@ def with_moves(problem: Problem, host: Integers) -> Problem:
         movable=np.concatenate([problem.movable, np.zeros(len(moved), np.bool_)]),
         leaving=np.concatenate([problem.leaving, np.ones(len(moved), np.bool_)]),
         cost=np.concatenate([problem.cost, problem.cost[moved]]),
+        served=None if problem.served is None else problem.served.beside(len(moved)),
         names=(*problem.names, *(f"{problem.names[each]} as it was" for each in moved.tolist())),
     )
 
