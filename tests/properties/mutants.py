@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -24,6 +24,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "a half made machine is started",
         laws.resume,
         Line("verdicts", 'Rule("incomplete", lambda case: not case.found.complete, _resume),'),
+    ),
+    (
+        "a plan that was cut short is not recognised",
+        resume_laws.resume_anywhere,
+        Line("placement.resume", "if _again(", "if False and _again("),
     ),
     (
         "room is not looked at",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
@@ -38,12 +38,14 @@ OF_NETWORKS: tuple[Law, ...] = (
     network_laws.remembered,
     network_laws.joined,
 )
+OF_RESUMING: tuple[Law, ...] = (resume_laws.resume_anywhere,)
 OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing)
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
     laws.room: st.one_of(worlds(), crowded_worlds(), wired_worlds()),
     **dict.fromkeys(OF_HEALTH, st.one_of(worlds(), rolling_worlds(), rolling_worlds())),
+    **dict.fromkeys(OF_RESUMING, resume_laws.empty_worlds()),
     **dict.fromkeys(OF_STANDING, standing.standing_worlds()),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
@@ -67,7 +69,7 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_HEALTH, laws.calm],
+    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_RESUMING, *OF_HEALTH, laws.calm],
     ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
@@ -91,6 +93,7 @@ def test_every_law_has_a_planner_that_breaks_it() -> None:
         *OF_NETWORKS,
         *OF_TELLING,
         *OF_STANDING,
+        *OF_RESUMING,
         *OF_HEALTH,
         laws.calm,
     }

@@ -28,10 +28,10 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.view import view
 from reconciler.plan import Step
 from reconciler.planner import confirmed
-from reconciler.planner.groups import group_of
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import HostName, Instance, InstanceKey, InstanceUuid, OnDelete, Resources
+from reconciler.specs.desired import HostName, InstanceUuid, OnDelete, Resources
 from reconciler.state import MIGRATING, HostState, Observed, Power
+from tests.simulation.availability import Away
 from tests.simulation.places import STALEST, Happened, Place
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Laws:
     _paused: dict[InstanceUuid, float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
-    _taken: dict[InstanceUuid, InstanceKey] = field(default_factory=dict)
-    """Whom we took away: they run no more, or are about to, and have not come back."""
-    _declared: dict[InstanceUuid, Instance] = field(default_factory=dict)
+    _away: Away = field(default_factory=Away)
     _asked: dict[InstanceUuid, datetime] = field(default_factory=dict)
 
     def breach(self, law: str, what: str) -> None:
@@ -78,7 +76,7 @@ class Laws:
             self.breach("faithful", f"{name} is not in the plan that was shown")
             return
         self._faithful(controller, step)
-        self._declared = {each.uuid: each for each in shown.desired.instances}
+        self._away.declared = {each.uuid: each for each in shown.desired.instances}
         if isinstance(action, Create):
             self._creating(shown.observed, action)
         if isinstance(action, Destroy):
@@ -155,7 +153,9 @@ class Laws:
         return len({uuid for at, uuid in self._destroyed if now - WINDOW < at <= now})
 
     def _budget(self, event: Happened) -> None:
-        if isinstance(event.action, Destroy) and isinstance(event.effect, DropVolume | Undefine):
+        if not isinstance(event.action, Destroy) or event.action.before.applied.surge:
+            return  # whoever only stood in goes with the change it was made for
+        if isinstance(event.effect, DropVolume | Undefine):
             uuid = event.action.before.uuid
             # By when it began, as the journal counts: somebody may move the clock before it has happened.
             self._destroyed.append((self._asked[uuid], uuid))
@@ -201,7 +201,8 @@ class Laws:
         self._pauses(event.place.box)
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
-        self._away(event)
+        if (breach := self._away.happened(event, self.places)) is not None:
+            self.breach("availability", breach)
         if event.action is not None:
             self._budget(event)
             self._mercy(event)
@@ -211,33 +212,6 @@ class Laws:
             # A human who forgets a machine leaves its disks to nobody, or to its successor.
             self.abandoned |= {volume for volume in event.before.volumes if _has(event, volume)}
         self._retain(event.place.box)
-
-    def _away(self, event: Happened) -> None:
-        """Of no component are more replicas away by our doing than are allowed to be, at any instant.
-
-        Whoever was taken away is back once it has booted, and is seen well where it can be asked.
-        """
-        effect, action = event.effect, event.action
-        self._taken = {uuid: key for uuid, key in self._taken.items() if not self._is_back(uuid)}
-        if not isinstance(effect, PowerOff) or not isinstance(action, Update | Replace):
-            return
-        before = event.before.domains.get(effect.uuid)
-        if before is None or before.power is not Power.RUNNING:
-            return
-        self._taken[effect.uuid] = action.instance.key
-        fellows = (
-            uuid for uuid, key in self._taken.items() if group_of(key) == group_of(action.instance.key)
-        )
-        away = [uuid for uuid in fellows if uuid in self._declared]
-        most = action.instance.update.parallelism
-        if most and len(away) > most:
-            names = ", ".join(sorted(self._taken[uuid].name for uuid in away))
-            self.breach("availability", f"{names} are away by our doing, {most} may be")
-
-    def _is_back(self, uuid: InstanceUuid) -> bool:
-        found = [place.box for place in self.places if uuid in place.box.domains]
-        wanted = self._declared.get(uuid)
-        return not found or any(_works(box, box.domains[uuid], wanted) for box in found)
 
     def _never_twice(self) -> None:
         running: dict[InstanceUuid, str] = {}
@@ -330,15 +304,6 @@ def _has(event: Happened, volume: VolumeId) -> bool:
     assert isinstance(event.effect, Undefine)
     mark = event.before.domains[event.effect.uuid].mark
     return mark is not None and (mark.fleet, mark.key) == (volume.fleet, volume.key)
-
-
-def _works(box: Box, domain: Domain, wanted: Instance | None) -> bool:
-    """Whether a machine's guest has booted and is well, as far as its service asks."""
-    if domain.power is not Power.RUNNING or not domain.booted:
-        return False
-    if wanted is None or wanted.health is None or domain.mark is None:
-        return True
-    return not domain.sick and box.sick_images.isdisjoint(domain.mark.applied.image.digests)
 
 
 def used(box: Box, fleet: str) -> Resources:

@@ -21,7 +21,7 @@ from reconciler.specs.desired import (
     Resources,
     Segment,
 )
-from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
+from reconciler.specs.health import HealthCheck, Order, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
 from reconciler.specs.placement import Affinity, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
@@ -54,6 +54,7 @@ class Component:
     monitor: int = 0
     wired: bool = False
     """Whether it is on the service's own segment."""
+    start_first: bool = False
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
@@ -66,6 +67,7 @@ class Component:
         machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), nics, protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
         placement = Placement(cluster=self.cluster, anti_affinity=anti)
+        order = Order.START_FIRST if self.start_first else Order.STOP_FIRST
         return [
             replace(
                 instance(
@@ -77,7 +79,7 @@ class Component:
                 ),
                 healthy_first=self.depends_on if self.healthy_first else (),
                 health=_CHECK if self.checked else None,
-                update=UpdatePolicy(self.most, self.monitor),
+                update=UpdatePolicy(self.most, self.monitor, order=order),
             )
             for number in range(self.replicas)
         ]
@@ -202,7 +204,13 @@ def files_of(luck: Random) -> Files:
         replace(each, wired=wires == "all" or (wires == "some" and each.name != "db")) for each in components
     )
     # Drawn last, so that a seed's fleet and its components stay what they were.
-    return Files(fleet, tuple(_with_health(each, luck) for each in wired))
+    checked = [_with_health(each, luck) for each in wired]
+    # As a loader would have it: whoever comes first has a check, and no disks that are to outlive it.
+    may = [each.checked and not each.data for each in checked]
+    firsts = [luck.random() < 0.4 and first for first in may]
+    return Files(
+        fleet, tuple(replace(each, start_first=first) for each, first in zip(checked, firsts, strict=True))
+    )
 
 
 def _with_health(component: Component, luck: Random) -> Component:
