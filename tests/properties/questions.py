@@ -89,7 +89,7 @@ def questions(draw: st.DrawFn) -> Problem:
 
 @st.composite
 def turns(draw: st.DrawFn, there: int, missing: int) -> Served:
-    """Those who are missing in their order, and before, between and after them some of those who are there."""
+    """Those who are missing in their order; before, between and after them some of those who are there."""
     late = st.integers(0, 2 * missing)
     turn = [2 * draw(late) if draw(st.booleans()) else NOWHERE for _ in range(there)]
     turn += range(1, 2 * missing, 2)

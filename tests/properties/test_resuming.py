@@ -1,4 +1,4 @@
-"""Whatever part of a plan was carried out before the controller died, the next one finds the hosts of the last."""
+"""Whatever part of a plan was carried out before its controller died, the next one finds the same hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MUTANTS = (
 
 @st.composite
 def parts(draw: st.DrawFn) -> tuple[Problem, Flags]:
-    """A question about services of which nobody is there yet, and who is placed before the controller dies."""
+    """A question about services of which nobody is there yet, and who is placed before it dies."""
     question = draw(questions())
     assert question.served is not None
     missing = question.home == NOWHERE

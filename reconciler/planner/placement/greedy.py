@@ -1,8 +1,8 @@
 """The first answer to "where?": each machine in its turn takes the best host that is left for it.
 
 A turn looks at nothing but what is there when it comes: a plan that is made again after the first turns of
-the last one finds the same hosts again; where others were taken before, `resume` sees that. Only where somebody
-has no host then, others may have to sit elsewhere.
+the last one finds the same hosts again; where others were taken before, `resume` sees that. Only where
+somebody has no host then, others may have to sit elsewhere.
 """
 
 from __future__ import annotations

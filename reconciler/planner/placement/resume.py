@@ -1,10 +1,10 @@
-"""Recognise a plan that was cut short: some of those who are on hosts may be there because it put them there.
+"""Recognise a plan that was cut short: who is on a host may be there because it was put there by it.
 
-Its steps end in any order, so that what is left of it need not be its last turns, and the first of these would
-find hosts taken that were free in their turn. They take nothing away that was theirs, but a balance looks
-different with them. So those who are there are served once more, in thought and in their turns, beside those who
-are missing. If all of them come to where they are, the others go to where they went in that plan. If one does
-not, it was no such plan, and everybody who is on a host stays out of the reckoning.
+Its steps end in any order, so that what is left of it need not be its last turns, and the first of these
+would find hosts taken that were free in their turn. They take nothing away that was theirs, but a balance
+looks different with them. So those who are there are served once more, in thought and in their turns, beside
+those who are missing. If all of them come to where they are, the others go to where they went in that plan.
+If one does not, it was no such plan, and whoever is on a host is reckoned with from the first turn on.
 """
 
 from __future__ import annotations
