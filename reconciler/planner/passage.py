@@ -101,7 +101,9 @@ def _swept(host: HostState, before: InstanceState, *, disks: bool) -> HostState:
     """The host without a twin, and without the disks that go along with the machine."""
     left = {**sizes_of(host.instance(before.uuid)), **detached(host, before.key)}
     there = {volume.disk for volume in host.volumes if volume.key == before.key}
-    gone = {disk.name for disk in before.applied.disks} if disks else set()
+    # A twin may have disks that the machine has lost since.
+    ends = [before, *(each for each in host.instances if each.uuid == before.uuid)]
+    gone = {disk.name for each in ends for disk in each.applied.disks} if disks else set()
     others = tuple(each for each in host.instances if each.uuid != before.uuid)
     kept = {name: size for name, size in left.items() if name in there - gone}
     return with_volumes(replace(host, instances=others), before.key, kept)

@@ -50,7 +50,7 @@ def dies(place: Place, fault: Fault, *, autostart: bool = False) -> None:
         by_hand(place, PowerOff(uuid))
     for name in tuple(place.box.links):
         by_hand(place, DropLink(name))
-    place.up = False
+    place.lose()
     later(max(10.0, fault.seconds), boots, place, running if autostart else [])
 
 

@@ -12,7 +12,9 @@ from reconciler.actions import Action
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Arrive,
+    Define,
     Effect,
+    GoOn,
     GrowVolume,
     GuestUp,
     PowerOff,
@@ -20,10 +22,11 @@ from reconciler.actuators.sim.effects import (
     StoreImage,
 )
 from reconciler.actuators.sim.host import PHYSICAL
-from reconciler.actuators.sim.things import Box, Domain
+from reconciler.actuators.sim.things import Box
 from reconciler.actuators.sim.world import after
 from reconciler.errors import ActionFailed, NoRoom
 from reconciler.specs.desired import Host, InstanceUuid, Resources
+from reconciler.state import Power
 from tests.simulation.timing import later
 
 KEEPALIVE = 30.0
@@ -114,6 +117,7 @@ class Place:
     coming: dict[InstanceUuid, Session] = field(default_factory=dict)
     """What is coming in, and over whose connection."""
     _late: list[Late] = field(default_factory=list)
+    _switched_on: dict[InstanceUuid, float] = field(default_factory=dict)
     _history: list[tuple[float, Box]] = field(default_factory=list)
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
@@ -161,16 +165,19 @@ class Place:
         self._history = [(time, box) for time, box in self._history if time > now - 2 * STALEST]
         self._history.append((now, before))
         self.told(Happened(self, before, effect, session, action))
-        if isinstance(effect, PowerOn):
-            later(BOOT, self._boots, self.box.domains[effect.uuid])
+        if isinstance(effect, PowerOn | GoOn) and not self.box.domains[effect.uuid].booted:
+            self._switched_on[effect.uuid] = now
+            later(BOOT, self._boots, effect.uuid, now)
         if not self.deaf:
             self.version += 1
         self.wake()
 
-    def _boots(self, switched_on: Domain) -> None:
+    def _boots(self, uuid: InstanceUuid, since: float) -> None:
         """A guest boots by itself, whoever switched it on and whatever became of them."""
-        if self.up and self.box.domains.get(switched_on.uuid) == switched_on:
-            self.change(GuestUp(switched_on.uuid))
+        domain = self.box.domains.get(uuid)
+        waits = domain is not None and domain.power is Power.RUNNING and not domain.booted
+        if self.up and waits and self._switched_on[uuid] == since:
+            self.change(GuestUp(uuid))
 
     def seen_at(self, time: float) -> Box:
         """The host as it was then."""
@@ -195,8 +202,22 @@ class Place:
             self._late.remove(late)
             if self.up:
                 with contextlib.suppress(ActionFailed):
-                    self.change(late.effect, None, late.action)
+                    self.change(self._as_it_is(late.effect), None, late.action)
                     self._orphan(late.effect)
+
+    def _as_it_is(self, effect: Effect) -> Effect:
+        """A definition starts and stops nobody, whatever was seen when it was asked for."""
+        if not isinstance(effect, Define):
+            return effect
+        now = self.box.domains.get(effect.domain.uuid)
+        if now is None:
+            return Define(replace(effect.domain, power=Power.STOPPED, booted=False))
+        return Define(replace(effect.domain, power=now.power, why=now.why, booted=now.booted))
+
+    def lose(self) -> None:
+        """Power is lost, and with it what was asked and not done."""
+        self.up = False
+        self._late.clear()
 
     # Sessions
 

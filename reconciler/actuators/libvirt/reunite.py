@@ -64,12 +64,15 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
         if twin.is_active():
             has_left = is_ours and journey is not None and journey.source == there.desk.session.host
             _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
-        _undefine(twin)
     if is_ours and journey is not None and journey.copies:
         pool = there.pool()
-        for disk in domain.mark.applied.disks:
-            pool.delete(names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name))
+        # The twin may know of disks that the machine has lost since; so it goes after them.
+        marks = [domain.mark] if twin is None else [domain.mark, twin.mark]
+        for disk in sorted({disk.name for mark in marks for disk in mark.applied.disks}):
+            pool.delete(names.disk_volume(domain.mark.fleet, domain.mark.key, disk))
         pool.delete(names.seed_volume(domain.mark.fleet, domain.mark.key))
+    if twin is not None:
+        _undefine(twin)
 
 
 def _end_paused(there: Hands, twin: Domain, *, may: bool) -> None:

@@ -131,11 +131,12 @@ def _sweeping(domain: Domain, mark: Mark, home: Box, peer: Box, fleet: str) -> I
             if not (has_left and waits and domain.power is Power.RUNNING):
                 raise ActionFailed(peer.host, f"{twin.name} is {twin.power} here too: it is left alone")
             yield Leg(False, PowerOff(twin.uuid, "destroyed"))
-        if twin.persistent:
-            yield Leg(False, Undefine(twin.uuid))
     if is_ours and journey is not None and journey.copies:
-        left = (mark.volume(disk.name) for disk in mark.applied.disks)
+        marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]
+        left = dict.fromkeys(mark.volume(disk.name) for mark in marks for disk in mark.applied.disks)
         yield from (Leg(False, DropVolume(volume)) for volume in left if volume in peer.volumes)
+    if twin is not None and twin.persistent:
+        yield Leg(False, Undefine(twin.uuid))
 
 
 def _refuse_to_leave(source: Box, domain: Domain, mark: Mark, action: Migrate) -> None:
