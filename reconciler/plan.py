@@ -160,6 +160,8 @@ class Plan:
     unknown: tuple[HostUnknown, ...] = ()
     hints: tuple[str, ...] = ()
     """What the user may have meant instead, a line each."""
+    scheduler: str = ""
+    """Who chose the hosts, where that was not the built-in one."""
 
     def without(self, left: Collection[StepId]) -> Plan:
         """The plan without these steps, without every step that needs one of them, and without the

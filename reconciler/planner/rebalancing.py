@@ -20,8 +20,9 @@ from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.order import in_order
 from reconciler.planner.ordering.steps import Work, steps_of
+from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.headroom import endangered
-from reconciler.planner.placement.improve import opened, rebalance
+from reconciler.planner.placement.improve import opened
 from reconciler.planner.placement.judge import is_better, judged
 from reconciler.planner.placement.objective import in_use, score, worth
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Policy, Problem, Question, Scheduler
@@ -97,7 +98,7 @@ class _Way:
 
 
 def plan_rebalance(
-    desired: Desired, observed: Observed, asked: Rebalance, scheduler: Scheduler = rebalance
+    desired: Desired, observed: Observed, asked: Rebalance, scheduler: Scheduler = built_in
 ) -> Rebalanced:
     """The moves that are worth it; who is not to be moved now, for whatever reason, stays.
 

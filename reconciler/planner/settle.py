@@ -15,7 +15,7 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import misplaced, unneighbourly
-from reconciler.planner.placement.greedy import greedy
+from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
@@ -37,7 +37,7 @@ _BUSY = "something else is to be done first"
 
 
 def settle(
-    desired: Desired, judged: Sequence[Judged], board: Board, scheduler: Scheduler = greedy
+    desired: Desired, judged: Sequence[Judged], board: Board, scheduler: Scheduler = built_in
 ) -> Iterator[Decision]:
     """Turn verdicts into decisions: what is there grows first, then what may not stay where it is finds
     another host, then what is missing finds one.

@@ -29,6 +29,11 @@ def also_line(plan: Plan) -> str:
     return f"also: {', '.join(extra)}" if extra else ""
 
 
+def scheduler_line(plan: Plan) -> str:
+    """Who chose the hosts; empty where it was the built-in scheduler."""
+    return f"hosts chosen by {plan.scheduler}" if plan.scheduler else ""
+
+
 def forecast_text(forecast: Forecast) -> str:
     """What a migration is thought to take: ``2 GiB in about 22 s, in wave 1``."""
     return f"{mib(forecast.mib)} in about {_duration(forecast.seconds)}, in wave {forecast.wave}"

@@ -16,6 +16,7 @@ from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.placement import Placement, Policy
+from reconciler.specs.scheduling import OwnScheduler
 
 HostName = NewType("HostName", str)
 InstanceName = NewType("InstanceName", str)
@@ -345,6 +346,8 @@ class Fleet:
     origin: Position = Position("", 0, 0)
     clusters: tuple[Cluster, ...] = ()
     """By name; a cluster that is not among them is as one that says nothing."""
+    scheduler: OwnScheduler | None = None
+    """Who chooses hosts; None: the built-in one."""
 
     def host(self, name: str) -> Host | None:
         """Host of that name, or None."""

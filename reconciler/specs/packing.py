@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.errors import Position
-from reconciler.specs import desired, guest, health, limits, placement
+from reconciler.specs import desired, guest, health, limits, placement, scheduling
 
 Row = Sequence[Any]
 
@@ -59,6 +59,9 @@ KINDS: tuple[type, ...] = (
     placement.Affinity,
     placement.Spread,
     placement.Placement,
+    scheduling.OnScheduler,
+    scheduling.SchedulerQuestion,
+    scheduling.OwnScheduler,
 )
 """All that is anywhere in ``Desired``; a test walks its annotations."""
 

@@ -26,6 +26,7 @@ from reconciler.specs.models.base import (
     refuse,
 )
 from reconciler.specs.models.document import Document, Kind, only
+from reconciler.specs.models.scheduler import Scheduler
 from reconciler.specs.placement import Policy
 
 
@@ -151,3 +152,4 @@ class FleetModel(Document):
     clusters: dict[Name, Annotated[ClusterModel, Short(_empty_if_nothing, {"type": "null"})]] | None = None
     hosts: dict[Name, HostModel] = Field(min_length=1)
     limits: LimitsModel = Field(default_factory=LimitsModel)
+    scheduler: Scheduler | None = None
