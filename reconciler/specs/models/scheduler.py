@@ -13,6 +13,7 @@ from reconciler.specs.models.base import (
     Short,
     Spec,
     choice,
+    is_nothing,
     quoted,
     refuse,
 )
@@ -30,7 +31,7 @@ def _function(text: str) -> str:
 
 
 def _as_scheduler(value: object) -> object:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or is_nothing(value):
         return value
     if not value.startswith(_PREFIX):
         hint = f"write {_EXAMPLE}, or {{command: [PROGRAM, ARGUMENT]}}"
