@@ -13,6 +13,7 @@ from reconciler.actions import Await
 from reconciler.engine.guard import Allowance, guarded
 from reconciler.engine.scheduling import scheduler_of
 from reconciler.plan import Plan, StepId
+from reconciler.planner.citing import cited
 from reconciler.planner.make import make_plan
 from reconciler.sighting import Running, sighting_of
 from reconciler.specs.desired import Desired
@@ -54,7 +55,8 @@ def decide(
     """Plan from one look, with every guard applied. Raises SchedulerFailed."""
     chosen = scheduler_of(desired.fleet)
     plan = chosen.told(make_plan(desired, observed, wait=wait, scheduler=chosen.scheduler))
-    return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
+    plan = guarded(plan, desired, observed, allowance or Allowance())
+    return Round(desired, observed, cited(plan, desired))
 
 
 def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
@@ -64,7 +66,7 @@ def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
 
     chosen = scheduler_of(desired.fleet)
     found = plan_rebalance(desired, observed, asked, chosen.scheduler)
-    return Round(desired, observed, chosen.told(found.plan), found.gain)
+    return Round(desired, observed, cited(chosen.told(found.plan), desired), found.gain)
 
 
 def drained(desired: Desired, observed: Observed, drain: Drain) -> Round:
@@ -73,7 +75,7 @@ def drained(desired: Desired, observed: Observed, drain: Drain) -> Round:
 
     chosen = scheduler_of(desired.fleet)
     plan = plan_drain(desired, observed, drain, chosen.scheduler)
-    return Round(desired, observed, chosen.told(plan))
+    return Round(desired, observed, cited(chosen.told(plan), desired))
 
 
 class Answer:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
 from reconciler.plan import BlockKind, Deadlock, Reason, Refusal
+from reconciler.planner.citing import cited_reasons
 from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
@@ -76,6 +77,10 @@ def explain(desired: Desired, observed: Observed, name: str, scheduler: Schedule
     # The generator stops at this decision: what others take after it is no reason.
     decision = next(each for each in settle(desired, judged, board, scheduler) if each.case.name == name)
     decision = _with_fellows(decision, desired, seen, judged, scheduler)
+    if isinstance(decision.verdict, Act):
+        act = decision.verdict
+        because = cited_reasons(act.action, act.because, desired)
+        decision = replace(decision, verdict=replace(act, because=because))
     if decision.sought:
         assert decision.case.instance is not None, "a host is sought only for what is asked for"
         by = desired.fleet.scheduler.title if desired.fleet.scheduler is not None else ""

@@ -34,6 +34,7 @@ from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Make
 from reconciler.specs.desired import Desired, InstanceKey
 from reconciler.specs.fingerprint import digest_of
+from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import Observed
 
 MIN_GAIN = 0.001
@@ -164,7 +165,8 @@ def _decision(search: Search, machine: int, host: Integers, after: Sequence[int]
     cluster = search.desired.fleet.cluster(target.cluster)
     keys: tuple[InstanceKey, ...] = tuple(search.seen[each].state.key for each in after)
     terms = terms_of(search.desired.fleet, state, target)
-    because = (Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}"),)
+    source = Lines(search.desired.written).of(CLUSTERS, f"{cluster.name}.policy")
+    because = (Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}", source),)
     return replace(
         search.about[machine], verdict=Act(Migrate(target.name, state.host, state, terms), because, keys)
     )

@@ -171,8 +171,9 @@ def reason_json(reason: Reason) -> Json:
             "was": reason.was,
             "now": reason.now,
             "origin": reason.origin.value,
+            "source": reason.source or None,
         }
-    return {"message": reason.message}
+    return {"message": reason.message, "source": reason.source or None}
 
 
 def _step(step: Step) -> dict[str, Json]:

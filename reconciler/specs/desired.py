@@ -17,6 +17,7 @@ from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.placement import Placement, Policy
 from reconciler.specs.scheduling import OwnScheduler
+from reconciler.specs.written import Written
 
 HostName = NewType("HostName", str)
 InstanceName = NewType("InstanceName", str)
@@ -383,6 +384,8 @@ class Desired:
     """The networks that we make, sorted."""
     names: tuple[ServiceNames, ...] = ()
     """Of the services in which an expression may ask for them, sorted; else they are as the keys say."""
+    written: tuple[Written, ...] = ()
+    """On which lines components, networks and clusters are written, sorted."""
 
     def image(self, name: str) -> Image:
         """Image of that name; the loader has checked that it exists."""

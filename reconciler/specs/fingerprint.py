@@ -17,6 +17,7 @@ _ORIGIN = {"origin": True}
 # Where something was written, and where it is kept, does not change what it asks for.
 _NOT_MEANT = {
     "directory": True,
+    "written": True,
     "fleet": {
         "origin": True,
         "hosts": {"__all__": {"origin": True, "maintenance_origin": True}},

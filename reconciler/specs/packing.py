@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.errors import Position
-from reconciler.specs import desired, guest, health, limits, placement, scheduling
+from reconciler.specs import desired, guest, health, limits, placement, scheduling, written
 
 Row = Sequence[Any]
 
@@ -62,6 +62,7 @@ KINDS: tuple[type, ...] = (
     scheduling.OnScheduler,
     scheduling.SchedulerQuestion,
     scheduling.OwnScheduler,
+    written.Written,
 )
 """All that is anywhere in ``Desired``; a test walks its annotations."""
 

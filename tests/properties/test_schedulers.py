@@ -110,13 +110,9 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         Line("placement.judge", "for machine in not_admitted(problem, host):", "for machine in ():"),
     ),
     (
-        "they are only let in in the order of their numbers",
+        "who came last is in the way of those before it",
         nothing_bad_gets_through,
-        Line(
-            "placement.admitted",
-            "last = next((each for each in waiting if",
-            "last = next((each for each in waiting[-1:] if",
-        ),
+        Line("placement.admitted", "free = free + _demand(problem, last)", "free = free + 0"),
     ),
     (
         "they come before those whom they follow",

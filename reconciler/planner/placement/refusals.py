@@ -11,6 +11,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.conflicts import deadlock_of
+from reconciler.planner.placement.fields import field_against
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.rules import (
@@ -79,6 +80,14 @@ class Refusals:
                 neighbourly(moved, self.board, strict=True), site
             )
         return reason or self._excess(site) or "breaks a rule"
+
+    def field_of_home(self, seen: Seen) -> str:
+        """The field of its component that does not let it stay where it is; empty where none is."""
+        state = seen.state
+        assert seen.instance is not None, "nobody minds where something is that nobody asks for"
+        moved, site = replace(seen.instance, machine=state.applied), self.board.ledger.site(state.host)
+        with self._lifted(seen):
+            return field_against(moved, self.board, site)
 
     def _excess(self, site: Site) -> str | None:
         free = self.board.ledger.free(site.name)
