@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -23,11 +24,12 @@ def test_it_is_asked_where_nothing_lies_that_others_may_have_put_there() -> None
 
 
 def test_nobody_whom_it_began_is_left(tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
-    ask_command(("sh", "-c", f"sleep 600 & echo $! > {pid}"), b"", LONG)
-    stat = Path(f"/proc/{pid.read_text().strip()}/stat")
-    # Gone, or not yet collected by the process that inherits orphans.
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    os.mkfifo(tmp_path / "held")
+    with os.fdopen(os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)) as held:
+        ask_command(("sh", "-c", f"exec 3> {tmp_path / 'held'}; sleep 600 &"), b"", LONG)
+        # It is open for as long as anybody of them lives.
+        assert select.select([held], [], [], 60)[0]
+        assert held.read() == ""
 
 
 def test_what_it_printed_before_it_failed_is_no_answer() -> None:
