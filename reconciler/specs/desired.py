@@ -6,7 +6,6 @@ at this door. Sizes are MiB, identities are types, and every collection is a sor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -16,6 +15,8 @@ from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.placement import Placement, Policy
+from reconciler.specs.resources import Devices as Devices  # noqa: PLC0414  it is part of what is desired
+from reconciler.specs.resources import Resources as Resources  # noqa: PLC0414
 from reconciler.specs.scheduling import OwnScheduler
 from reconciler.specs.written import Written
 
@@ -24,30 +25,6 @@ InstanceName = NewType("InstanceName", str)
 InstanceUuid = NewType("InstanceUuid", str)
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """An amount of what a host has: whole CPUs, MiB of memory, MiB of disk."""
-
-    cpus: int = 0
-    memory_mib: int = 0
-    disk_mib: int = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(
-            self.cpus + other.cpus, self.memory_mib + other.memory_mib, self.disk_mib + other.disk_mib
-        )
-
-    def __sub__(self, other: Resources) -> Resources:
-        return Resources(
-            self.cpus - other.cpus, self.memory_mib - other.memory_mib, self.disk_mib - other.disk_mib
-        )
-
-    @staticmethod
-    def total(amounts: Iterable[Resources]) -> Resources:
-        """Sum of any number of amounts."""
-        return sum(amounts, Resources())
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -174,6 +151,8 @@ class Machine:
     peers: Sha256 | None = None
     protect: bool = False
     surge: bool = False
+    devices: Devices = ()
+    """What it is given of its host's devices: they are counted, and nothing is plugged in."""
 
     @property
     def plugs(self) -> tuple[Nic, ...]:
@@ -183,7 +162,8 @@ class Machine:
     @property
     def resources(self) -> Resources:
         """What it takes of a host."""
-        return Resources(self.cpus, self.memory_mib, sum(disk.size_mib for disk in self.disks))
+        disks = sum(disk.size_mib for disk in self.disks)
+        return Resources(self.cpus, self.memory_mib, disks, self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +273,7 @@ class Host:
     peer: str | None = None
     storage: str | None = None
     maintenance: bool = False
+    devices: Devices = ()
     origin: Position = Position("", 0, 0)
     maintenance_origin: Position = Position("", 0, 0)
     """Where ``maintenance`` is written."""
@@ -304,12 +285,16 @@ class Host:
         return dict(self.labels).get(name)
 
     def usable(self, physical: Resources) -> Resources:
-        """What may be given out of ``physical`` (or of the declared capacity): × overcommit − reserve."""
+        """What may be given out of ``physical`` (or of the declared capacity): × overcommit − reserve.
+
+        Of its devices, all.
+        """
         size = self.capacity or physical
         scaled = Resources(
             int(size.cpus * self.overcommit.cpu),
             int(size.memory_mib * self.overcommit.memory),
             int(size.disk_mib * self.overcommit.disk),
+            self.devices,
         )
         return scaled - self.reserve
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler.plan import BlockKind, Refusal
-from reconciler.planner.amounts import mib
+from reconciler.planner.amounts import parts, some
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.conflicts import deadlock_of
@@ -90,13 +90,9 @@ class Refusals:
             return field_against(moved, self.board, site)
 
     def _excess(self, site: Site) -> str | None:
-        free = self.board.ledger.free(site.name)
-        if free.memory_mib < 0:
-            return f"has given out {mib(-free.memory_mib)} of memory that it does not have"
-        if free.cpus < 0:
-            return f"has given out {-free.cpus} CPUs that it does not have"
-        if free.disk_mib < 0:
-            return f"has given out {mib(-free.disk_mib)} of disk that it does not have"
+        for name, left in parts(self.board.ledger.free(site.name)).items():
+            if left < 0:
+                return f"has given out {some(name, -left)} that it does not have"
         return None
 
     @contextmanager

@@ -69,6 +69,9 @@ Factor = Annotated[
 ]
 
 
+DeviceCount = Annotated[int, whole(1, 1024)]
+
+
 class Capacity(Spec):
     """All that a host has."""
 

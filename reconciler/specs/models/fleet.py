@@ -10,7 +10,15 @@ from pydantic import Field, model_validator
 from reconciler.specs.connect import FORMS, NotAConnection, parse_connect
 from reconciler.specs.desired import Connect, Hypervisor, Scheme
 from reconciler.specs.models.addresses import UnderlayAddress
-from reconciler.specs.models.amounts import Capacity, Factor, MemorySize, Reserve, duration, whole
+from reconciler.specs.models.amounts import (
+    Capacity,
+    DeviceCount,
+    Factor,
+    MemorySize,
+    Reserve,
+    duration,
+    whole,
+)
 from reconciler.specs.models.base import (
     Flag,
     LabelKey,
@@ -101,6 +109,7 @@ class HostModel(Spec):
     peer: Annotated[str, Parsed(_peer, {"type": "string", "pattern": _PEER}, "a libvirt URI")] | None = None
     storage: Name | None = None
     maintenance: Flag = False
+    devices: dict[Name, DeviceCount] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:

@@ -102,6 +102,7 @@ def _host(document: Document[FleetModel], name: str) -> Host:
         peer=model.peer,
         storage=model.storage,
         maintenance=model.maintenance,
+        devices=tuple(sorted(model.devices.items())),
         origin=(found.key or found.node.place).position,
         maintenance_origin=document.find("hosts", name, "maintenance").node.place.position,
     )
