@@ -68,4 +68,4 @@ def test_nobody_is_moved_to_where_no_device_is_left(reconcile: Reconcile, equipp
     assert reconcile("apply", equipped, "--yes").code == 4
     answer = reconcile("drain", "hv2", equipped, "--yes")
     assert (answer.code, answer.out.count("hv1: needs 1 gpu, 0 free")) == (4, 4)
-    assert "needs 1 gpu, 0 free" in reconcile("migrate", "shop-web-0", "--to", "hv1", equipped, "--yes").err
+    assert "needs 1 gpu, 0 free" in reconcile("migrate", "shop-web-0", "--to", "hv1", equipped, "--yes").out
