@@ -27,15 +27,16 @@ LEAVE = "RECONCILE_SCHEDULER"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Who is asked. ``notes`` are filled while it is: what to tell of its answers."""
+    """Who is asked. Filled meanwhile: ``notes``, to be told, and ``answered``, who chose where not we did."""
 
     scheduler: Scheduler
-    by: str = ""
     notes: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
 
     def told(self, plan: Plan) -> Plan:
         """A plan that says who chose the hosts, if that was not the built-in one."""
-        return replace(plan, scheduler=self.by, hints=(*plan.hints, *dict.fromkeys(self.notes)))
+        by = ", ".join(dict.fromkeys(self.answered))
+        return replace(plan, scheduler=by, hints=(*plan.hints, *dict.fromkeys(self.notes)))
 
 
 def scheduler_of(fleet: Fleet, environment: Mapping[str, str] = os.environ) -> Chosen:
@@ -47,8 +48,8 @@ def scheduler_of(fleet: Fleet, environment: Mapping[str, str] = os.environ) -> C
         message = f"the scheduler {own.title} may not run here: nobody who runs the controller allowed it"
         hint = f"if you trust it, set {LEAVE} to its name in the environment of reconcile"
         raise InvalidInput([Fault(own.origin, message, "scheduler", hint=hint)])
-    notes: list[str] = []
-    return Chosen(_Own(own, notes), own.title, notes)
+    asked = _Own(own)
+    return Chosen(asked, asked.notes, asked.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class _Own:
     """A user's own scheduler: what it answers is judged, and counts only if nothing speaks against it."""
 
     own: OwnScheduler
-    notes: list[str]
+    notes: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
 
     def __call__(self, problem: Problem, ask: Ask) -> Answer:
         from reconciler.planner.placement.judge import judged
@@ -70,6 +72,7 @@ class _Own:
                 raise
             self.notes.append(f"{error}: the built-in one answered instead")
             return built_in(problem, ask)
+        self.answered.append(answer.by)
         self.notes.extend(f"{self.own.title}: {note}" for note in answer.notes)
         return answer
 

@@ -53,6 +53,8 @@ def test_the_example_in_python_chooses_hosts(
         more = ("--yes",) if verb == "apply" else ()
         answer = reconcile(verb, EXAMPLES / "python", "--store", tmp_path, "-o", "json", *more)
         assert (answer.code, _hosts(answer)) == (0, {"sim2"})
+    # Where nobody is missing and nothing is wrong, nobody is asked.
+    assert reconcile("plan", EXAMPLES / "python", "--store", tmp_path, "-o", "json").json["scheduler"] is None
     # What is there is repaired and rebalanced by the built-in one, as the function says.
     drained = reconcile("drain", "sim2", EXAMPLES / "python", "--store", tmp_path, "--yes", "-o", "json")
     assert drained.code == 0

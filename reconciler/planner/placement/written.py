@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,7 +40,7 @@ class _Answer(BaseModel):
 
     format_version: int
     places: list[int | None]
-    notes: list[str] = Field(default_factory=list, max_length=100)
+    notes: list[Annotated[str, Field(max_length=1000)]] = Field(default_factory=list, max_length=100)
 
 
 def write_question(problem: Problem, ask: Ask) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+from pydantic import AfterValidator
+
 from reconciler.specs import quantities
-from reconciler.specs.models.base import Parsed, Spec, quoted, refuse
+from reconciler.specs.models.base import Name, Parsed, Spec, quoted, refuse
 
 MOST_CPUS = 4096
 
@@ -70,6 +72,15 @@ Factor = Annotated[
 
 
 DeviceCount = Annotated[int, whole(1, 1024)]
+
+
+def _device(text: str) -> str:
+    if text in ("cpu", "cpus", "memory", "disk"):
+        raise refuse(f"{quoted(text)} is no device: it is counted by itself", "devices are such as gpu: 1")
+    return text
+
+
+DeviceName = Annotated[Name, AfterValidator(_device)]
 
 
 class Capacity(Spec):

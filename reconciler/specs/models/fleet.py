@@ -13,6 +13,7 @@ from reconciler.specs.models.addresses import UnderlayAddress
 from reconciler.specs.models.amounts import (
     Capacity,
     DeviceCount,
+    DeviceName,
     Factor,
     MemorySize,
     Reserve,
@@ -109,7 +110,7 @@ class HostModel(Spec):
     peer: Annotated[str, Parsed(_peer, {"type": "string", "pattern": _PEER}, "a libvirt URI")] | None = None
     storage: Name | None = None
     maintenance: Flag = False
-    devices: dict[Name, DeviceCount] = Field(default_factory=dict)
+    devices: dict[DeviceName, DeviceCount] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
