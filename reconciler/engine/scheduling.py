@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reconciler.errors import Fault, InvalidInput, SchedulerFailed
 from reconciler.planner.placement.builtin import built_in
 from reconciler.specs.desired import Fleet
-from reconciler.specs.scheduling import OnScheduler, OwnScheduler, SchedulerQuestion
+from reconciler.specs.scheduling import OnScheduler, OwnScheduler
 
 if TYPE_CHECKING:
     from reconciler.plan import Plan
@@ -63,7 +63,7 @@ class _Own:
     def __call__(self, problem: Problem, ask: Ask) -> Answer:
         from reconciler.planner.placement.judge import judged
 
-        if SchedulerQuestion(ask.question) not in self.own.questions or not _is_open(problem, ask):
+        if ask.question not in self.own.questions or not _is_open(problem, ask):
             return built_in(problem, ask)
         try:
             answer = judged(problem, ask, self._asked)

@@ -60,7 +60,7 @@ KINDS: tuple[type, ...] = (
     placement.Spread,
     placement.Placement,
     scheduling.OnScheduler,
-    scheduling.SchedulerQuestion,
+    scheduling.Question,
     scheduling.OwnScheduler,
     written.Written,
 )

@@ -18,12 +18,15 @@ class OnScheduler(StrEnum):
     """The built-in scheduler answers instead, and the plan says so."""
 
 
-class SchedulerQuestion(StrEnum):
-    """What a scheduler may be asked."""
+class Question(StrEnum):
+    """Which of the three questions is asked. They differ only in what may move."""
 
     PLACE = "place"
+    """Nothing that is placed moves."""
     REPAIR = "repair"
+    """What breaks a strict rule where it is moves, and if that is not enough, what is in its way."""
     REBALANCE = "rebalance"
+    """Anything that is movable moves where the policy gains by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class OwnScheduler:
     command: tuple[str, ...] = ()
     timeout_s: int = 30
     on_failure: OnScheduler = OnScheduler.FAIL
-    questions: tuple[SchedulerQuestion, ...] = tuple(SchedulerQuestion)
+    questions: tuple[Question, ...] = tuple(Question)
     origin: Position = Position("", 0, 0)
 
     @property

@@ -17,7 +17,7 @@ from reconciler.specs.models.base import (
     quoted,
     refuse,
 )
-from reconciler.specs.scheduling import OnScheduler, SchedulerQuestion
+from reconciler.specs.scheduling import OnScheduler, Question
 
 _FUNCTION = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 _PREFIX = "python:"
@@ -56,9 +56,7 @@ class SchedulerModel(Spec):
     command: list[_Word] | None = Field(default=None, min_length=1, max_length=64)
     timeout: Annotated[int, duration(1)] = 30
     on_failure: Annotated[OnScheduler, choice(OnScheduler)] = OnScheduler.FAIL
-    questions: list[Annotated[SchedulerQuestion, choice(SchedulerQuestion)]] = Field(
-        default=list(SchedulerQuestion), min_length=1
-    )
+    questions: list[Annotated[Question, choice(Question)]] = Field(default=list(Question), min_length=1)
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
