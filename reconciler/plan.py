@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import NewType
+from typing import Any, NewType
 
 from pydantic import TypeAdapter
 
@@ -36,6 +36,8 @@ class Change:
     was: str
     now: str
     origin: Origin = Origin.CHANGE
+    source: str = ""
+    """The line of the files that asks for it, ``file:line``; empty where none does, or it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Cause:
     """A reason that is not a field: "not on any host", "no longer declared", …"""
 
     message: str
+    source: str = ""
+    """As of a change."""
 
 
 Reason = Change | Cause
@@ -160,6 +164,8 @@ class Plan:
     unknown: tuple[HostUnknown, ...] = ()
     hints: tuple[str, ...] = ()
     """What the user may have meant instead, a line each."""
+    scheduler: str = ""
+    """Who chose the hosts, where that was not the built-in one."""
 
     def without(self, left: Collection[StepId]) -> Plan:
         """The plan without these steps, without every step that needs one of them, and without the
@@ -195,8 +201,11 @@ class Plan:
         )
 
     def digest(self) -> Sha256:
-        """SHA-256 of everything that will be done and why; equal plans, equal digests."""
-        return sha256_hex(_plan_adapter().dump_json(self))
+        """SHA-256 of everything that will be done and why; equal plans, equal digests.
+
+        On which lines that is written does not matter.
+        """
+        return sha256_hex(_plan_adapter().dump_json(self, exclude=_NOT_MEANT))
 
     @property
     def summary(self) -> Mapping[str, int]:
@@ -207,6 +216,16 @@ class Plan:
                 counts[key] += 1
         counts["blocked"] = len(self.blocked)
         return counts
+
+
+_NOT_MEANT: dict[str, Any] = {
+    "steps": {
+        "__all__": {
+            "because": {"__all__": {"source"}},
+            "action": {"instance": {"origin"}, "image": {"origin"}},
+        }
+    }
+}
 
 
 @lru_cache(maxsize=1)

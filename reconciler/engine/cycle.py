@@ -6,20 +6,21 @@ makes them begin again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from reconciler.actions import Await, Replace, Update
 from reconciler.engine.guard import Allowance
 from reconciler.engine.hosts import Hosts
 from reconciler.engine.logbook import Author, Logbook, Now
-from reconciler.engine.rounds import Answer, Round, Wish, decide, rebalanced
+from reconciler.engine.rounds import Answer, Round, Wish, decide, drained, rebalanced
 from reconciler.engine.run import Conditions, run
 from reconciler.engine.waiting import says_no
 from reconciler.plan import Plan
 from reconciler.planner import plan_move
-from reconciler.planner.draining import plan_drain
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
@@ -45,15 +46,17 @@ class Cycle:
         if wish.move is not None:
             return Round(wish.desired, observed, plan_move(wish.desired, observed, wish.move))
         if wish.drain is not None:
-            return Round(wish.desired, observed, plan_drain(wish.desired, observed, wish.drain))
+            return await _thought(partial(drained, wish.desired, observed, wish.drain))
         if wish.rebalance is not None:
-            return rebalanced(wish.desired, observed, wish.rebalance)
+            return await _thought(partial(rebalanced, wish.desired, observed, wish.rebalance))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
-        current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
+        answer = partial(self._answer.to, wish.desired, observed, allowance, wait=wish.wait)
+        current = (await _thought(answer)).without(wish.resting)
         if sick := await self._sick(current):
             observed = replace(observed, sick=sick)
-            current = decide(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)
+            again = partial(decide, wish.desired, observed, allowance, wait=wish.wait)
+            current = (await _thought(again)).without(wish.resting)
         return current
 
     async def _sick(self, current: Round) -> tuple[InstanceUuid, ...]:
@@ -94,6 +97,16 @@ class Cycle:
         report = await run(plan, self.hosts, logbook, conditions)
         await logbook.closed()
         return report
+
+
+async def _thought(question: partial[Round]) -> Round:
+    """What comes of a question about a fleet, the desired of which is its first argument.
+
+    A scheduler of the user's own may take its time, and the connections to the hosts want to be served.
+    """
+    if question.args[0].fleet.scheduler is None:
+        return question()
+    return await asyncio.to_thread(question)
 
 
 def seen_of(entry: Entry, current: Round) -> str:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.actions import Await
 from reconciler.engine.guard import Allowance, guarded
+from reconciler.engine.scheduling import scheduler_of
 from reconciler.plan import Plan, StepId
+from reconciler.planner.citing import cited
 from reconciler.planner.make import make_plan
 from reconciler.sighting import Running, sighting_of
 from reconciler.specs.desired import Desired
@@ -50,9 +52,11 @@ class Round:
 def decide(
     desired: Desired, observed: Observed, allowance: Allowance | None = None, *, wait: bool = False
 ) -> Round:
-    """Plan from one look, with every guard applied."""
-    plan = make_plan(desired, observed, wait=wait)
-    return Round(desired, observed, guarded(plan, desired, observed, allowance or Allowance()))
+    """Plan from one look, with every guard applied. Raises SchedulerFailed."""
+    chosen = scheduler_of(desired.fleet)
+    plan = chosen.told(make_plan(desired, observed, wait=wait, scheduler=chosen.scheduler))
+    plan = guarded(plan, desired, observed, allowance or Allowance())
+    return Round(desired, observed, cited(plan, desired))
 
 
 def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
@@ -60,8 +64,18 @@ def rebalanced(desired: Desired, observed: Observed, asked: Rebalance) -> Round:
     # Only a rebalance needs the searches.
     from reconciler.planner.rebalancing import plan_rebalance
 
-    found = plan_rebalance(desired, observed, asked)
-    return Round(desired, observed, found.plan, found.gain)
+    chosen = scheduler_of(desired.fleet)
+    found = plan_rebalance(desired, observed, asked, chosen.scheduler)
+    return Round(desired, observed, cited(chosen.told(found.plan), desired), found.gain)
+
+
+def drained(desired: Desired, observed: Observed, drain: Drain) -> Round:
+    """Plan what empties a host, from one look. Raises SchedulerFailed."""
+    from reconciler.planner.draining import plan_drain
+
+    chosen = scheduler_of(desired.fleet)
+    plan = plan_drain(desired, observed, drain, chosen.scheduler)
+    return Round(desired, observed, cited(chosen.told(plan), desired))
 
 
 class Answer:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from reconciler.specs.desired import Resources
+
 _UNITS = ((1024 * 1024, "TiB"), (1024, "GiB"))
 
 
@@ -11,3 +15,28 @@ def mib(amount: int) -> str:
         if amount and amount % factor == 0:
             return f"{amount // factor} {unit}"
     return f"{amount} MiB"
+
+
+def parts(amount: Resources) -> Mapping[str, int]:
+    """Everything that is counted, by the names in which people are told of it."""
+    return {"memory": amount.memory_mib, "cpus": amount.cpus, "disk": amount.disk_mib, **dict(amount.devices)}
+
+
+def some(name: str, amount: int) -> str:
+    """So much of one of the parts: ``8 GiB of memory``, ``4 CPUs``, ``1 gpu``."""
+    if name in ("memory", "disk"):
+        return f"{mib(amount)} of {name}"
+    return f"{amount} CPUs" if name == "cpus" else f"{amount} {name}"
+
+
+def less(name: str, amount: int) -> str:
+    """So much less of it: ``2 GiB less memory``, ``1 CPU less``."""
+    if name in ("memory", "disk"):
+        return f"{mib(amount)} less {name}"
+    plural = "" if amount == 1 else "s"
+    return f"{amount} CPU{plural} less" if name == "cpus" else f"{amount} {name} less"
+
+
+def bare(name: str, amount: int) -> str:
+    """The amount without what it is of: ``8 GiB``, ``4``."""
+    return mib(amount) if name in ("memory", "disk") else str(amount)

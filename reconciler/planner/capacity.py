@@ -17,6 +17,8 @@ from reconciler.planner.addresses import most_on
 from reconciler.planner.groups import group_of
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import stranger
+from reconciler.planner.placement.builtin import built_in
+from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
 from reconciler.planner.simulate import after
 from reconciler.planner.supposing import Supposed, as_they_are, without_hosts
@@ -49,7 +51,9 @@ class Capacity:
         return tuple(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def capacity_for(desired: Desired, observed: Observed, like: str) -> Capacity:
+def capacity_for(
+    desired: Desired, observed: Observed, like: str, scheduler: Scheduler = built_in
+) -> Capacity:
     """Count. ``like`` is ``service/component``, or a component whose name is one service's alone.
 
     Raises InvalidInput where there is no such component, or where it has no instance to go by.
@@ -57,14 +61,14 @@ def capacity_for(desired: Desired, observed: Observed, like: str) -> Capacity:
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     model = _model(desired, like)
     seen = scoped(observed, desired.fleet)
-    done = _done(desired, seen)
+    done = _done(desired, seen, scheduler)
     # An instance that is nowhere may be on a host that is silent; of a new one that is known.
     world = without_hosts(desired, done, {each.host for each in seen.unknown})
     there = as_they_are(desired.instances, world.observed)
     wired = _wired(world, there, model)
     count = min(MOST, _bound(world, model.machine.resources)) + 1
     more = tuple(_copies(model, desired.instances, min(wired.count, count)))
-    plan = make_plan(replace(world.desired, instances=(*there, *more)), world.observed)
+    plan = make_plan(replace(world.desired, instances=(*there, *more)), world.observed, scheduler=scheduler)
     uuids = {each.uuid for each in more}
     made = Counter(
         step.host
@@ -93,9 +97,9 @@ def _model(desired: Desired, like: str) -> Instance:
     return titles[found[0]]
 
 
-def _done(desired: Desired, seen: Observed) -> Observed:
+def _done(desired: Desired, seen: Observed, scheduler: Scheduler) -> Observed:
     """The fleet once everything that is pending is done."""
-    for step in make_plan(desired, seen).steps:
+    for step in make_plan(desired, seen, scheduler=scheduler).steps:
         seen = after(step, seen)
     return seen
 

@@ -104,6 +104,7 @@ def _document(of: Machine) -> Branch:
         "peers": of.peers,
         "protect": of.protect,
         "surge": of.surge,
+        "devices": dict(of.devices),
     }
 
 

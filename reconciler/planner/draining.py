@@ -15,6 +15,8 @@ from reconciler.plan import Basis, Blocked, BlockKind, Plan, Refusal, Step, Step
 from reconciler.planner.cordoning import cordon_step
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import host_named
+from reconciler.planner.placement.builtin import built_in
+from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.simulate import after
 from reconciler.specs.desired import Desired, HostName
 from reconciler.specs.fingerprint import digest_of
@@ -30,7 +32,7 @@ class Drain:
     cordon: Cordon
 
 
-def plan_drain(desired: Desired, observed: Observed, drain: Drain) -> Plan:
+def plan_drain(desired: Desired, observed: Observed, drain: Drain, scheduler: Scheduler = built_in) -> Plan:
     """Hang up the cordon and move, or stop, who is there. Raises InvalidInput for an unknown host.
 
     One that hangs there already and says as much stays.
@@ -42,12 +44,12 @@ def plan_drain(desired: Desired, observed: Observed, drain: Drain) -> Plan:
         return Plan(basis, unknown=observed.unknown)
     cordon = _hung(host, drain.cordon)
     seen = _with_host(observed, replace(host, cordon=cordon))
-    whole = make_plan(desired, seen)
+    whole = make_plan(desired, seen, scheduler=scheduler)
     mends = tuple(_mending(name, whole.steps))
     if mends:
         for step in mends:
             seen = after(step, seen)
-        whole = make_plan(desired, seen)
+        whole = make_plan(desired, seen, scheduler=scheduler)
     steps = (*mends, *_after(mends, _concerning(name, whole.steps)))
     if host.cordon != cordon:
         first = cordon_step(name, cordon)

@@ -10,13 +10,16 @@ from pathlib import PurePath
 from reconciler.actions import Create, Update, summary_key
 from reconciler.actions import Replace as ReplaceAction
 from reconciler.plan import BlockKind, Deadlock, Reason, Refusal
+from reconciler.planner.citing import cited_reasons
 from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
+from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.choose import Choice, Fit, choose
 from reconciler.planner.placement.ledger import footprint, growth
+from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.placement.refusals import NO_ROOM_FOR_OTHERS
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import staffed
@@ -60,7 +63,7 @@ class Explanation:
     """The line of its component, ``file:line``; empty where nothing asks for it."""
 
 
-def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
+def explain(desired: Desired, observed: Observed, name: str, scheduler: Scheduler = built_in) -> Explanation:
     """Explain one instance, declared or seen. Raises InvalidInput for a name that is neither."""
     from reconciler.planner.settle import settle
 
@@ -72,19 +75,26 @@ def explain(desired: Desired, observed: Observed, name: str) -> Explanation:
         raise stranger("instance", name, known, desired, hint="reconcile status lists the instances")
     board = board_of(desired, seen, judged)
     # The generator stops at this decision: what others take after it is no reason.
-    decision = next(each for each in settle(desired, judged, board) if each.case.name == name)
-    decision = _with_fellows(decision, desired, seen, judged)
+    decision = next(each for each in settle(desired, judged, board, scheduler) if each.case.name == name)
+    decision = _with_fellows(decision, desired, seen, judged, scheduler)
+    if isinstance(decision.verdict, Act):
+        act = decision.verdict
+        because = cited_reasons(act.action, act.because, desired)
+        decision = replace(decision, verdict=replace(act, because=because))
     if decision.sought:
         assert decision.case.instance is not None, "a host is sought only for what is asked for"
-        return _of_new(decision, choose(decision.case.instance, board))
+        by = desired.fleet.scheduler.title if desired.fleet.scheduler is not None else ""
+        return _of_new(decision, choose(decision.case.instance, board), by)
     return _of_known(decision, board)
 
 
-def _with_fellows(decision: Decision, desired: Desired, seen: Observed, judged: Sequence[Judged]) -> Decision:
+def _with_fellows(
+    decision: Decision, desired: Desired, seen: Observed, judged: Sequence[Judged], scheduler: Scheduler
+) -> Decision:
     """The decision as its component and those that it depends on leave it: it may be held for them."""
     from reconciler.planner.settle import settle
 
-    everybody = settle(desired, judged, board_of(desired, seen, judged))
+    everybody = settle(desired, judged, board_of(desired, seen, judged), scheduler)
     held = held_back(everybody, order_of(desired.instances), seen.sick)
     found = (each.verdict for each in held if each.case.name == decision.case.name)
     verdict = next(found, decision.verdict)  # a stand-in that nobody needs is left out
@@ -110,20 +120,22 @@ def _declared(decision: Decision) -> str:
     return f"{PurePath(instance.origin.file).name}:{instance.origin.line}"
 
 
-def _of_new(decision: Decision, choice: Choice) -> Explanation:
+def _of_new(decision: Decision, choice: Choice, by: str) -> Explanation:
     told, verdict = _told(decision), decision.verdict
     if not isinstance(verdict, Act):
         spared = (Refusal(fit.host, NO_ROOM_FOR_OTHERS) for fit in choice.fits)
         return replace(told, others=_by_host((*choice.refusals, *spared)))
     host = verdict.action.host
     chosen = next((fit for fit in choice.fits if fit.host == host), None)
-    behind = (Refusal(fit.host, _why_not(fit, chosen)) for fit in choice.fits)
+    behind = (Refusal(fit.host, _why_not(fit, chosen, by)) for fit in choice.fits)
     others = (each for each in (*choice.refusals, *behind) if each.host != host)
     return replace(told, standing=Standing.CHOSEN, host=host, others=_by_host(others))
 
 
-def _why_not(fit: Fit, chosen: Fit | None) -> str:
+def _why_not(fit: Fit, chosen: Fit | None, by: str) -> str:
     """Why not a host that would do: one that is better was left to those who had no other."""
+    if by:
+        return f"would do, but {by} chose another"
     if chosen is None or fit.order < chosen.order:
         return NO_ROOM_FOR_OTHERS
     return fit.behind(chosen)

@@ -82,7 +82,7 @@ def _report(site: Site, ledger: Ledger) -> HostReport:
 def _room(host: Host, state: HostState, ledger: Ledger) -> Room:
     kept = Resources(disk_mib=sum(volume.size_mib or 0 for volume in state.volumes))
     return Room(
-        capacity=host.capacity or state.capacity,
+        capacity=(host.capacity or state.capacity) + Resources(devices=host.devices),
         reserved=host.reserve,
         usable=host.usable(state.capacity),
         ours=Resources.total(map(footprint, state.instances)) + kept,

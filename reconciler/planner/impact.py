@@ -58,6 +58,7 @@ ROWS = (
     Row("protect", Impact.LIVE),
     Row("surge", Impact.LIVE),
     Row("disks.*.on_delete", Impact.LIVE),
+    Row("devices.*", Impact.LIVE),
     Row("image.name", Impact.LIVE),
     Row("peers", Impact.LIVE),
     Row("cpus", Impact.RESTART),

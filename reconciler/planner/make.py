@@ -10,6 +10,8 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
+from reconciler.planner.placement.builtin import built_in
+from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
@@ -19,11 +21,14 @@ from reconciler.specs.fingerprint import digest_of
 from reconciler.state import Observed
 
 
-def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Plan:
+def make_plan(
+    desired: Desired, observed: Observed, *, wait: bool = False, scheduler: Scheduler = built_in
+) -> Plan:
     """What to do so that the fleet becomes what is desired: the same for the same input in any order.
 
     What runs is moved only where it may not stay. What is not known is held; why is told in
     ``Plan.blocked``. With ``wait``, everybody who has a health check is waited for, changed or not.
+    Raises what the ``scheduler`` raises.
     """
     from reconciler.planner.settle import settle
 
@@ -33,7 +38,7 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     mends = mends_of((each.case for each in judged), seen)
     board = board_of(desired, seen, judged)
-    decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
+    decisions = held_back(settle(desired, judged, board, scheduler), order_of(desired.instances), seen.sick)
     deeds = [
         Deed((each.case.instance or each.case.found).key, each.verdict)
         for each in decisions

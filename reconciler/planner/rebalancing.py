@@ -20,8 +20,9 @@ from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.order import in_order
 from reconciler.planner.ordering.steps import Work, steps_of
+from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.headroom import endangered
-from reconciler.planner.placement.improve import opened, rebalance
+from reconciler.planner.placement.improve import opened
 from reconciler.planner.placement.judge import is_better, judged
 from reconciler.planner.placement.objective import in_use, score, worth
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Policy, Problem, Question, Scheduler
@@ -34,6 +35,7 @@ from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Make
 from reconciler.specs.desired import Desired, InstanceKey
 from reconciler.specs.fingerprint import digest_of
+from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import Observed
 
 MIN_GAIN = 0.001
@@ -98,7 +100,7 @@ class _Way:
 
 
 def plan_rebalance(
-    desired: Desired, observed: Observed, asked: Rebalance, scheduler: Scheduler = rebalance
+    desired: Desired, observed: Observed, asked: Rebalance, scheduler: Scheduler = built_in
 ) -> Rebalanced:
     """The moves that are worth it; who is not to be moved now, for whatever reason, stays.
 
@@ -164,7 +166,8 @@ def _decision(search: Search, machine: int, host: Integers, after: Sequence[int]
     cluster = search.desired.fleet.cluster(target.cluster)
     keys: tuple[InstanceKey, ...] = tuple(search.seen[each].state.key for each in after)
     terms = terms_of(search.desired.fleet, state, target)
-    because = (Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}"),)
+    source = Lines(search.desired.written).of(CLUSTERS, f"{cluster.name}.policy")
+    because = (Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}", source),)
     return replace(
         search.about[machine], verdict=Act(Migrate(target.name, state.host, state, terms), because, keys)
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler.actions import Create, Migrate
 from reconciler.plan import BlockKind, Cause, Forecast, Refusal
 from reconciler.planner.awaited import awaited_by
+from reconciler.planner.citing import about, written_at
 from reconciler.planner.decide import Decision, Judged, in_place
 from reconciler.planner.forecast import forecast_of
 from reconciler.planner.groups import Group, group_of
@@ -15,7 +16,7 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import misplaced, unneighbourly
-from reconciler.planner.placement.greedy import greedy
+from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
@@ -31,13 +32,14 @@ from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey
 from reconciler.specs.placement import Policy
+from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import InstanceState
 
 _BUSY = "something else is to be done first"
 
 
 def settle(
-    desired: Desired, judged: Sequence[Judged], board: Board, scheduler: Scheduler = greedy
+    desired: Desired, judged: Sequence[Judged], board: Board, scheduler: Scheduler = built_in
 ) -> Iterator[Decision]:
     """Turn verdicts into decisions: what is there grows first, then what may not stay where it is finds
     another host, then what is missing finds one.
@@ -139,16 +141,29 @@ class Search:
                 yield replace(decision, verdict=self._held(machine))
             elif machine not in needs:
                 yield decision
+        lines = Lines(self.desired.written)
         for machine in needs:
             if machine not in was and self.homes.get(machine) == host[machine]:
-                why = f"{self.board.sites[host[machine]].name} is its home"
+                home = self.board.sites[host[machine]].host
+                source = lines.of(CLUSTERS, f"{home.cluster}.return_home")
+                why = Cause(f"{home.name} is its home", source)
             elif machine in makes_room and machine not in was:
-                why = f"makes room for {self.problem.names[makes_room[machine]]}"
+                why = Cause(f"makes room for {self.problem.names[makes_room[machine]]}")
             else:
-                why = f"{self.seen[machine].state.host}: {self.refusals.of_home(self.seen[machine])}"
+                why = self._why_away(machine, lines)
             act = self._move(machine, int(host[machine]), why, needs[machine])
             yield replace(self.about[machine], verdict=act)
             self._enter(machine, int(host[machine]))
+
+    def _why_away(self, machine: int, lines: Lines) -> Cause:
+        """Why one may not stay where it is, and where that is written."""
+        seen = self.seen[machine]
+        host = self.board.ledger.site(seen.state.host).host
+        reason = self.refusals.of_home(seen)
+        source = written_at(host.maintenance_origin) if host.maintenance else ""
+        if not source and (rule := self.refusals.field_of_home(seen)):
+            source = lines.of(about(seen.state.key), rule)
+        return Cause(f"{host.name}: {reason}", source)
 
     def _is_told(self, machine: int) -> bool:
         return machine in self.about and self.seen[machine].why_not not in (_BUSY, NOBODYS)
@@ -161,14 +176,14 @@ class Search:
             return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
         return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
 
-    def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
+    def _move(self, machine: int, host: int, why: Cause, needs: tuple[int, ...]) -> Act:
         state, target = self.seen[machine].state, self.board.sites[host]
         terms = terms_of(self.desired.fleet, state, target.host)
         after = tuple(self.seen[each].state.key for each in needs)
         leaving = bool(self.about[machine].case.leaving)
         home = home_after(state, self.desired.fleet, leaving=leaving)
         action = Migrate(target.name, state.host, state, terms, home)
-        return Act(action, (Cause(why),), after, self.routed.forecasts[machine])
+        return Act(action, (why,), after, self.routed.forecasts[machine])
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""

@@ -13,6 +13,8 @@ from reconciler.actions import Create
 from reconciler.plan import Plan, Refusal
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import host_named
+from reconciler.planner.placement.builtin import built_in
+from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.scope import scoped, sorted_desired, sorted_observed
 from reconciler.planner.supposing import as_they_are, without_hosts
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceName, InstanceUuid
@@ -53,7 +55,9 @@ class WhatIf:
         return tuple(each for each in self.lost if each.host is None)
 
 
-def what_if(desired: Desired, observed: Observed, without: Sequence[str]) -> WhatIf:
+def what_if(
+    desired: Desired, observed: Observed, without: Sequence[str], scheduler: Scheduler = built_in
+) -> WhatIf:
     """Think these hosts away. Raises InvalidInput for a host that nobody knows."""
     desired, observed = sorted_desired(desired), sorted_observed(observed)
     dead = tuple(sorted({host_named(desired, name).name for name in without}))
@@ -64,7 +68,7 @@ def what_if(desired: Desired, observed: Observed, without: Sequence[str]) -> Wha
     world = without_hosts(desired, seen, gone)
     wanted = [each for each in desired.instances if each.uuid in victims]
     there = as_they_are(desired.instances, world.observed)
-    plan = make_plan(replace(world.desired, instances=(*there, *wanted)), world.observed)
+    plan = make_plan(replace(world.desired, instances=(*there, *wanted)), world.observed, scheduler=scheduler)
     shared = _survivors(desired, gone)
     lost = tuple(
         sorted(

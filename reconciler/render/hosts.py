@@ -63,11 +63,27 @@ def _room(room: Room) -> Json:
 
 
 def _amount(amount: Resources) -> Json:
-    return {"cpus": amount.cpus, "memory_mib": amount.memory_mib, "disk_mib": amount.disk_mib}
+    return {
+        "cpus": amount.cpus,
+        "memory_mib": amount.memory_mib,
+        "disk_mib": amount.disk_mib,
+        "devices": dict(amount.devices),
+    }
 
 
 def _rows(hosts: Sequence[HostReport]) -> list[Row]:
-    return [_HEAD, *(_row(each) for each in hosts)]
+    if not any(each.room and (each.room.usable.devices or each.room.ours.devices) for each in hosts):
+        return [_HEAD, *(_row(each) for each in hosts)]
+    with_devices = [(*_row(each)[:-1], _devices(each.room), _row(each)[-1]) for each in hosts]
+    return [(*_HEAD[:-1], "FREE DEVICES", _HEAD[-1]), *with_devices]
+
+
+def _devices(room: Room | None) -> str:
+    if room is None:
+        return "?"
+    there, free = dict(room.usable.devices), dict(room.free.devices)
+    names = sorted({*there, *free})
+    return ", ".join(f"{free.get(name, 0)} of {there.get(name, 0)} {name}" for name in names) or "-"
 
 
 def _row(report: HostReport) -> Row:

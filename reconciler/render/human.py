@@ -21,6 +21,7 @@ from reconciler.render.words import (
     outcome_word,
     printable,
     reason_text,
+    scheduler_line,
     summary_line,
     verb,
 )
@@ -70,6 +71,8 @@ def plan_view(plan: Plan) -> RenderableType:
     parts.extend(_text(f"  hint: {hint}", style="cyan") for hint in plan.hints)
     if not plan.steps and not plan.blocked and not plan.unknown:
         parts.append(_text("The fleet is what the files say."))
+    if chosen := scheduler_line(plan):
+        parts.append(_text(chosen, style="dim"))
     if predicted := forecast_line(plan):
         parts.append(_text(predicted, style="dim"))
     if also := also_line(plan):

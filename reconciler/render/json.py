@@ -54,6 +54,7 @@ def plan_json(plan: Plan) -> Json:
         "summary": dict(plan.summary),
         "basis": {"desired": plan.basis.desired, "observed": plan.basis.observed},
         "predicted": _forecast(plan.forecast),
+        "scheduler": plan.scheduler or None,
         "steps": [_step(step) for step in plan.steps],
         "blocked": [_blocked(entry) for entry in plan.blocked],
         "unknown_hosts": _unknown(plan.unknown),
@@ -170,8 +171,9 @@ def reason_json(reason: Reason) -> Json:
             "was": reason.was,
             "now": reason.now,
             "origin": reason.origin.value,
+            "source": reason.source or None,
         }
-    return {"message": reason.message}
+    return {"message": reason.message, "source": reason.source or None}
 
 
 def _step(step: Step) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from reconciler.render.words import (
     outcome_word,
     printable,
     reason_text,
+    scheduler_line,
     summary_line,
     verb,
 )
@@ -29,6 +30,7 @@ def plan_markdown(plan: Plan) -> str:
     return _document(
         f"### {summary_line(plan)}",
         _table(("action", "instance", "host", "because"), rows),
+        scheduler_line(plan),
         forecast_line(plan),
         *_left_alone(plan.blocked, plan.unknown),
         *_hints(plan),

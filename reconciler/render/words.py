@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import assert_never
 
 from reconciler.actions import Action, Await, Impact, Update, action_key
@@ -27,6 +28,11 @@ def also_line(plan: Plan) -> str:
     count = plan.summary
     extra = [f"{count[key]} {key}" for key in ("start", "stop", "network", "image") if count[key]]
     return f"also: {', '.join(extra)}" if extra else ""
+
+
+def scheduler_line(plan: Plan) -> str:
+    """Who chose the hosts; empty where it was the built-in scheduler."""
+    return f"hosts chosen by {plan.scheduler}" if plan.scheduler else ""
 
 
 def forecast_text(forecast: Forecast) -> str:
@@ -69,7 +75,14 @@ def verb(action: Action) -> str:
 
 
 def reason_text(reason: Reason) -> str:
-    """One reason in a line."""
+    """One reason in a line, with the line of the files that caused it: ``cpus: 2 -> 4 (shop.yaml:14)``."""
+    words = _reason(reason)
+    # Some say themselves where they are written.
+    said = not reason.source or PurePath(reason.source).name in words
+    return words if said else f"{words} ({reason.source})"
+
+
+def _reason(reason: Reason) -> str:
     match reason:
         case Change(field=field, was=was, now=now, origin=Origin.CHANGE):
             return f"{field}: {was} -> {now}"

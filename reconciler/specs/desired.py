@@ -6,7 +6,6 @@ at this door. Sizes are MiB, identities are types, and every collection is a sor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -16,36 +15,16 @@ from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
 from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.placement import Placement, Policy
+from reconciler.specs.resources import Devices as Devices  # noqa: PLC0414  it is part of what is desired
+from reconciler.specs.resources import Resources as Resources  # noqa: PLC0414
+from reconciler.specs.scheduling import OwnScheduler
+from reconciler.specs.written import Written
 
 HostName = NewType("HostName", str)
 InstanceName = NewType("InstanceName", str)
 InstanceUuid = NewType("InstanceUuid", str)
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """An amount of what a host has: whole CPUs, MiB of memory, MiB of disk."""
-
-    cpus: int = 0
-    memory_mib: int = 0
-    disk_mib: int = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(
-            self.cpus + other.cpus, self.memory_mib + other.memory_mib, self.disk_mib + other.disk_mib
-        )
-
-    def __sub__(self, other: Resources) -> Resources:
-        return Resources(
-            self.cpus - other.cpus, self.memory_mib - other.memory_mib, self.disk_mib - other.disk_mib
-        )
-
-    @staticmethod
-    def total(amounts: Iterable[Resources]) -> Resources:
-        """Sum of any number of amounts."""
-        return sum(amounts, Resources())
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -172,6 +151,8 @@ class Machine:
     peers: Sha256 | None = None
     protect: bool = False
     surge: bool = False
+    devices: Devices = ()
+    """What it is given of its host's devices: they are counted, and nothing is plugged in."""
 
     @property
     def plugs(self) -> tuple[Nic, ...]:
@@ -181,7 +162,8 @@ class Machine:
     @property
     def resources(self) -> Resources:
         """What it takes of a host."""
-        return Resources(self.cpus, self.memory_mib, sum(disk.size_mib for disk in self.disks))
+        disks = sum(disk.size_mib for disk in self.disks)
+        return Resources(self.cpus, self.memory_mib, disks, self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +273,7 @@ class Host:
     peer: str | None = None
     storage: str | None = None
     maintenance: bool = False
+    devices: Devices = ()
     origin: Position = Position("", 0, 0)
     maintenance_origin: Position = Position("", 0, 0)
     """Where ``maintenance`` is written."""
@@ -302,12 +285,16 @@ class Host:
         return dict(self.labels).get(name)
 
     def usable(self, physical: Resources) -> Resources:
-        """What may be given out of ``physical`` (or of the declared capacity): × overcommit − reserve."""
+        """What may be given out of ``physical`` (or of the declared capacity): × overcommit − reserve.
+
+        Of its devices, all.
+        """
         size = self.capacity or physical
         scaled = Resources(
             int(size.cpus * self.overcommit.cpu),
             int(size.memory_mib * self.overcommit.memory),
             int(size.disk_mib * self.overcommit.disk),
+            self.devices,
         )
         return scaled - self.reserve
 
@@ -345,6 +332,8 @@ class Fleet:
     origin: Position = Position("", 0, 0)
     clusters: tuple[Cluster, ...] = ()
     """By name; a cluster that is not among them is as one that says nothing."""
+    scheduler: OwnScheduler | None = None
+    """Who chooses hosts; None: the built-in one."""
 
     def host(self, name: str) -> Host | None:
         """Host of that name, or None."""
@@ -380,6 +369,8 @@ class Desired:
     """The networks that we make, sorted."""
     names: tuple[ServiceNames, ...] = ()
     """Of the services in which an expression may ask for them, sorted; else they are as the keys say."""
+    written: tuple[Written, ...] = ()
+    """On which lines components, networks and clusters are written, sorted."""
 
     def image(self, name: str) -> Image:
         """Image of that name; the loader has checked that it exists."""

@@ -17,7 +17,12 @@ _ORIGIN = {"origin": True}
 # Where something was written, and where it is kept, does not change what it asks for.
 _NOT_MEANT = {
     "directory": True,
-    "fleet": {"origin": True, "hosts": {"__all__": {"origin": True, "maintenance_origin": True}}},
+    "written": True,
+    "fleet": {
+        "origin": True,
+        "hosts": {"__all__": {"origin": True, "maintenance_origin": True}},
+        "scheduler": _ORIGIN,
+    },
     "instances": {"__all__": _ORIGIN},
     "images": {"__all__": _ORIGIN},
 }

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.errors import Position
-from reconciler.specs import desired, guest, health, limits, placement
+from reconciler.specs import desired, guest, health, limits, placement, scheduling, written
 
 Row = Sequence[Any]
 
@@ -59,6 +59,10 @@ KINDS: tuple[type, ...] = (
     placement.Affinity,
     placement.Spread,
     placement.Placement,
+    scheduling.OnScheduler,
+    scheduling.Question,
+    scheduling.OwnScheduler,
+    written.Written,
 )
 """All that is anywhere in ``Desired``; a test walks its annotations."""
 

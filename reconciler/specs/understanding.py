@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from reconciler.errors import Fault, InvalidInput, Position
@@ -19,6 +20,7 @@ from reconciler.specs.resolve.instances import instances_of
 from reconciler.specs.resolve.moves import check_moves, key_of_service, names_of
 from reconciler.specs.resolve.networks import check_networks, segments_of
 from reconciler.specs.resolve.services import World, check_names, check_service
+from reconciler.specs.resolve.written import lines_of_fleet, lines_of_service
 from reconciler.specs.templates import asks
 from reconciler.specs.yaml.nodes import printable
 
@@ -106,6 +108,7 @@ def _desired(documents: Documents, attachments: Attachments) -> Desired:
         ),
         directory=str(fleet.source.path.parent.absolute()),
         segments=tuple(sorted(segments)),
+        written=tuple(sorted(chain(lines_of_fleet(fleet), *map(lines_of_service, documents.services)))),
     )
 
 

@@ -123,6 +123,9 @@ def room(planner: Planner, world: World) -> None:
             assert taken.cpus <= max(limit.cpus, before.cpus), f"CPUs of {host.name}"
             assert taken.memory_mib <= max(limit.memory_mib, before.memory_mib), f"memory of {host.name}"
             assert taken.disk_mib <= max(limit.disk_mib, before.disk_mib), f"disk of {host.name}"
+            there, were = dict(limit.devices), dict(before.devices)
+            for name, count in taken.devices:
+                assert count <= max(there.get(name, 0), were.get(name, 0)), f"{name} of {host.name}"
 
 
 def mercy(planner: Planner, world: World) -> None:

@@ -33,6 +33,7 @@ def used(host: HostState) -> Resources:
             max(each.applied.cpus, each.live.cpus),
             max(each.applied.memory_mib, each.live.memory_mib),
             each.applied.resources.disk_mib,
+            each.applied.devices,
         )
         for each in host.instances
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.planner.placement.problem import NOWHERE, Integers, Problem, Relation, Rule, Served, Shape
 
-RESOURCES = ("cpus", "memory_mib", "disk_mib")
+RESOURCES = ("cpus", "memory_mib", "disk_mib", "gpu")
 
 
 @st.composite
@@ -17,6 +17,7 @@ def shapes(draw: st.DrawFn, number: int, hosts: int, groups: int) -> Shape:
     """What machines ask for; some are not admitted where hardly anything is left."""
     wants = st.integers(0, 4)
     least = draw(st.sampled_from([None, None, None, 1, 2]))
+    cpus = draw(st.integers(0, 2))
 
     def admits(_: int, free: Integers) -> bool:
         assert least is not None
@@ -25,7 +26,8 @@ def shapes(draw: st.DrawFn, number: int, hosts: int, groups: int) -> Shape:
     return Shape(
         f"shape-{number}",
         draw(st.integers(0, groups - 1)),
-        np.array([draw(st.integers(0, 2)), draw(wants), draw(st.sampled_from([0, 0, 1]))], np.int64),
+        # Who takes most CPUs takes a device as well; hosts of even numbers have two.
+        np.array([cpus, draw(wants), draw(st.sampled_from([0, 0, 1])), cpus // 2], np.int64),
         np.array([draw(st.sampled_from([True, True, True, False])) for _ in range(hosts)], np.bool_),
         rank=draw(st.sampled_from([None, np.arange(hosts, dtype=np.float64)])),
         admits=None if least is None else admits,
@@ -67,7 +69,8 @@ def questions(draw: st.DrawFn) -> Problem:
         hosts=tuple(f"h{number}" for number in range(hosts)),
         resources=RESOURCES,
         room=np.array(
-            [[draw(st.integers(1, 6)), draw(st.integers(2, 9)), 3] for _ in range(hosts)], np.int64
+            [[draw(st.integers(1, 6)), draw(st.integers(2, 9)), 3, 2 * (at % 2 == 0)] for at in range(hosts)],
+            np.int64,
         ),
         shapes=kinds,
         shape=np.array([draw(st.integers(0, len(kinds) - 1)) for _ in range(machines)], np.int64),

@@ -173,7 +173,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "nobody looks at rules between machines",
         rules_are_kept,
-        Line("placement.judge", "sorted(set(violations(problem, host)) -", "sorted(set() -"),
+        Line("placement.judge", "sorted(after - before)", "sorted(after - after)"),
     ),
     (
         "a stranger may take the reserve",

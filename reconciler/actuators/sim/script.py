@@ -288,7 +288,8 @@ def _unprotected(box: Box, before: InstanceState, fleet: str) -> tuple[Domain, M
 def _at_rest(machine: Machine) -> Machine:
     """A machine without what can change while it runs."""
     disks = tuple(Disk(ROOT, 0) for disk in machine.disks if disk.name == ROOT)
-    return replace(machine, image=replace(machine.image, name=""), disks=disks, peers=None, protect=False)
+    image = replace(machine.image, name="")
+    return replace(machine, image=image, disks=disks, peers=None, protect=False, devices=())
 
 
 def _require_image(box: Box, image: ImageUse) -> None:

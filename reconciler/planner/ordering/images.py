@@ -9,6 +9,8 @@ from reconciler.plan import Cause, Step, StepId
 from reconciler.specs.desired import Desired, Fleet, HostName, ImageUse, Scheme, Sha256
 from reconciler.state import Observed
 
+NOT_THERE = Cause("not on the host yet")
+
 
 def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Observed) -> dict[StepId, Step]:
     """One step for each image that a host lacks and is about to need, by identifier."""
@@ -25,7 +27,7 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
         source = _source(host, known[name].use, desired.fleet, held)
         put = PutImage(host, known[name], source, max(sizes[host, name], default=None))
         where = () if source is None else (Cause(f"{source} has it: copied from there"),)
-        steps.append(Step(_identifier(host, name), put, (Cause("not on the host yet"), *where)))
+        steps.append(Step(_identifier(host, name), put, (NOT_THERE, *where)))
     return {step.id: step for step in steps}
 
 

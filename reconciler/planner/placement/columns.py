@@ -53,7 +53,7 @@ class Columns:
 
     sites: tuple[Site, ...]
     free: Integers
-    """(H, 3): what is free as the plan begins."""
+    """(H, R): what is free as the plan begins; CPUs, memory and disk come first."""
     _required: dict[str, Required] = field(default_factory=dict)
     _rankings: dict[str, Ranking] = field(default_factory=dict)
 
@@ -112,7 +112,7 @@ class Columns:
     def _facts(self, site: Site, free: Integers | None = None) -> HostFacts:
         assert site.state is not None, "only hosts that answered are asked"
         usable = site.host.usable(site.state.capacity)
-        left = usable if free is None else Resources(*free.tolist())
+        left = usable if free is None else Resources(*free[:3].tolist())
         # Whatever is not free has been given to a machine.
         load = (usable.cpus - left.cpus) / max(1, site.state.capacity.cpus)
         return facts_of(site.host, site.state.arch, usable, left, load)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from reconciler.plan import Count, Deadlock
-from reconciler.planner.amounts import mib
+from reconciler.planner.amounts import less, parts
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
@@ -147,31 +147,21 @@ def _always(text: str) -> Callable[[Site], str]:
 
 
 def _amounts(instance: Instance, board: Board) -> Iterable[_Rule]:
-    need = demand(instance, board.ledger)
-
-    def rule(name: str, asked: int, free: Callable[[Site], int], said: Callable[[int], str]) -> _Rule:
+    def rule(name: str, asked: int) -> _Rule:
         def lacking(site: Site) -> int:
-            return asked - max(0, free(site)) if site.state is not None and asked > 0 else 0
+            if site.state is None:
+                return 0
+            return asked - max(0, parts(board.ledger.free(site.name)).get(name, 0))
 
-        return _Rule(name, lambda site: lacking(site) > 0, lambda site: _less(lacking(site), asked, said))
+        return _Rule(name, lambda site: lacking(site) > 0, lambda site: _less(lacking(site), asked, name))
 
-    ledger = board.ledger
-    yield rule("memory", need.memory_mib, lambda site: ledger.free(site.name).memory_mib, _of("memory"))
-    yield rule("cpus", need.cpus, lambda site: ledger.free(site.name).cpus, _cpus)
-    yield rule("disk", need.disk_mib, lambda site: ledger.free(site.name).disk_mib, _of("disk"))
+    need = parts(demand(instance, board.ledger))
+    return (rule(name, asked) for name, asked in need.items() if asked > 0)
 
 
-def _less(lacking: int, asked: int, said: Callable[[int], str]) -> _Way | None:
+def _less(lacking: int, asked: int, name: str) -> _Way | None:
     """Nobody can do with nothing at all."""
-    return _Way(f"with {said(lacking)}", lacking) if lacking < asked else None
-
-
-def _of(what: str) -> Callable[[int], str]:
-    return lambda amount: f"{mib(amount)} less {what}"
-
-
-def _cpus(amount: int) -> str:
-    return "1 CPU less" if amount == 1 else f"{amount} CPUs less"
+    return _Way(f"with {less(name, lacking)}", lacking) if lacking < asked else None
 
 
 def _neighbours(instance: Instance, board: Board) -> Iterator[_Rule]:

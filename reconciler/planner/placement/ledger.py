@@ -119,13 +119,17 @@ def footprint(state: InstanceState) -> Resources:
     applied = {disk.name: disk.size_mib for disk in state.applied.disks}
     disks = sum(_union(applied, {disk.name: disk.size_mib or 0 for disk in live.disks}).values())
     return Resources(
-        max(state.applied.cpus, live.cpus), max(state.applied.memory_mib, live.memory_mib), disks
+        max(state.applied.cpus, live.cpus),
+        max(state.applied.memory_mib, live.memory_mib),
+        disks,
+        state.applied.devices,
     )
 
 
 def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources:
     """What more it takes at most while it becomes ``machine``: old and new disks side by side."""
     now = footprint(before)
+    wanted, had = Resources(devices=machine.devices), Resources(devices=now.devices)
     disks = {disk.name: disk.size_mib for disk in before.applied.disks}
     for disk in before.live.disks:
         disks[disk.name] = max(disks.get(disk.name, 0), disk.size_mib or 0)
@@ -134,6 +138,7 @@ def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources
         max(0, machine.cpus - now.cpus),
         max(0, machine.memory_mib - now.memory_mib),
         after - now.disk_mib - _adopted(machine, ledger.left(before.key).get(before.host, ())),
+        tuple((name, more) for name, more in (wanted - had).devices if more > 0),
     )
 
 

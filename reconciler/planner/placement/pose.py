@@ -18,10 +18,10 @@ from reconciler.planner.placement.problem import (
     NOWHERE,
     Cluster,
     Flags,
-    Integers,
     Problem,
     Shape,
 )
+from reconciler.planner.placement.rows import RESOURCES, device_kinds, row_of
 from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, InstanceKey, Resources
 from reconciler.state import InstanceState
@@ -29,7 +29,6 @@ from reconciler.state import InstanceState
 STANDS_IN = -1
 """The priority of whoever only stands in: it takes no place from those that stay."""
 NOBODYS = "nothing is asked of it"
-RESOURCES = ("cpus", "memory_mib", "disk_mib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,8 @@ class _Pose:
     admissions: Admissions
     number: dict[HostName, int]
     weights: Mapping[Group, int]
+    kinds: Sequence[str]
+    """Of devices, as they are counted."""
     groups: dict[Group, int] = field(default_factory=dict)
     shapes: list[Shape] = field(default_factory=list)
     _shapes: dict[Hashable, int] = field(default_factory=dict)
@@ -120,7 +121,7 @@ class _Pose:
         group = self.group(group_of(ask.key))
         need = ask.need
         priority = STANDS_IN if ask.stands_in else self.weights.get(group_of(ask.key), 0)
-        key = (group, need.cpus, need.memory_mib, need.disk_mib, ask.rank, priority, ask.alike)
+        key = (group, need, ask.rank, priority, ask.alike)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
             ranking = None if ask.rank is None else self.admissions.columns.ranking(ask.rank)
@@ -128,7 +129,7 @@ class _Pose:
                 Shape(
                     f"{ask.key.service}-{ask.key.component}",
                     group,
-                    _row(need),
+                    row_of(need, self.kinds),
                     allowed(),
                     None if ranking is None else ranking.now,
                     None if ranking is None else ranking.ranked,
@@ -177,14 +178,17 @@ class _Pose:
 
 def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     """The question. Machines that are on hosts come first, as given, then those that are missing."""
-    free = np.zeros((len(board.sites), 3), np.int64)
+    kinds = device_kinds(
+        board.sites, (*(each.state.applied for each in asked.seen), *(each.machine for each in asked.missing))
+    )
+    free = np.zeros((len(board.sites), len(RESOURCES) + len(kinds)), np.int64)
     size = np.zeros_like(free)
     for host, site in enumerate(board.sites):
         if site.state is not None:
-            free[host] = _row(board.ledger.free(site.name))
-            size[host] = _row(site.host.usable(site.state.capacity))
+            free[host] = row_of(board.ledger.free(site.name), kinds)
+            size[host] = row_of(site.host.usable(site.state.capacity), kinds)
     number = {site.name: index for index, site in enumerate(board.sites)}
-    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number, asked.weights)
+    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number, asked.weights, kinds)
     rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
@@ -195,7 +199,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     new = len(asked.missing)
     return Problem(
         hosts=tuple(number),
-        resources=RESOURCES,
+        resources=(*RESOURCES, *kinds),
         room=room,
         shapes=tuple(pose.shapes),
         shape=np.array(shape, np.int64),
@@ -205,7 +209,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
         cost=np.array([_cost(each, board) for each in asked.seen] + [0.0] * new, np.float64),
         labels=labels_of(board, rules),
         rules=rules,
-        clusters=_clusters(desired.fleet, board),
+        clusters=_clusters(desired.fleet, board, kinds),
         closed=np.array([_is_cordoned(site) for site in board.sites], np.bool_),
         names=(*(each.state.name for each in asked.seen), *(each.name for each in asked.missing)),
         size=size,
@@ -216,16 +220,12 @@ def _is_cordoned(site: Site) -> bool:
     return site.state is not None and site.state.cordon is not None
 
 
-def _row(amount: Resources) -> Integers:
-    return np.array([amount.cpus, amount.memory_mib, amount.disk_mib], np.int64)
-
-
 def _cost(seen: Seen, board: Board) -> float:
     host, takes = board.ledger.site(seen.state.host).host, seen.state.applied.resources
     return float(takes.memory_mib + (takes.disk_mib if host.storage is None else 0))
 
 
-def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
+def _clusters(fleet: Fleet, board: Board, kinds: Sequence[str]) -> tuple[Cluster, ...]:
     names = sorted({site.host.cluster for site in board.sites})
     return tuple(
         Cluster(
@@ -233,6 +233,8 @@ def _clusters(fleet: Fleet, board: Board) -> tuple[Cluster, ...]:
             np.array([site.host.cluster == each.name for site in board.sites], np.bool_),
             each.policy,
             each.reserve_hosts,
+            # Who has devices is not spread for their sake.
+            (*[1.0] * len(RESOURCES), *[0.0] * len(kinds)) if kinds else (),
         )
         for each in map(fleet.cluster, names)
     )

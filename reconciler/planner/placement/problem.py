@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconciler.specs.placement import Policy as Policy  # noqa: PLC0414  it is part of the question
+from reconciler.specs.scheduling import Question as Question  # noqa: PLC0414  users name it, too
 
 NOWHERE = -1
 """In place of a host's number: on none. In place of a label's value: the host has none."""
@@ -132,17 +133,6 @@ class Problem:
     """(H, R): all that there is of each host, be it free or not; None: as ``room``."""
     served: Served | None = None
     """None: nobody who is on a host was placed by the same plan."""
-
-
-class Question(StrEnum):
-    """Which of the three questions is asked. They differ only in what may move."""
-
-    PLACE = "place"
-    """Nothing that is placed moves."""
-    REPAIR = "repair"
-    """What breaks a strict rule where it is moves, and if that is not enough, what is in its way."""
-    REBALANCE = "rebalance"
-    """Anything that is movable moves where the policy gains by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler.plan import BlockKind, Refusal
-from reconciler.planner.amounts import mib
+from reconciler.planner.amounts import parts, some
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.conflicts import deadlock_of
+from reconciler.planner.placement.fields import field_against
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.rules import (
@@ -80,14 +81,18 @@ class Refusals:
             )
         return reason or self._excess(site) or "breaks a rule"
 
+    def field_of_home(self, seen: Seen) -> str:
+        """The field of its component that does not let it stay where it is; empty where none is."""
+        state = seen.state
+        assert seen.instance is not None, "nobody minds where something is that nobody asks for"
+        moved, site = replace(seen.instance, machine=state.applied), self.board.ledger.site(state.host)
+        with self._lifted(seen):
+            return field_against(moved, self.board, site)
+
     def _excess(self, site: Site) -> str | None:
-        free = self.board.ledger.free(site.name)
-        if free.memory_mib < 0:
-            return f"has given out {mib(-free.memory_mib)} of memory that it does not have"
-        if free.cpus < 0:
-            return f"has given out {-free.cpus} CPUs that it does not have"
-        if free.disk_mib < 0:
-            return f"has given out {mib(-free.disk_mib)} of disk that it does not have"
+        for name, left in parts(self.board.ledger.free(site.name)).items():
+            if left < 0:
+                return f"has given out {some(name, -left)} that it does not have"
         return None
 
     @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.planner.amounts import mib
+from reconciler.planner.amounts import bare, mib, parts, some
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
@@ -150,22 +150,20 @@ def overdrawn(before: InstanceState, machine: Machine, site: Site, board: Board)
 
     Somebody may have given it more by hand than there is: that it has it already is no consent.
     """
-    free, applied = board.ledger.free(site.name), before.applied
-    if free.memory_mib < 0 and machine.memory_mib > applied.memory_mib:
-        return f"{mib(-free.memory_mib)} of memory are given out that it does not have"
-    if free.cpus < 0 and machine.cpus > applied.cpus:
-        return f"{-free.cpus} CPUs are given out that it does not have"
+    applied, wanted = parts(before.applied.resources), parts(machine.resources)
+    for name, left in parts(board.ledger.free(site.name)).items():
+        # A disk that was grown by hand counts as it is, and what it grows by has to fit.
+        if name != "disk" and left < 0 and wanted.get(name, 0) > applied.get(name, 0):
+            return f"{some(name, -left)} are given out that it does not have"
     return None
 
 
 def _short(need: Resources, free: Resources) -> str | None:
     # Who needs nothing more of a resource does not mind that the host has given out too much of it.
-    if 0 < need.memory_mib > free.memory_mib:
-        return f"needs {mib(need.memory_mib)} of memory, {mib(max(0, free.memory_mib))} free"
-    if 0 < need.cpus > free.cpus:
-        return f"needs {need.cpus} CPUs, {max(0, free.cpus)} free"
-    if 0 < need.disk_mib > free.disk_mib:
-        return f"needs {mib(need.disk_mib)} of disk, {mib(max(0, free.disk_mib))} free"
+    there = parts(free)
+    for name, amount in parts(need).items():
+        if 0 < amount > (left := there.get(name, 0)):
+            return f"needs {some(name, amount)}, {bare(name, max(0, left))} free"
     return None
 
 

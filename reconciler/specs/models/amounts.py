@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+from pydantic import AfterValidator
+
 from reconciler.specs import quantities
-from reconciler.specs.models.base import Parsed, Spec, quoted, refuse
+from reconciler.specs.models.base import Name, Parsed, Spec, quoted, refuse
 
 MOST_CPUS = 4096
 
@@ -67,6 +69,18 @@ Cpus = Annotated[int, whole(1, MOST_CPUS)]
 Factor = Annotated[
     float, Parsed(_factor, {"type": "number", "minimum": 0.1, "maximum": 100}, wanted="a factor", plain=True)
 ]
+
+
+DeviceCount = Annotated[int, whole(1, 1024)]
+
+
+def _device(text: str) -> str:
+    if text in ("cpu", "cpus", "memory", "disk"):
+        raise refuse(f"{quoted(text)} is no device: it is counted by itself", "devices are such as gpu: 1")
+    return text
+
+
+DeviceName = Annotated[Name, AfterValidator(_device)]
 
 
 class Capacity(Spec):

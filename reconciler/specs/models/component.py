@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reconciler.specs.desired import OnDelete
 from reconciler.specs.models.addresses import OwnAddress
-from reconciler.specs.models.amounts import DiskSize, MachineSize, whole
+from reconciler.specs.models.amounts import DeviceCount, DeviceName, DiskSize, MachineSize, whole
 from reconciler.specs.models.base import (
     NAME_PATTERN,
     Flag,
@@ -116,6 +116,7 @@ class DefaultsModel(Spec):
     replicas: Annotated[int, whole(0, MOST_REPLICAS)] = 1
     resources: MachineSize
     disks: dict[Name, _Disk] = Field(default_factory=dict)
+    devices: dict[DeviceName, DeviceCount] = Field(default_factory=dict)
     networks: Annotated[dict[Name, _Plug], Short(_as_mapping({}), _NAMES)] = Field(default_factory=dict)
     depends_on: Annotated[
         dict[Name, Annotated[Phase, choice(Phase)]],

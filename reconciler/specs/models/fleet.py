@@ -10,7 +10,16 @@ from pydantic import Field, model_validator
 from reconciler.specs.connect import FORMS, NotAConnection, parse_connect
 from reconciler.specs.desired import Connect, Hypervisor, Scheme
 from reconciler.specs.models.addresses import UnderlayAddress
-from reconciler.specs.models.amounts import Capacity, Factor, MemorySize, Reserve, duration, whole
+from reconciler.specs.models.amounts import (
+    Capacity,
+    DeviceCount,
+    DeviceName,
+    Factor,
+    MemorySize,
+    Reserve,
+    duration,
+    whole,
+)
 from reconciler.specs.models.base import (
     Flag,
     LabelKey,
@@ -26,6 +35,7 @@ from reconciler.specs.models.base import (
     refuse,
 )
 from reconciler.specs.models.document import Document, Kind, only
+from reconciler.specs.models.scheduler import Scheduler
 from reconciler.specs.placement import Policy
 
 
@@ -100,6 +110,7 @@ class HostModel(Spec):
     peer: Annotated[str, Parsed(_peer, {"type": "string", "pattern": _PEER}, "a libvirt URI")] | None = None
     storage: Name | None = None
     maintenance: Flag = False
+    devices: dict[DeviceName, DeviceCount] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -151,3 +162,4 @@ class FleetModel(Document):
     clusters: dict[Name, Annotated[ClusterModel, Short(_empty_if_nothing, {"type": "null"})]] | None = None
     hosts: dict[Name, HostModel] = Field(min_length=1)
     limits: LimitsModel = Field(default_factory=LimitsModel)
+    scheduler: Scheduler | None = None

@@ -20,6 +20,7 @@ from reconciler.specs.limits import MigrationLimits
 from reconciler.specs.models.amounts import Capacity, Reserve
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.fleet import ClusterModel, FleetModel, HostModel, MigrationsModel
+from reconciler.specs.scheduling import OwnScheduler
 
 
 def clusters_of(fleet: FleetModel) -> frozenset[str]:
@@ -61,6 +62,21 @@ def fleet_of(document: Document[FleetModel]) -> Fleet:
         migrations=_migrations(model.limits.migrations),
         origin=document.find("name").node.place.position,
         clusters=tuple(_cluster(model, name) for name in sorted(clusters_of(model))),
+        scheduler=_scheduler(document),
+    )
+
+
+def _scheduler(document: Document[FleetModel]) -> OwnScheduler | None:
+    model = document.model.scheduler
+    if model is None:
+        return None
+    return OwnScheduler(
+        python=model.python or "",
+        command=tuple(model.command or ()),
+        timeout_s=model.timeout,
+        on_failure=model.on_failure,
+        questions=tuple(sorted(set(model.questions))),
+        origin=document.find("scheduler").node.place.position,
     )
 
 
@@ -86,6 +102,7 @@ def _host(document: Document[FleetModel], name: str) -> Host:
         peer=model.peer,
         storage=model.storage,
         maintenance=model.maintenance,
+        devices=tuple(sorted(model.devices.items())),
         origin=(found.key or found.node.place).position,
         maintenance_origin=document.find("hosts", name, "maintenance").node.place.position,
     )

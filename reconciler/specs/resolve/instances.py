@@ -73,6 +73,7 @@ def _machine(component: ComponentModel, image: ImageUse, nics: tuple[Nic, ...]) 
         disks=tuple(disks),
         nics=nics,
         protect=component.protect,
+        devices=tuple(sorted(component.devices.items())),
     )
 
 

@@ -49,6 +49,14 @@ async def what_is_not_there_is_neither_started_nor_stopped(stage: Stage) -> None
     await stage.refuses(Stop(stage.host, state), NotFound)
 
 
+async def what_it_takes_of_the_devices_changes_while_it_runs(stage: Stage) -> None:
+    db = stage.instance()
+    await stage.created(db)
+    equipped = changed(db, devices=(("fpga", 1), ("gpu", 2)))
+    assert_as_asked(await stage.updated(equipped, Impact.LIVE), equipped)
+    assert_as_asked(await stage.updated(db, Impact.LIVE), db)
+
+
 async def protection_changes_while_it_runs(stage: Stage) -> None:
     db = stage.instance()
     await stage.created(db)

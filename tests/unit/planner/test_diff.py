@@ -99,6 +99,7 @@ def test_every_field_of_a_machine_is_compared() -> None:
         memory_mib=1,
         disks=(Disk("root", 1),),
         nics=(Nic(NicKind.BRIDGE, "br0"),),
+        devices=(("gpu", 1),),
     )
     document = _document(full)
     # A disk's name is its key.
@@ -108,13 +109,14 @@ def test_every_field_of_a_machine_is_compared() -> None:
 def _paths(branch: object, prefix: str = "") -> set[str]:
     if not isinstance(branch, dict):
         return {prefix.removesuffix(".")}
-    keys = {"*": next(iter(branch.values()))} if prefix in ("disks.", "nics.") else branch
+    keys = {"*": next(iter(branch.values()))} if prefix in ("disks.", "nics.", "devices.") else branch
     return set().union(*(_paths(value, f"{prefix}{key}.") for key, value in keys.items()))
 
 
 def _fields(value: object, prefix: str = "") -> set[str]:
     if isinstance(value, tuple):
-        return _fields(value[0], f"{prefix}*.")
+        named = isinstance(value[0], tuple)  # a count by its name
+        return {f"{prefix}*"} if named else _fields(value[0], f"{prefix}*.")
     if not is_dataclass(value):
         return {prefix.removesuffix(".")}
     return set().union(

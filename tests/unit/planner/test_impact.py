@@ -63,6 +63,7 @@ def test_every_field_of_a_machine_has_a_row() -> None:
         memory_mib=1,
         disks=(Disk("root", 1),),
         nics=(Nic(NicKind.BRIDGE, "br0"),),
+        devices=(("gpu", 1),),
     )
     # A disk's name is its key; a disk or a card that comes or goes has a row of its own.
     walked = (_fields(full) - {"disks.*.name"}) | {"disks.*", "nics.*"}

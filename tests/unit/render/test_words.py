@@ -28,7 +28,10 @@ def plan() -> Plan:
         Step(
             StepId("update/shop-db-0"),
             Update(HostName("hv1"), state, want, Impact.RESTART),
-            (Change("cpus", "1", "2"), Change("memory_mib", "1 GiB", "2 GiB", Origin.DRIFT)),
+            (
+                Change("cpus", "1", "2", source="shop.yaml:14"),
+                Change("memory_mib", "1 GiB", "2 GiB", Origin.DRIFT),
+            ),
         ),
         Step(
             StepId("destroy/shop-db-0"),
@@ -66,7 +69,7 @@ def test_the_summary_line_has_seven_counts_whatever_they_are() -> None:
 def test_human_plans_show_steps_reasons_blocked_and_silent_hosts() -> None:
     assert human(plan_view(plan())).splitlines() == [
         "  ~ update with restart shop-db-0 on hv1",
-        "        cpus: 1 -> 2",
+        "        cpus: 1 -> 2 (shop.yaml:14)",
         "        memory_mib: 1 GiB -> 2 GiB (drifted)",
         "  - destroy shop-db-0 on hv1",
         "        no longer declared",
@@ -110,8 +113,8 @@ def test_json_plans_are_the_contract() -> None:
         "host": "hv1",
         "from_host": None,
         "because": [
-            {"field": "cpus", "was": "1", "now": "2", "origin": "change"},
-            {"field": "memory_mib", "was": "1 GiB", "now": "2 GiB", "origin": "drift"},
+            {"field": "cpus", "was": "1", "now": "2", "origin": "change", "source": "shop.yaml:14"},
+            {"field": "memory_mib", "was": "1 GiB", "now": "2 GiB", "origin": "drift", "source": None},
         ],
         "needs": [],
         "predicted": None,
