@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 
 from reconciler.actions import Impact
 from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
-from reconciler.planner.service_view import Segments, Service, View, bridges_of
+from reconciler.planner.service_view import Environment, Following, Segments, Service, View, bridges_of
 from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.guest import GuestContext, Interface
 from reconciler.specs.identity import mac_address
+from reconciler.specs.service_facts import asks_who
 from reconciler.specs.templates import (
     document_expressions,
     filled,
@@ -83,24 +85,42 @@ def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
     if not service.is_known:
         return Unanswered("the addresses of its peers are not known")
     written, view = instance.context or GuestContext(instance.name), service.seen_by(instance)
+    follows = _following(instance, written, view)
+    if isinstance(follows, Unanswered):
+        return follows
+    context = GuestContext(
+        hostname=written.hostname,
+        ssh_keys=written.ssh_keys,
+        environment=follows.environment,
+        cloud_init=follows.cloud_init,
+        interfaces=_interfaces(instance, service.segments),
+        peers=view.peers,
+    )
+    machine = instance.machine
+    digest = machine.context or digest_of_written(written)
+    if (machine.context, machine.peers) != (digest, follows.digest):
+        machine = replace(machine, context=digest, peers=follows.digest)
+    return replace(instance, context=context, machine=machine)
+
+
+def _following(instance: Instance, written: GuestContext, view: View) -> Following | Unanswered:
+    """What follows from others; worked out once for all who are told the same."""
+    key = (written.environment, written.cloud_init)
+    if key in view.told:
+        return view.told[key]
+    expressions = tuple(_expressions(written))
     answers: dict[str, str] = {}
-    for expression in _expressions(written):
+    for expression in expressions:
         answer = view.facts.answer(expression, view.member(instance))
         if isinstance(answer, Unanswered):
             return answer
         answers[expression] = answer
-    context = replace(
-        written,
-        interfaces=_interfaces(instance, service.segments),
-        peers=view.peers,
-        environment=tuple((name, filled(text, answers.__getitem__)) for name, text in written.environment),
-        cloud_init=_document(written.cloud_init, answers, view),
-    )
-    digest = instance.machine.context or digest_of_written(written)
-    peers, machine = _digest(written, context, view), instance.machine
-    if (machine.context, machine.peers) != (digest, peers):
-        machine = replace(machine, context=digest, peers=peers)
-    return replace(instance, context=context, machine=machine)
+    environment = tuple((name, filled(text, answers.__getitem__)) for name, text in written.environment)
+    document = _document(written.cloud_init, answers, view)
+    follows = Following(environment, document, _digest(written, environment, document, view))
+    if not any(map(asks_who, expressions)):
+        view.told[key] = follows
+    return follows
 
 
 def _expressions(written: GuestContext) -> Iterable[str]:
@@ -157,15 +177,19 @@ def _cards(instance: Instance, segments: Segments) -> Iterable[Interface]:
         if segment is None or nic.address is None:
             yield Interface(mac)
         else:
-            prefix = ip_network(segment.cidr).prefixlen
-            yield Interface(mac, f"{nic.address}/{prefix}", segment.mtu)
+            yield Interface(mac, f"{nic.address}/{_prefix_of(segment.cidr)}", segment.mtu)
 
 
-def _digest(written: GuestContext, complete: GuestContext, view: View) -> Sha256 | None:
+@lru_cache(maxsize=4096)
+def _prefix_of(cidr: str) -> int:
+    return ip_network(cidr).prefixlen
+
+
+def _digest(written: GuestContext, environment: Environment, document: str, view: View) -> Sha256 | None:
     """Of what follows from others; None where nothing does."""
-    pairs = zip(written.environment, complete.environment, strict=True)
+    pairs = zip(written.environment, environment, strict=True)
     resolved = [after for before, after in pairs if has_expressions(before[1])]
-    document = complete.cloud_init if has_expressions(written.cloud_init) else ""
-    if not (complete.peers or resolved or document):
+    document = document if has_expressions(written.cloud_init) else ""
+    if not (view.peers or resolved or document):
         return None
     return sha256_hex(json.dumps([view.digest, resolved, document]).encode())
