@@ -20,7 +20,7 @@ Environment = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What a guest is told with every expression filled in; the digest is of what of it follows from others."""
+    """What a guest is told with every expression filled in; the digest is of what follows from others."""
 
     environment: Environment
     cloud_init: str
