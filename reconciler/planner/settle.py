@@ -108,9 +108,8 @@ class Search:
                 seen.append(_seen(state, decision, fixed))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
-        staying = Routed(problem.home)
-        refusals = Refusals(board)
-        return Search(desired, decisions, board, problem, seen, about, refusals, homes, staying, wrong(problem))
+        staying, out = Routed(problem.home), wrong(problem)
+        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying, out)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays.
