@@ -14,7 +14,7 @@ from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.breaches import is_overfull, wrong
+from reconciler.planner.placement.breaches import wrong
 from reconciler.planner.placement.greedy import greedy
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
@@ -112,12 +112,7 @@ class Search:
         return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying, out)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
-        """Where everybody is to be who is somewhere; whose move would wait for itself stays.
-
-        Nobody is asked where nothing is wrong and nobody is away from home.
-        """
-        if not (self.wrong or self.homes or is_overfull(self.problem)):
-            return self.problem.home
+        """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
         acting = {each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act)}
 
         def mend(problem: Problem) -> Integers:

@@ -19,11 +19,6 @@ def wrong(problem: Problem) -> frozenset[int]:
     return frozenset((*misplaced(seats), *unneighbourly(seats)))
 
 
-def is_overfull(problem: Problem) -> bool:
-    """Whether a host has given out more than it has."""
-    return bool((Seats.of(problem).free < 0).any())
-
-
 def misplaced(seats: Seats) -> list[int]:
     """Machines on hosts where they are not allowed to be at all."""
     problem, placed = seats.problem, seats.host != NOWHERE
