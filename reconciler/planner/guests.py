@@ -1,7 +1,8 @@
 """What each guest is told once addresses are known: its cards, its peers, and what follows from them.
 
-Where an address is not known, because a host is silent, nothing that follows from it is told anew: not
-seen is not gone.
+Of everybody only the digest of it is worked out, which is what is compared; whom a step makes or changes
+is told in full. Where an address is not known, because a host is silent, nothing that follows from it is
+told anew: not seen is not gone.
 """
 
 from __future__ import annotations
@@ -35,18 +36,42 @@ from reconciler.state import InstanceState, Observed
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Desired with all that guests are told; ``blocked`` are those that cannot be made as they should be."""
+    """Desired with the digests of all that guests are told; ``blocked`` are those that cannot be made as they
+    should be.
+    """
 
     desired: Desired
-    blocked: tuple[Blocked, ...] = ()
+    blocked: tuple[Blocked, ...]
+    services: Mapping[str, Service]
+
+    def in_full(self, instance: Instance) -> Instance:
+        """One of its instances with its context filled in: its ``interfaces``, ``peers`` and expressions.
+
+        The same where it is told nothing, or where what it would be told is not known.
+        """
+        service = self.services[instance.key.service]
+        if not _is_told(instance, service):
+            return instance
+        written, view = _written(instance), service.seen_by(instance)
+        follows = _following(instance, service)
+        if isinstance(follows, Unanswered):
+            return instance
+        context = GuestContext(
+            hostname=written.hostname,
+            ssh_keys=written.ssh_keys,
+            environment=follows.environment,
+            cloud_init=follows.cloud_init,
+            interfaces=_interfaces(instance, service.segments),
+            peers=view.peers,
+        )
+        return replace(instance, context=context)
 
 
 def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) -> Told:
-    """Fill in every context of ``desired``, as it was loaded but with its addresses.
+    """Work out what everybody is told; ``desired`` is as it was loaded but with its addresses.
 
-    An instance that is told anything, or has a card on a segment, gets its ``interfaces``, its ``peers``
-    and its expressions filled in; ``Machine.peers`` becomes the digest of what follows from others.
-    ``blocked`` are the instances that could not be given an address.
+    Of an instance that is told anything, or has a card on a segment, ``Machine.peers`` becomes the digest of
+    what follows from others. ``blocked`` are the instances that could not be given an address.
     """
     unheard = {each.instance for each in blocked if each.kind is BlockKind.UNKNOWN}
     services = _services(desired, frozenset(unheard))
@@ -54,16 +79,16 @@ def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) 
     held: list[Blocked] = []
     for instance in desired.instances:
         service = services[instance.key.service]
-        if instance.context is None and not bridges_of(instance, service.segments):
+        if not _is_told(instance, service):
             instances.append(instance)
             continue
         states = observed.by_uuid.get(instance.uuid, ())
-        done = _complete(instance, service)
+        done = _digested(instance, service)
         if isinstance(done, Unanswered):
             done = _as_applied(instance, states)
             held.extend(_held(done, states, service, observed))
         instances.append(done)
-    return Told(replace(desired, instances=tuple(instances)), tuple(held))
+    return Told(replace(desired, instances=tuple(instances)), tuple(held), services)
 
 
 def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
@@ -80,31 +105,31 @@ def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
     }
 
 
-def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
-    """The instance with everything that it is told, or what is not known for it."""
-    if not service.is_known:
-        return Unanswered("the addresses of its peers are not known")
-    written, view = instance.context or GuestContext(instance.name), service.seen_by(instance)
-    follows = _following(instance, written, view)
+def _is_told(instance: Instance, service: Service) -> bool:
+    return instance.context is not None or bool(bridges_of(instance, service.segments))
+
+
+def _written(instance: Instance) -> GuestContext:
+    return instance.context or GuestContext(instance.name)
+
+
+def _digested(instance: Instance, service: Service) -> Instance | Unanswered:
+    """The instance with the digests of all that it is told, or what is not known for it."""
+    follows = _following(instance, service)
     if isinstance(follows, Unanswered):
         return follows
-    context = GuestContext(
-        hostname=written.hostname,
-        ssh_keys=written.ssh_keys,
-        environment=follows.environment,
-        cloud_init=follows.cloud_init,
-        interfaces=_interfaces(instance, service.segments),
-        peers=view.peers,
-    )
     machine = instance.machine
-    digest = machine.context or digest_of_written(written)
-    if (machine.context, machine.peers) != (digest, follows.digest):
-        machine = replace(machine, context=digest, peers=follows.digest)
-    return replace(instance, context=context, machine=machine)
+    digest = machine.context or digest_of_written(_written(instance))
+    if (machine.context, machine.peers) == (digest, follows.digest):
+        return instance
+    return replace(instance, machine=replace(machine, context=digest, peers=follows.digest))
 
 
-def _following(instance: Instance, written: GuestContext, view: View) -> Following | Unanswered:
+def _following(instance: Instance, service: Service) -> Following | Unanswered:
     """What follows from others; worked out once for all who are told the same."""
+    if not service.is_known:
+        return Unanswered("the addresses of its peers are not known")
+    written, view = _written(instance), service.seen_by(instance)
     key = (written.environment, written.cloud_init)
     if key in view.told:
         return view.told[key]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from reconciler.actions import Create, Replace, Update
 from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
@@ -10,6 +13,7 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
+from reconciler.planner.prepare import Prepared
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
@@ -35,7 +39,7 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     board = board_of(desired, seen, judged)
     decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
     deeds = [
-        Deed((each.case.instance or each.case.found).key, each.verdict)
+        Deed((each.case.instance or each.case.found).key, _in_full(each.verdict, staff.ready))
         for each in decisions
         if isinstance(each.verdict, Act)
     ]
@@ -49,3 +53,11 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
         seen.unknown,
         hints_of(desired, judged),
     )
+
+
+def _in_full(act: Act, ready: Prepared) -> Act:
+    """The same, with everything that the guest is told."""
+    action = act.action
+    if not isinstance(action, Create | Update | Replace):
+        return act
+    return replace(act, action=replace(action, instance=ready.told.in_full(action.instance)))

@@ -122,5 +122,6 @@ def test_guest_that_must_be_told_of_the_unseen_is_not_restarted() -> None:
 
 def test_guests_of_a_large_service_share_what_they_are_told() -> None:
     crowd = [guest(f"shop-web-{number}") for number in range(200)]
-    ready = prepared(service(*crowd), look()).desired.instances
-    assert len({id(each.context.peers) for each in ready if each.context}) == 1  # they share one list
+    ready = prepared(service(*crowd), look())
+    told = [each.context for each in map(ready.told.in_full, ready.desired.instances)]
+    assert len({id(each.peers) for each in told if each}) == 1  # they share one list
