@@ -299,7 +299,8 @@ class Observed:
         """SHA-256 of the look, but for what changes by itself: health, and how full foreign things make
         a host.
         """
-        return sha256_hex(_adapter().dump_json(self, exclude=_BY_ITSELF))
+        recording = _Recording(FORMAT_VERSION, self)
+        return sha256_hex(_recording_adapter().dump_json(recording, exclude=_BY_ITSELF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,12 +310,7 @@ class _Recording:
 
 
 # A log that grows must not make every signed plan stale; where it matters, the steps come out different.
-_BY_ITSELF: dict[str, Any] = {"hosts": {"__all__": {"foreign": True}}, "sick": True}
-
-
-@lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Observed]:
-    return TypeAdapter(Observed)
+_BY_ITSELF: dict[str, Any] = {"observed": {"hosts": {"__all__": {"foreign": True}}, "sick": True}}
 
 
 @lru_cache(maxsize=1)

@@ -13,14 +13,11 @@ from reconciler.errors import InvalidInput, LockHeld, ReconcilerError, StalePlan
 # Repeated from exits.py, which imports the plan's types: help must stay quick.
 _ERROR, _INVALID, _STALE, _USAGE, _INTERRUPTED = 1, 3, 5, 64, 130
 
-_GARBAGE = 100_000
-"""Values made, more than gone, before the first look for garbage."""
-
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    # Large fleets are millions of values without cycles: looking for some takes a third of the time.
-    gc.set_threshold(_GARBAGE, 50, 50)
+    # Large fleets are millions of values without cycles: nobody looks for any before hosts are talked to.
+    gc.disable()
     sys.exit(run(argv))
 
 

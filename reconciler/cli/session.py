@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from reconciler.store.memory import FileMemory
 
 if TYPE_CHECKING:
     from reconciler.engine.cycle import Cycle
+
+
+_GARBAGE = 100_000
+"""Values made, more than gone, before the first look for garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ def now() -> datetime:
 @asynccontextmanager
 async def engine(request: Request, desired: Desired, *, verb: str, read_only: bool) -> AsyncIterator[Cycle]:
     """The engine over the fleet's hosts; everything is closed at the end."""
+    _collect_garbage()
     # A recorded fleet needs none of this.
     from reconciler.actuators import open_host
     from reconciler.actuators.port import Access
@@ -63,6 +69,14 @@ async def engine(request: Request, desired: Desired, *, verb: str, read_only: bo
             yield Cycle(hosts, journal, Author.of_this_process(verb), now)
     finally:
         await journal.close()
+
+
+def _collect_garbage() -> None:
+    """From now on; what was loaded is not looked at again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.set_threshold(_GARBAGE, 50, 50)
+        gc.enable()
 
 
 async def look_and_decide(request: Request, wish: Wish | None = None) -> Round:

@@ -37,10 +37,10 @@ def addressed(desired: Desired, observed: Observed) -> Addressed:
     instances = {instance.uuid: instance for instance in desired.instances}
     blocked: list[Blocked] = []
     members = on_segments(desired.instances, lambda each: each.machine.nics)
-    states = _by_key(state for host in observed.hosts for state in host.instances)
+    states = (state for host in observed.hosts for state in host.instances)
     seen = on_segments(states, lambda each: each.applied.nics)
     for segment in desired.segments:
-        there = _There(members.get(segment.bridge, ()), seen.get(segment.bridge, ()))
+        there = _There(members.get(segment.bridge, ()), _by_key(seen.get(segment.bridge, ())))
         book = _Book.opened(segment, there, desired, observed)
         for instance in book.members:
             found = book.given(instance)

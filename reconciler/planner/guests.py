@@ -1,7 +1,8 @@
 """What each guest is told once addresses are known: its cards, its peers, and what follows from them.
 
-Where an address is not known, because a host is silent, nothing that follows from it is told anew: not
-seen is not gone.
+Of everybody only the digest of it is worked out, which is what is compared; whom a step makes or changes
+is told in full. Where an address is not known, because a host is silent, nothing that follows from it is
+told anew: not seen is not gone.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 
 from reconciler.actions import Impact
 from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
-from reconciler.planner.service_view import Segments, Service, View, bridges_of
+from reconciler.planner.service_view import Environment, Following, Segments, Service, View, bridges_of
 from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.guest import GuestContext, Interface
 from reconciler.specs.identity import mac_address
+from reconciler.specs.service_facts import asks_who
 from reconciler.specs.templates import (
     document_expressions,
     filled,
@@ -33,18 +36,42 @@ from reconciler.state import InstanceState, Observed
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Desired with all that guests are told; ``blocked`` are those that cannot be made as they should be."""
+    """Desired with the digests of all that guests are told; ``blocked`` are those that cannot be made as they
+    should be.
+    """
 
     desired: Desired
-    blocked: tuple[Blocked, ...] = ()
+    blocked: tuple[Blocked, ...]
+    services: Mapping[str, Service]
+
+    def in_full(self, instance: Instance) -> Instance:
+        """One of its instances with its context filled in: its ``interfaces``, ``peers`` and expressions.
+
+        The same where it is told nothing, or where what it would be told is not known.
+        """
+        service = self.services[instance.key.service]
+        if not _is_told(instance, service):
+            return instance
+        written, view = _written(instance), service.seen_by(instance)
+        follows = _following(instance, service)
+        if isinstance(follows, Unanswered):
+            return instance
+        context = GuestContext(
+            hostname=written.hostname,
+            ssh_keys=written.ssh_keys,
+            environment=follows.environment,
+            cloud_init=follows.cloud_init,
+            interfaces=_interfaces(instance, service.segments),
+            peers=view.peers,
+        )
+        return replace(instance, context=context)
 
 
 def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) -> Told:
-    """Fill in every context of ``desired``, as it was loaded but with its addresses.
+    """Work out what everybody is told; ``desired`` is as it was loaded but with its addresses.
 
-    An instance that is told anything, or has a card on a segment, gets its ``interfaces``, its ``peers``
-    and its expressions filled in; ``Machine.peers`` becomes the digest of what follows from others.
-    ``blocked`` are the instances that could not be given an address.
+    Of an instance that is told anything, or has a card on a segment, ``Machine.peers`` becomes the digest of
+    what follows from others. ``blocked`` are the instances that could not be given an address.
     """
     unheard = {each.instance for each in blocked if each.kind is BlockKind.UNKNOWN}
     services = _services(desired, frozenset(unheard))
@@ -52,16 +79,16 @@ def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) 
     held: list[Blocked] = []
     for instance in desired.instances:
         service = services[instance.key.service]
-        if instance.context is None and not bridges_of(instance, service.segments):
+        if not _is_told(instance, service):
             instances.append(instance)
             continue
         states = observed.by_uuid.get(instance.uuid, ())
-        done = _complete(instance, service)
+        done = _digested(instance, service)
         if isinstance(done, Unanswered):
             done = _as_applied(instance, states)
             held.extend(_held(done, states, service, observed))
         instances.append(done)
-    return Told(replace(desired, instances=tuple(instances)), tuple(held))
+    return Told(replace(desired, instances=tuple(instances)), tuple(held), services)
 
 
 def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
@@ -78,29 +105,47 @@ def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
     }
 
 
-def _complete(instance: Instance, service: Service) -> Instance | Unanswered:
-    """The instance with everything that it is told, or what is not known for it."""
+def _is_told(instance: Instance, service: Service) -> bool:
+    return instance.context is not None or bool(bridges_of(instance, service.segments))
+
+
+def _written(instance: Instance) -> GuestContext:
+    return instance.context or GuestContext(instance.name)
+
+
+def _digested(instance: Instance, service: Service) -> Instance | Unanswered:
+    """The instance with the digests of all that it is told, or what is not known for it."""
+    follows = _following(instance, service)
+    if isinstance(follows, Unanswered):
+        return follows
+    machine = instance.machine
+    digest = machine.context or digest_of_written(_written(instance))
+    if (machine.context, machine.peers) == (digest, follows.digest):
+        return instance
+    return replace(instance, machine=replace(machine, context=digest, peers=follows.digest))
+
+
+def _following(instance: Instance, service: Service) -> Following | Unanswered:
+    """What follows from others; worked out once for all who are told the same."""
     if not service.is_known:
         return Unanswered("the addresses of its peers are not known")
-    written, view = instance.context or GuestContext(instance.name), service.seen_by(instance)
+    written, view = _written(instance), service.seen_by(instance)
+    key = (written.environment, written.cloud_init)
+    if key in view.told:
+        return view.told[key]
+    expressions = tuple(_expressions(written))
     answers: dict[str, str] = {}
-    for expression in _expressions(written):
+    for expression in expressions:
         answer = view.facts.answer(expression, view.member(instance))
         if isinstance(answer, Unanswered):
             return answer
         answers[expression] = answer
-    context = replace(
-        written,
-        interfaces=_interfaces(instance, service.segments),
-        peers=view.peers,
-        environment=tuple((name, filled(text, answers.__getitem__)) for name, text in written.environment),
-        cloud_init=_document(written.cloud_init, answers, view),
-    )
-    digest = instance.machine.context or digest_of_written(written)
-    peers, machine = _digest(written, context, view), instance.machine
-    if (machine.context, machine.peers) != (digest, peers):
-        machine = replace(machine, context=digest, peers=peers)
-    return replace(instance, context=context, machine=machine)
+    environment = tuple((name, filled(text, answers.__getitem__)) for name, text in written.environment)
+    document = _document(written.cloud_init, answers, view)
+    follows = Following(environment, document, _digest(written, environment, document, view))
+    if not any(map(asks_who, expressions)):
+        view.told[key] = follows
+    return follows
 
 
 def _expressions(written: GuestContext) -> Iterable[str]:
@@ -157,15 +202,19 @@ def _cards(instance: Instance, segments: Segments) -> Iterable[Interface]:
         if segment is None or nic.address is None:
             yield Interface(mac)
         else:
-            prefix = ip_network(segment.cidr).prefixlen
-            yield Interface(mac, f"{nic.address}/{prefix}", segment.mtu)
+            yield Interface(mac, f"{nic.address}/{_prefix_of(segment.cidr)}", segment.mtu)
 
 
-def _digest(written: GuestContext, complete: GuestContext, view: View) -> Sha256 | None:
+@lru_cache(maxsize=4096)
+def _prefix_of(cidr: str) -> int:
+    return ip_network(cidr).prefixlen
+
+
+def _digest(written: GuestContext, environment: Environment, document: str, view: View) -> Sha256 | None:
     """Of what follows from others; None where nothing does."""
-    pairs = zip(written.environment, complete.environment, strict=True)
+    pairs = zip(written.environment, environment, strict=True)
     resolved = [after for before, after in pairs if has_expressions(before[1])]
-    document = complete.cloud_init if has_expressions(written.cloud_init) else ""
-    if not (complete.peers or resolved or document):
+    document = document if has_expressions(written.cloud_init) else ""
+    if not (view.peers or resolved or document):
         return None
     return sha256_hex(json.dumps([view.digest, resolved, document]).encode())

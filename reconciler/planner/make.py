@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from reconciler.actions import Create, Replace, Update
 from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
@@ -12,6 +15,7 @@ from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.problem import Scheduler
+from reconciler.planner.prepare import Prepared
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
@@ -40,7 +44,7 @@ def make_plan(
     board = board_of(desired, seen, judged)
     decisions = held_back(settle(desired, judged, board, scheduler), order_of(desired.instances), seen.sick)
     deeds = [
-        Deed((each.case.instance or each.case.found).key, each.verdict)
+        Deed((each.case.instance or each.case.found).key, _in_full(each.verdict, staff.ready))
         for each in decisions
         if isinstance(each.verdict, Act)
     ]
@@ -54,3 +58,11 @@ def make_plan(
         seen.unknown,
         hints_of(desired, judged),
     )
+
+
+def _in_full(act: Act, ready: Prepared) -> Act:
+    """The same, with everything that the guest is told."""
+    action = act.action
+    if not isinstance(action, Create | Update | Replace):
+        return act
+    return replace(act, action=replace(action, instance=ready.told.in_full(action.instance)))

@@ -14,6 +14,17 @@ from reconciler.specs.service_facts import Member, ServiceFacts
 
 Segments = Mapping[str, Segment]
 """By the name of their bridge."""
+Environment = tuple[tuple[str, str], ...]
+"""Names and values, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a guest is told with every expression filled in; the digest is of what follows from others."""
+
+    environment: Environment
+    cloud_init: str
+    digest: Sha256 | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,11 @@ class View:
     @cached_property
     def documents(self) -> dict[tuple[str, ...], str]:
         """Cloud-configs that were filled in, by their text and the answers: replicas share them."""
+        return {}
+
+    @cached_property
+    def told(self) -> dict[tuple[Environment, str], Following]:
+        """By what is written for a guest, where it asks for nothing of its own: replicas share it."""
         return {}
 
     def member(self, instance: Instance) -> Member:

@@ -15,14 +15,13 @@ from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.breaches import misplaced, unneighbourly
+from reconciler.planner.placement.breaches import wrong
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand, footprint
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
-from reconciler.planner.placement.seats import Seats
 from reconciler.planner.placement.turns import Turns
 from reconciler.planner.placement.variants import with_moves, without_excess
 from reconciler.planner.precondition import astray_reason
@@ -89,6 +88,8 @@ class Search:
     homes: Mapping[int, int]
     routed: Routed
     """The moves, once they are decided."""
+    wrong: frozenset[int]
+    """Those that may not stay where they are."""
 
     @staticmethod
     def of(desired: Desired, decisions: Sequence[Decision], sought: Sought, board: Board) -> Search:
@@ -109,8 +110,8 @@ class Search:
                 seen.append(_seen(state, decision, fixed))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.turns.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
-        staying = Routed(problem.home)
-        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying)
+        staying, out = Routed(problem.home), wrong(problem)
+        return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying, out)
 
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
@@ -129,10 +130,8 @@ class Search:
 
     def moving(self, host: Integers) -> Iterator[Decision]:
         """The decisions about who is somewhere: a move, or why there is none where there should be one."""
-        before, after = Seats.of(self.problem), Seats.of(replace(self.problem, home=host))
-        was = {*misplaced(before), *unneighbourly(before)}
-        still = {*misplaced(after), *unneighbourly(after)}
-        needs = self.routed.needs
+        was, needs = self.wrong, self.routed.needs
+        still = wrong(replace(self.problem, home=host)) if (host != self.problem.home).any() else was
         makes_room = {other: machine for machine, others in needs.items() for other in others}
         numbers = {id(decision): machine for machine, decision in self.about.items()}
         for decision in self.decisions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
 from reconciler.actions import (
@@ -33,7 +34,23 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
 def dumps(value: Json) -> str:
     """One document, keys in the order they were put."""
-    return unseen_escaped(json.dumps(value, indent=2, ensure_ascii=False))
+    return unseen_escaped(_indented(value, "\n"))
+
+
+def _indented(value: Json, margin: str) -> str:
+    """As ``json.dumps`` writes it with ``indent=2``, which takes it more than twice as long."""
+    if type(value) is str:
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    inner = f"{margin}  "
+    if isinstance(value, dict):
+        rows = [f"{encode_basestring(name)}: {_indented(each, inner)}" for name, each in value.items()]
+        return f"{{{inner}{f',{inner}'.join(rows)}{margin}}}" if rows else "{}"
+    if isinstance(value, list | tuple):
+        rows = [_indented(each, inner) for each in value]
+        return f"[{inner}{f',{inner}'.join(rows)}{margin}]" if rows else "[]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def unseen_escaped(document: str) -> str:

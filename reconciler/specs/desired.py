@@ -157,12 +157,12 @@ class Machine:
     @property
     def plugs(self) -> tuple[Nic, ...]:
         """Its cards as a hypervisor can tell of them."""
-        return tuple(nic.plug for nic in self.nics)
+        return tuple([nic.plug for nic in self.nics])
 
     @property
     def resources(self) -> Resources:
         """What it takes of a host."""
-        disks = sum(disk.size_mib for disk in self.disks)
+        disks = sum([disk.size_mib for disk in self.disks])
         return Resources(self.cpus, self.memory_mib, disks, self.devices)
 
 

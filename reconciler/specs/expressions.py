@@ -70,6 +70,10 @@ OF_AMOUNTS = ("capacity", "free")
 _CHANGES = ("free", "load")
 """What a plan changes as it gives room away."""
 _WORD, _LABEL = re.compile(r"\w+"), re.compile(r"\blabels(?:\.(\w+)(?!\s*\()|\[\s*[\"'](\w+)[\"']\s*\])")
+_HOST = re.compile(r"\bhost\b")
+_FREE = re.compile(r"\bhost\.free\.(cpus|memory_gib|disk_gib)\b")
+_OTHER = re.compile(r"\bhost\.(?!free\b|load\b)\w")
+"""What of a host no plan changes."""
 _WORDS: Mapping[type, str] = {str: "text", dict: "a map", list: "a list", float: "no number"}
 
 
@@ -102,11 +106,13 @@ def evaluate(text: str, facts: HostFacts) -> Answer:
 class Asks:
     """Which facts an expression can depend on; a word too many does no harm.
 
-    ``labels`` are those that it names, or None where it may look at any.
+    ``labels`` are those that it names, or None where it may look at any; ``free`` is what it names of what is
+    free, or None where it may look at all of it, or at the load.
     """
 
     words: frozenset[str]
     labels: frozenset[str] | None
+    free: frozenset[str] | None
 
     @property
     def changes(self) -> bool:
@@ -120,7 +126,9 @@ def asks(text: str) -> Asks:
     labels = [name or quoted for name, quoted in _LABEL.findall(text)]
     words = frozenset(_WORD.findall(text))
     whole = len(labels) != len(re.findall(r"\blabels\b", text)) or "host[" in text.replace(" ", "")
-    return Asks(words, None if whole else frozenset(labels))
+    free = _FREE.findall(text)
+    any_free = "load" in words or len(free) != len(_HOST.findall(text)) - len(_OTHER.findall(text))
+    return Asks(words, None if whole else frozenset(labels), None if any_free else frozenset(free))
 
 
 def steady_answer(text: str, facts: HostFacts) -> Answer | None:

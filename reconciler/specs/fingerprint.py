@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from functools import lru_cache
 
 from pydantic import TypeAdapter
@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from reconciler.specs.desired import Desired, Machine, Sha256
 from reconciler.specs.guest import GuestContext
 
-_FOUND_LATER = ("interfaces", "peers")
+_WRITTEN = tuple(each.name for each in fields(GuestContext) if each.name not in ("interfaces", "peers"))
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 _ORIGIN = {"origin": True}
 # Where something was written, and where it is kept, does not change what it asks for.
 _NOT_MEANT = {
@@ -46,9 +47,8 @@ def digest_of(desired: Desired) -> Sha256:
 
 def digest_of_written(context: GuestContext) -> Sha256:
     """SHA-256 of what is written for a guest. What the planner finds is compared by itself."""
-    told = {name: value for name, value in asdict(context).items() if name not in _FOUND_LATER}
-    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256_hex(canonical.encode())
+    told = {name: getattr(context, name) for name in _WRITTEN}
+    return sha256_hex(_canonical(told).encode())
 
 
 def sha256_hex(data: bytes) -> Sha256:

@@ -7,9 +7,10 @@ come after those they mention, the whole is the last one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from reconciler.errors import Position
@@ -68,6 +69,8 @@ KINDS: tuple[type, ...] = (
 
 _TUPLE = 0
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS, start=1)}
+_PLAIN = frozenset((type(None), str, int, float, bool))
+"""What is written in a row as it is."""
 
 
 def pack(value: desired.Desired) -> str:
@@ -98,11 +101,8 @@ class _Packing:
     _by_identity: dict[int, list[int]] = field(default_factory=dict)
     """Of values that are alive as long as the whole is."""
 
-    def of(self, value: object) -> object:
-        """A value as it is written in a row."""
-        kind = type(value)
-        if value is None or kind in (str, int, float, bool):
-            return value
+    def of(self, value: object) -> list[int]:
+        """The number of a value's row, as it is written in another."""
         known = self._by_identity.get(id(value))
         if known is None:
             text = json.dumps(self._row(value))
@@ -113,9 +113,23 @@ class _Packing:
         return known
 
     def _row(self, value: object) -> Row:
-        if isinstance(value, tuple):
-            return [_TUPLE, *map(self.of, value)]
-        number = _NUMBERS[type(value)]
-        if isinstance(value, Enum):
-            return [number, value.value]
-        return [number, *(self.of(getattr(value, each.name)) for each in fields(value))]  # type: ignore[arg-type]
+        number, parts = _apart(value)
+        return [number, *[each if type(each) in _PLAIN else self.of(each) for each in parts]]
+
+
+def _apart(value: object) -> tuple[int, Iterable[object]]:
+    """The number of its kind, and its fields."""
+    if isinstance(value, tuple):
+        return _TUPLE, value
+    kind = type(value)
+    return _NUMBERS[kind], (value.value,) if isinstance(value, Enum) else _READERS[kind](value)
+
+
+def _reader(kind: type) -> Callable[[object], Iterable[object]]:
+    """What reads all fields of a kind at once."""
+    names = [each.name for each in fields(kind)]
+    read = attrgetter(*names)
+    return read if len(names) > 1 else lambda value: (read(value),)
+
+
+_READERS = {kind: _reader(kind) for kind in KINDS if not issubclass(kind, Enum)}

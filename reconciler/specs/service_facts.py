@@ -60,7 +60,7 @@ class ServiceFacts:
 
     def answer(self, expression: str, instance: Member) -> str | Unanswered:
         """What an expression gives ``instance``, as text."""
-        if _WHO.search(without_literals(expression)):
+        if asks_who(expression):
             return self._asked(expression, instance)
         if expression not in self._answers:
             self._answers[expression] = self._asked(expression, instance)
@@ -122,6 +122,12 @@ COMPONENT = re.compile(
 )
 _COMPONENTS = re.compile(r"(?<!\w)components(?!\w)")
 _WHO = re.compile(r"(?<!\w)instance(?!\w)")
+
+
+@lru_cache(maxsize=1024)
+def asks_who(expression: str) -> bool:
+    """Whether the answer may be another one for each instance that asks."""
+    return _WHO.search(without_literals(expression)) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-import yaml
-
 from reconciler.specs.files import CLOUD_CONFIG
 from reconciler.specs.guest import GuestContext
 
@@ -75,7 +73,7 @@ def document_expressions(text: str) -> tuple[str, ...]:
         found[expression] = None
         return ""
 
-    _filled(yaml.safe_load(text), note)
+    _filled(_read(text), note)
     return tuple(found)
 
 
@@ -88,8 +86,18 @@ def filled_document(text: str, answer: Callable[[str], str]) -> str:
     """A cloud-config with the expressions of its scalars filled in: a value stays one value, whatever is
     put into it. Raises yaml.YAMLError.
     """
-    document: Data = yaml.safe_load(text)
+    import yaml
+
+    document = _read(text)
     return f"{CLOUD_CONFIG}\n{yaml.safe_dump(_filled(document, answer), allow_unicode=True, width=2**16)}"
+
+
+def _read(text: str) -> Data:
+    # Most plans have no document to fill in.
+    import yaml
+
+    document: Data = yaml.safe_load(text)
+    return document
 
 
 def _filled(data: Data, answer: Callable[[str], str]) -> Data:

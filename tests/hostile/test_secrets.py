@@ -89,7 +89,8 @@ def test_an_expression_becomes_a_secret_for_the_guest_alone(place: str, tmp_path
     assert CANARY not in printed
     assert files_with_the_canary(directory.parent) == []
     desired = load(directory)
-    contexts = [each.context for each in prepared(desired, observed_of(desired.fleet)).desired.instances]
+    ready = prepared(desired, observed_of(desired.fleet))
+    contexts = [ready.told.in_full(each).context for each in ready.desired.instances]
     found = [
         each for each in contexts if each and (CANARY in each.cloud_init or CANARY in str(each.environment))
     ]

@@ -60,10 +60,9 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
         raise ActionFailed(here.desk.host, f"{_name(domain)} is paused ({state.detail}): nothing is removed")
     if state.power is Power.RUNNING:
         _refuse_while_moving(here.desk, domain)
-    if twin is not None:
-        if twin.is_active():
-            has_left = is_ours and journey is not None and journey.source == there.desk.session.host
-            _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
+    if twin is not None and twin.is_active():
+        has_left = is_ours and journey is not None and journey.source == there.desk.session.host
+        _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
     if is_ours and journey is not None and journey.copies:
         pool = there.pool()
         # The twin may know of disks that the machine has lost since; so it goes after them.

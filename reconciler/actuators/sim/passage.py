@@ -124,13 +124,12 @@ def _sweeping(domain: Domain, mark: Mark, home: Box, peer: Box, fleet: str) -> I
     if domain.power is Power.PAUSED:
         raise ActionFailed(home.host, f"{domain.name} is paused ({domain.why}): nothing is removed")
     twin = _twin(peer, domain.uuid, fleet)
-    if twin is not None:
-        if twin.power is not Power.STOPPED:
-            has_left = is_ours and journey is not None and journey.source == peer.host
-            waits = twin.power is Power.PAUSED and twin.why == MIGRATING
-            if not (has_left and waits and domain.power is Power.RUNNING):
-                raise ActionFailed(peer.host, f"{twin.name} is {twin.power} here too: it is left alone")
-            yield Leg(False, PowerOff(twin.uuid, "destroyed"))
+    if twin is not None and twin.power is not Power.STOPPED:
+        has_left = is_ours and journey is not None and journey.source == peer.host
+        waits = twin.power is Power.PAUSED and twin.why == MIGRATING
+        if not (has_left and waits and domain.power is Power.RUNNING):
+            raise ActionFailed(peer.host, f"{twin.name} is {twin.power} here too: it is left alone")
+        yield Leg(False, PowerOff(twin.uuid, "destroyed"))
     if is_ours and journey is not None and journey.copies:
         marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]
         left = dict.fromkeys(mark.volume(disk.name) for mark in marks for disk in mark.applied.disks)

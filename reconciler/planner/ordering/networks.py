@@ -206,18 +206,15 @@ class _Wiring:
         states = self.observed.by_bridge.get(self.segment.bridge, {})
         return frozenset(peer for state in states.values() for peer in state.peers)
 
-    def peers(self, host: HostName, members: Iterable[HostName]) -> tuple[str, ...]:
-        """The other ends of a host's tunnels; none where it has no address for its own."""
-        own = self.local(host)
-        if not own:
-            return ()
-        others = set(map(self.local, members)) | self.remembered()
-        return tuple(sorted(others - {own, ""}))
+    def joined(self, members: Iterable[HostName]) -> Sequence[str]:
+        """The ends of the tunnels between these hosts, sorted."""
+        return sorted((set(map(self.local, members)) | self.remembered()) - {""})
 
-    def put(self, host: HostName, address: str, members: Iterable[HostName]) -> PutNetwork:
-        """The segment as it is to be on a host."""
-        peers = self.peers(host, members)
-        return PutNetwork(host, self.segment, address, self.local(host) if peers else "", peers)
+    def put(self, host: HostName, address: str, joined: Sequence[str]) -> PutNetwork:
+        """The segment as it is to be on a host. It has no tunnels where it has no address for its own end."""
+        own = self.local(host)
+        peers = tuple([each for each in joined if each != own]) if own else ()
+        return PutNetwork(host, self.segment, address, own if peers else "", peers)
 
     def ends(self) -> Mapping[HostName, str]:
         """Each member's own address on the segment, with its prefix; empty where none is to be had.
@@ -265,6 +262,7 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
     ends = wiring.ends() if wiring.seats.everyone else {}
     gone = sorted(host for host in wiring.seats.leaving if wiring.seats.left(host))
     goodbyes = tuple(step for host in gone for step in wiring.seats.leaving[host])
+    first_joined, joined = wiring.joined(wiring.seats.everyone), wiring.joined(wiring.seats.staying)
     for host in sorted(wiring.seats.everyone):
         seen, now = wiring.observed.host(host), wiring.state(host)
         if seen is None or foreign_in_the_way(wiring.segment.bridge, seen):
@@ -272,8 +270,8 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
         leaves = wiring.seats.left(host)
         if leaves and now is None and host not in wiring.seats.visited:
             continue
-        soon = wiring.put(host, ends.get(host, ""), wiring.seats.everyone)
-        final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)
+        soon = wiring.put(host, ends.get(host, ""), first_joined)
+        final = soon if leaves else wiring.put(host, ends[host], joined)
         needs: Needs = goodbyes
         if now != soon.wanted:
             first = _step(_MAKE, soon, now)

@@ -9,8 +9,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from reconciler.planner.placement.problem import NOWHERE, Flags, Integers, Relation, Rule
+from reconciler.planner.placement.problem import NOWHERE, Flags, Integers, Problem, Relation, Rule
 from reconciler.planner.placement.seats import Seats
+
+
+def wrong(problem: Problem) -> frozenset[int]:
+    """Machines that break a strict rule where they are."""
+    seats = Seats.of(problem)
+    return frozenset((*misplaced(seats), *unneighbourly(seats)))
 
 
 def misplaced(seats: Seats) -> list[int]:

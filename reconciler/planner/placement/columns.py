@@ -14,6 +14,7 @@ from reconciler.planner.placement.ledger import Site
 from reconciler.planner.placement.problem import Flags, Integers, Reals
 from reconciler.specs.desired import Resources
 from reconciler.specs.expressions import (
+    AMOUNTS,
     Answer,
     HostFacts,
     MissingLabel,
@@ -82,8 +83,13 @@ class Columns:
         )
 
     def _rank(self, expression: str) -> Ranking:
+        known: dict[Hashable, float] = {}
+
         def ranked(host: int, free: Integers) -> float:
-            return worth(evaluate(expression, self._facts(self.sites[host], free)))
+            key = _class_for(expression, self.sites[host], free)
+            if key not in known:
+                known[key] = worth(evaluate(expression, self._facts(self.sites[host], free)))
+            return known[key]
 
         if asks(expression).changes:
             now = [
@@ -126,6 +132,15 @@ def _class_of(expression: str, site: Site) -> Hashable:
         labels = tuple(each for each in labels if each[0] in asked.labels)
     own = host.name if "name" in asked.words or "capacity" in asked.words else ""
     return (host.cluster, host.hypervisor, site.state and site.state.arch, labels, own)
+
+
+def _class_for(expression: str, site: Site, free: Integers) -> Hashable:
+    """The same, for what is free on them: of that, what is asked for."""
+    asked = asks(expression).free
+    if asked is None:
+        return (site.name, *free.tolist())
+    amounts = [left for name, left in zip(AMOUNTS, free.tolist(), strict=True) if name in asked]
+    return (_class_of(expression, site), *amounts)
 
 
 def holds(answer: Answer) -> bool:

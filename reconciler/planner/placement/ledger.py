@@ -160,4 +160,7 @@ def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
 
 def _union(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     """Sizes of the disks of both, the larger where both have it."""
-    return {name: max(one.get(name, 0), other.get(name, 0)) for name in sorted({*one, *other})}
+    union = dict(one)
+    for name, size in other.items():
+        union[name] = max(union.get(name, 0), size)
+    return union

@@ -35,6 +35,7 @@ def instances_of(
         placement = _placement(name, component.placement, keys)
         context = _context(component, attachments, document.source.path.parent)
         waits = component.depends_on.items()
+        depends_on = tuple(sorted(keys[other] for other in component.depends_on))
         healthy_first = tuple(sorted(keys[other] for other, phase in waits if phase is Phase.HEALTHY))
         health, update = health_of(component.healthcheck), update_of(component.update)
         if context is None and cards.addressed:
@@ -50,7 +51,7 @@ def instances_of(
                 uuid=instance_uuid(fleet, key),
                 machine=_told(machine, cards.of(ordinal), told) if told else machine,
                 placement=placement,
-                depends_on=tuple(sorted(keys[other] for other in component.depends_on)),
+                depends_on=depends_on,
                 healthy_first=healthy_first,
                 health=health,
                 update=update,

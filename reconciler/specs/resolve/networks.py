@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from reconciler.errors import Fault
@@ -26,7 +27,7 @@ def segments_of(document: Document[ServiceModel], fleet: str) -> Iterator[Segmen
             yield Segment(service, name, network.cidr, vni, bridge_of(vni), network.mtu or MTU)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cards:
     """The network cards of a component's replicas."""
 
@@ -39,13 +40,17 @@ class Cards:
         """Whether one of them is on a segment."""
         return any(self.service.networks[name].cidr for name in self.component.networks)
 
-    @property
+    @cached_property
     def alike(self) -> tuple[Nic, ...]:
         """What those of all replicas have in common."""
-        return self.of(self.component.replicas)
+        return self._cards(self.component.replicas)
 
     def of(self, ordinal: int) -> tuple[Nic, ...]:
         """Those of one replica, in the order of the YAML, with the addresses that were written."""
+        written = any(plug.addresses for plug in self.component.networks.values())
+        return self._cards(ordinal) if written else self.alike
+
+    def _cards(self, ordinal: int) -> tuple[Nic, ...]:
         return tuple(self._card(name, ordinal) for name in self.component.networks)
 
     def _card(self, name: str, ordinal: int) -> Nic:

@@ -112,7 +112,8 @@ def test_a_network_that_contains_a_hosts_own_address_is_never_made() -> None:
 
 def test_a_guest_is_told_its_address_and_the_mtu() -> None:
     wanted = desired(replace(db(0), context=GuestContext("shop-db-0")))
-    (told,) = prepared(wanted, observed_of(FLEET)).desired.instances
+    ready = prepared(wanted, observed_of(FLEET))
+    (told,) = map(ready.told.in_full, ready.desired.instances)
     assert told.context is not None
     (card,) = told.context.interfaces
     assert (card.address, card.mtu) == ("10.9.0.1/29", 1450)

@@ -64,7 +64,8 @@ def all_told(
 
 
 def context_of(of: Told | Desired, name: str) -> GuestContext:
-    context = _found(of, name).context
+    found = _found(of, name)
+    context = (of.in_full(found) if isinstance(of, Told) else found).context
     assert context is not None
     return context
 

@@ -250,6 +250,26 @@ def test_the_best_of_the_hosts_that_would_do_is_chosen(placement: Placement, cho
     assert places(plan) == {"shop-db-0": chosen}
 
 
+@pytest.mark.parametrize(
+    "rank",
+    [
+        "host.free.cpus",
+        "host.free['cpus']",
+        "host['free'].cpus",
+        "host.free['c' + 'pus']",
+        "host.free.exists(name, host.free[name] == 12.0) ? 1.0 : 0.0",
+    ],
+)
+def test_a_rank_may_ask_for_what_is_free_in_any_way(rank: str) -> None:
+    fleet = fleet_of(
+        host("a", size(8, 16 * GIB)), host("b", size(16, 16 * GIB)), host("c", size(16, 8 * GIB))
+    )
+    app = instance("shop-app-0", machine(cpus=10))
+    web = instance("shop-web-0", machine(cpus=4))
+    plan = made(fleet, [*one(Placement(rank=rank)), app, web], running(app, on="b"), running(web, on="c"))
+    assert places(plan) == {"shop-db-0": "c"}
+
+
 def test_equal_hosts_are_taken_by_name() -> None:
     assert places(made(fleet_of(b=GIB, a=GIB), one(Placement()))) == {"shop-db-0": "a"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reconciler.actions import Impact, Update
+from reconciler.actions import Create, Impact, Update
 from reconciler.plan import Plan
 from reconciler.planner import make_plan
 from reconciler.planner.prepare import prepared
@@ -122,5 +122,15 @@ def test_guest_that_must_be_told_of_the_unseen_is_not_restarted() -> None:
 
 def test_guests_of_a_large_service_share_what_they_are_told() -> None:
     crowd = [guest(f"shop-web-{number}") for number in range(200)]
-    ready = prepared(service(*crowd), look()).desired.instances
-    assert len({id(each.context.peers) for each in ready if each.context}) == 1  # they share one list
+    ready = prepared(service(*crowd), look())
+    told = [each.context for each in map(ready.told.in_full, ready.desired.instances)]
+    assert len({id(each.peers) for each in told if each}) == 1  # they share one list
+
+
+def test_whoever_is_made_or_changed_is_told_its_cards_and_its_peers() -> None:
+    bigger = replace(DB[0], machine=replace(DB[0].machine, cpus=4))
+    plan = make_plan(service(bigger, DB[1], guest("shop-db-2"), APP), settled(service(*DB, APP)))
+    actions = (step.action for step in plan.steps)
+    told = [each.instance.context for each in actions if isinstance(each, Create | Update)]
+    assert len(told) == 4
+    assert all(each and each.interfaces[0].address and len(each.peers) == 4 for each in told)

@@ -10,7 +10,7 @@ from reconciler.errors import Fault, Position
 from reconciler.plan import Basis, Blocked, BlockKind, Cause, Change, Origin, Plan, Refusal, Step, StepId
 from reconciler.render.faults import fault_text
 from reconciler.render.human import console_on, plan_view, report_view
-from reconciler.render.json import dumps, plan_json, report_json
+from reconciler.render.json import Json, dumps, plan_json, report_json
 from reconciler.render.markdown import plan_markdown, report_markdown
 from reconciler.render.words import also_line, printable, summary_line
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
@@ -123,6 +123,27 @@ def test_json_plans_are_the_contract() -> None:
         {"instance": "shop-web-0", "kind": "no-place", "refusals": {"hv1": _HOSTILE}}
     ]
     assert document["unknown_hosts"] == [{"host": "hv2", "reason": _HOSTILE}]
+
+
+def test_json_is_laid_out_as_everybody_lays_it_out() -> None:
+    values: tuple[object, ...] = (
+        None,
+        True,
+        0,
+        -1.5,
+        1e300,
+        "",
+        'a "b" \\ \n\t\x01',
+        "übrig 💥",
+        [],
+        {},
+        (),
+        [[]],
+        [{}],
+        {"": {}},
+    )
+    document: Json = {"all": list(values), "some": {f"{number}": each for number, each in enumerate(values)}}
+    assert dumps(document) == json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def test_json_reports_say_what_became_of_each_step() -> None:
