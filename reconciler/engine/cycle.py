@@ -48,6 +48,8 @@ class Cycle:
             return Round(wish.desired, observed, plan_drain(wish.desired, observed, wish.drain))
         if wish.rebalance is not None:
             return rebalanced(wish.desired, observed, wish.rebalance)
+        if wish.failed:
+            observed = replace(observed, failed=tuple(sorted(wish.failed)))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
         current = self._answer.to(wish.desired, observed, allowance, wait=wish.wait).without(wish.resting)

@@ -16,7 +16,7 @@ from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
 from reconciler.planner.service_view import Segments, Service, View, bridges_of
-from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
+from reconciler.specs.desired import Desired, Form, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.guest import GuestContext, Interface
@@ -52,6 +52,9 @@ def told(desired: Desired, observed: Observed, blocked: Sequence[Blocked] = ()) 
     held: list[Blocked] = []
     for instance in desired.instances:
         service = services[instance.key.service]
+        if instance.form is not Form.WRITTEN:
+            instances.append(instance)  # what it was told is on its host
+            continue
         if instance.context is None and not bridges_of(instance, service.segments):
             instances.append(instance)
             continue

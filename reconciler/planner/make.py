@@ -10,6 +10,7 @@ from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
+from reconciler.planner.recording import records_of
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
@@ -41,7 +42,9 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     ]
     replicas = replicas_of(decisions, seen.sick)
     deeds += retirements(replicas, seen)
+    deeds += records_of(staff.ready.forms, replicas, seen)
     blocked = [each.blocked for each in decisions if each.blocked is not None]
+    blocked += staff.ready.forms.said
     return Plan(
         basis,
         steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),

@@ -41,6 +41,8 @@ _MARKS = {
     "migrate": (">", "yellow"),
     "resume": ("^", "green"),
     "settle": ("~", "blue"),
+    "give_up": ("<", "red"),
+    "accept": (".", "green"),
     "cordon": ("#", "yellow"),
     "uncordon": ("#", "green"),
 }

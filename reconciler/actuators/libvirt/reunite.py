@@ -70,6 +70,7 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
         for disk in domain.mark.applied.disks:
             pool.delete(names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name))
         pool.delete(names.seed_volume(domain.mark.fleet, domain.mark.key))
+        pool.delete(names.former_seed_volume(domain.mark.fleet, domain.mark.key))
 
 
 def _end_paused(there: Hands, twin: Domain, *, may: bool) -> None:

@@ -1,0 +1,204 @@
+"""Which components are given up: what the files ask of them was tried, and refused.
+
+A form is refused once a replica that was changed to it was waited for in vain, where the component says
+``update.on_failure: rollback``. That is written on the replicas themselves, on all of them that are seen:
+any of them tells whoever plans next. Then the files are not followed until they say something else. Who was
+changed is given back what it was, who was not stays as it is, and what is nowhere is not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.actions import Impact
+from reconciler.plan import Blocked, BlockKind, Origin, Refusal
+from reconciler.planner.diff import differences
+from reconciler.planner.groups import Group, group_of
+from reconciler.planner.impact import refusals_of, worst
+from reconciler.planner.wires import segments_in
+from reconciler.sighting import Known, sighting_of
+from reconciler.specs.desired import Desired, Form, Instance, InstanceUuid, Machine, Sha256
+from reconciler.specs.fingerprint import digest_of_form
+from reconciler.specs.formerly import given_back
+from reconciler.specs.health import OnFailure, Order
+from reconciler.state import InstanceState, Observed
+
+_SHOWN = 12
+_States = Mapping[InstanceUuid, InstanceState]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """What is desired where some of it was refused.
+
+    ``asked`` are the digests of what the files ask for, by component, of those that roll back. ``held`` are
+    instances that must be left as they are, ``said`` those that stay as they are and are what they should be.
+    """
+
+    desired: Desired
+    asked: Mapping[Group, Sha256] = field(default_factory=dict)
+    refused: frozenset[Group] = frozenset()
+    held: tuple[Blocked, ...] = ()
+    said: tuple[Blocked, ...] = ()
+
+
+def without_refused(desired: Desired, seen: Observed) -> Forms:
+    """What is desired, but for what was refused. Addresses are known, and what guests are told is not yet."""
+    rolls: dict[Group, list[Instance]] = {}
+    for instance in desired.instances:
+        if instance.update.on_failure is OnFailure.ROLLBACK:
+            rolls.setdefault(group_of(instance.key), []).append(instance)
+    if not rolls:
+        return Forms(desired)
+    asked = {group: digest_of_form(own[0]) for group, own in rolls.items()}
+    sickly = _groups_of_failed_stand_ins(seen)
+    states = _in_one_place((each for own in rolls.values() for each in own), seen)
+    refused = frozenset(
+        group
+        for group, own in rolls.items()
+        if _is_refused(own, asked[group], seen) or group in sickly or _fails(own, states, seen)
+    )
+    if not refused:
+        return Forms(desired, asked)
+    instances, held, said = list[Instance](), list[Blocked](), list[Blocked]()
+    for instance in desired.instances:
+        group = group_of(instance.key)
+        if group not in refused or instance.machine.surge:
+            instances.append(instance)
+            continue
+        stays = _Stays(instance, states.get(instance.uuid), asked[group])
+        lost = stays.cannot_go_back(desired, seen)
+        instances.append(stays.desired(lost))
+        held.extend(stays.held())
+        said.extend(stays.said(lost))
+    return Forms(replace(desired, instances=tuple(instances)), asked, refused, tuple(held), tuple(said))
+
+
+def _groups_of_failed_stand_ins(seen: Observed) -> frozenset[Group]:
+    """They are the first who are made in a new form; nobody was changed yet where they fail."""
+    states = (state for uuid in seen.failed for state in seen.by_uuid.get(uuid, ()))
+    return frozenset(group_of(state.key) for state in states if state.applied.surge)
+
+
+def _in_one_place(instances: Iterable[Instance], seen: Observed) -> _States:
+    sightings = {each.uuid: sighting_of(seen, each.uuid, could_be_on=frozenset()) for each in instances}
+    return {uuid: sighting.state for uuid, sighting in sightings.items() if isinstance(sighting, Known)}
+
+
+def _is_refused(own: Iterable[Instance], form: Sha256, seen: Observed) -> bool:
+    return any(state.refused == form for each in own for state in seen.by_uuid.get(each.uuid, ()))
+
+
+def _fails(own: Iterable[Instance], states: _States, seen: Observed) -> bool:
+    """Whether a replica in the new form was waited for in vain while others may be spared that form."""
+    if not seen.failed:
+        return False
+    known = [(each, states[each.uuid]) for each in own if each.uuid in states]
+    there = [state for each, state in known if _has_form(each, state)]
+    if not any(state.uuid in seen.failed for state in there):
+        return False
+    return len(there) < len(known) or any(state.former is not None for state in there)
+
+
+def _has_form(instance: Instance, state: InstanceState) -> bool:
+    """Whether a machine was made into what the files ask for, but for what it may become while it runs."""
+    applied, machine = state.applied, instance.machine
+    # What guests are told of others, and of themselves where nothing is written, is found later.
+    wanted = replace(machine, peers=applied.peers, context=machine.context or applied.context)
+    return state.complete and not _boots_anew(wanted, state)
+
+
+def _boots_anew(wanted: Machine, state: InstanceState) -> bool:
+    changes = [each for each in differences(wanted, state) if each.origin is Origin.CHANGE]
+    return bool(refusals_of(changes)) or worst(changes) is not Impact.LIVE
+
+
+def goes_back(state: InstanceState) -> bool:
+    """Whether a machine is another one than it was before its component was changed."""
+    was = given_back(state.record)
+    return was is not None and (not state.complete or _boots_anew(was, state))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stays:
+    """A replica of a component whose form was refused, as it was seen in one place, or None."""
+
+    instance: Instance
+    state: InstanceState | None
+    form: Sha256
+
+    def desired(self, lost: str | None) -> Instance:
+        """What is asked of it instead."""
+        # Nobody is made in the refused form to stand in for it.
+        update = replace(self.instance.update, order=Order.STOP_FIRST)
+        instance = replace(self.instance, update=update)
+        if self.state is None or self._half_made:
+            return instance
+        was = given_back(self.state.record)
+        if was is not None and lost is None and goes_back(self.state):
+            return replace(instance, machine=was, context=None, form=Form.AS_IT_WAS)
+        return replace(instance, machine=self.state.applied, context=None, form=Form.AS_IT_IS)
+
+    @property
+    def _half_made(self) -> bool:
+        """Whether it was only just being made: there is nothing that it was before."""
+        return self.state is not None and not self.state.complete and self.state.former is None
+
+    def held(self) -> Iterator[Blocked]:
+        """It, where it is not to be made."""
+        if self.state is None or self._half_made:
+            yield self._blocked("it is not made")
+
+    def said(self, lost: str | None) -> Iterator[Blocked]:
+        """It, where it stays as it is."""
+        if self.state is None or self._half_made:
+            return
+        if lost is not None:
+            yield self._blocked(f"it cannot be given back what it was: {lost}")
+        elif not goes_back(self.state):
+            yield self._blocked("it stays as it is")
+
+    def _blocked(self, what: str) -> Blocked:
+        why = (
+            f"rolled back: form {self.form[:_SHOWN]} of {self.instance.key.component} was refused, it was not"
+            f" healthy in time; {what} until the files say something else"
+        )
+        return Blocked(self.instance.name, BlockKind.REFUSED, (Refusal("*", why),))
+
+    def cannot_go_back(self, desired: Desired, seen: Observed) -> str | None:
+        """What is missing for that; None where nothing is, or it does not go back."""
+        if self.state is None or not goes_back(self.state):
+            return None
+        was = given_back(self.state.record)
+        assert was is not None, "who goes back was something before"
+        return (
+            _image_lost(was, desired, seen)
+            or _network_lost(was, desired)
+            or _address_lost(was, self.state, desired)
+        )
+
+
+def _image_lost(was: Machine, desired: Desired, seen: Observed) -> str | None:
+    wanted = was.image.digests
+    if any(each.use.digests == wanted for each in desired.images):
+        return None
+    if any(set(wanted) <= set(host.images) for host in seen.hosts):
+        return None
+    return f"its image {was.image.name} is neither declared nor on any host any more"
+
+
+def _network_lost(was: Machine, desired: Desired) -> str | None:
+    gone = segments_in(was.nics) - {segment.bridge for segment in desired.segments}
+    return f"its network {min(gone)} is not declared any more" if gone else None
+
+
+def _address_lost(was: Machine, state: InstanceState, desired: Desired) -> str | None:
+    wanted = {nic.address for nic in was.nics} - {nic.address for nic in state.applied.nics} - {None}
+    if not wanted:
+        return None
+    for other in desired.instances:
+        taken = wanted.intersection(nic.address for nic in other.machine.nics)
+        if taken and other.uuid != state.uuid:
+            return f"its address {min(map(str, taken))} is that of {other.name} now"
+    return None
