@@ -34,13 +34,14 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     mends = mends_of((each.case for each in judged), seen)
     board = board_of(desired, seen, judged)
-    decisions = held_back(settle(desired, judged, board), order_of(desired.instances), seen.sick)
+    unwell = frozenset((*seen.sick, *seen.failed))
+    decisions = held_back(settle(desired, judged, board), order_of(desired.instances), unwell)
     deeds = [
         Deed((each.case.instance or each.case.found).key, each.verdict)
         for each in decisions
         if isinstance(each.verdict, Act)
     ]
-    replicas = replicas_of(decisions, seen.sick)
+    replicas = replicas_of(decisions, unwell)
     deeds += retirements(replicas, seen)
     deeds += records_of(staff.ready.forms, replicas, seen)
     blocked = [each.blocked for each in decisions if each.blocked is not None]
