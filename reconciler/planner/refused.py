@@ -8,7 +8,7 @@ changed is given back what it was, who was not stays as it is, and what is nowhe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.actions import Impact
@@ -67,11 +67,11 @@ def without_refused(desired: Desired, seen: Observed) -> Forms:
         if group not in refused or instance.machine.surge:
             instances.append(instance)
             continue
-        stays = _Stays(instance, states.get(instance.uuid), asked[group])
-        lost = stays.cannot_go_back(desired, seen)
-        instances.append(stays.desired(lost))
-        held.extend(stays.held())
-        said.extend(stays.said(lost))
+        state = states.get(instance.uuid)
+        stays = _Stays(instance, state, asked[group], _lost(state, desired, seen))
+        instances.append(stays.desired)
+        if stays.blocked is not None:
+            (held if stays.is_held else said).append(stays.blocked)
     return Forms(replace(desired, instances=tuple(instances)), asked, refused, tuple(held), tuple(said))
 
 
@@ -122,42 +122,45 @@ def goes_back(state: InstanceState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Stays:
-    """A replica of a component whose form was refused, as it was seen in one place, or None."""
+    """A replica of a component whose form was refused, as it was seen in one place, or None.
+
+    ``lost`` says what is missing for giving it back what it was; None: nothing is, or it is not to be.
+    """
 
     instance: Instance
     state: InstanceState | None
     form: Sha256
+    lost: str | None
 
-    def desired(self, lost: str | None) -> Instance:
+    @property
+    def desired(self) -> Instance:
         """What is asked of it instead."""
         # Nobody is made in the refused form to stand in for it.
         update = replace(self.instance.update, order=Order.STOP_FIRST)
         instance = replace(self.instance, update=update)
-        if self.state is None or self._half_made:
+        if self.state is None or self.is_held:
             return instance
         was = given_back(self.state.record)
-        if was is not None and lost is None and goes_back(self.state):
+        if was is not None and self.lost is None and goes_back(self.state):
             return replace(instance, machine=was, context=None, form=Form.AS_IT_WAS)
         return replace(instance, machine=self.state.applied, context=None, form=Form.AS_IT_IS)
 
     @property
-    def _half_made(self) -> bool:
-        """Whether it was only just being made: there is nothing that it was before."""
-        return self.state is not None and not self.state.complete and self.state.former is None
+    def is_held(self) -> bool:
+        """Whether it is nowhere, or not wholly, and there is nothing else to make it into."""
+        if self.state is None:
+            return True
+        return not self.state.complete and (self.state.former is None or self.lost is not None)
 
-    def held(self) -> Iterator[Blocked]:
-        """It, where it is not to be made."""
-        if self.state is None or self._half_made:
-            yield self._blocked("it is not made")
-
-    def said(self, lost: str | None) -> Iterator[Blocked]:
-        """It, where it stays as it is."""
-        if self.state is None or self._half_made:
-            return
-        if lost is not None:
-            yield self._blocked(f"it cannot be given back what it was: {lost}")
-        elif not goes_back(self.state):
-            yield self._blocked("it stays as it is")
+    @property
+    def blocked(self) -> Blocked | None:
+        """As it is listed, unless it is given back what it was."""
+        if self.lost is not None:
+            return self._blocked(f"it cannot be given back what it was: {self.lost}")
+        if self.is_held:
+            return self._blocked("it is not made")
+        goes = self.state is not None and goes_back(self.state)
+        return None if goes else self._blocked("it stays as it is")
 
     def _blocked(self, what: str) -> Blocked:
         why = (
@@ -166,17 +169,16 @@ class _Stays:
         )
         return Blocked(self.instance.name, BlockKind.REFUSED, (Refusal("*", why),))
 
-    def cannot_go_back(self, desired: Desired, seen: Observed) -> str | None:
-        """What is missing for that; None where nothing is, or it does not go back."""
-        if self.state is None or not goes_back(self.state):
-            return None
-        was = given_back(self.state.record)
-        assert was is not None, "who goes back was something before"
-        return (
-            _image_lost(was, desired, seen)
-            or _network_lost(was, desired)
-            or _address_lost(was, self.state, desired)
-        )
+
+def _lost(state: InstanceState | None, desired: Desired, seen: Observed) -> str | None:
+    """What is missing for giving a machine back what it was; None where nothing is, or it is not to be."""
+    if state is None or not goes_back(state):
+        return None
+    was = given_back(state.record)
+    assert was is not None, "who goes back was something before"
+    return (
+        _image_lost(was, desired, seen) or _network_lost(was, desired) or _address_lost(was, state, desired)
+    )
 
 
 def _image_lost(was: Machine, desired: Desired, seen: Observed) -> str | None:

@@ -26,7 +26,9 @@ class Record:
 
 def kept(record: Record, instance: Instance) -> Machine | None:
     """What is to be kept of a machine once it is ``instance``; None where it is not to be given back."""
-    if instance.form is not Form.WRITTEN or instance.update.on_failure is not OnFailure.ROLLBACK:
+    if instance.form is Form.AS_IT_IS:
+        return record.former
+    if instance.form is Form.AS_IT_WAS or instance.update.on_failure is not OnFailure.ROLLBACK:
         return None
     former = record.former
     if former is None and record.complete and NOT_KNOWN not in (record.applied.context, record.applied.peers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -205,7 +205,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who stands in goes before the last one is healthy",
         surging.somebody_stands_in,
-        Line("ordering.waits", "if not (deed.destroys and deed.stands_in):", "if True:"),
+        Line("ordering.waits", "if not trusts and not (deed.destroys and deed.stands_in):", "if True:"),
     ),
     (
         "who stands in is taken for anything left over",
@@ -216,6 +216,42 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "who stands in is left behind",
         laws.converge,
         Line("make", "deeds += retirements(replicas, seen)"),
+    ),
+    (
+        "what was refused is tried again by whoever comes next",
+        trying.never_tried_again,
+        Line("refused", "if _is_refused(own, asked[group], seen) or", "if"),
+    ),
+    (
+        "what is nowhere is made into what was refused",
+        trying.never_tried_again,
+        Line("refused", "held.extend(stays.held())"),
+    ),
+    (
+        "whoever was changed stays in what was refused",
+        trying.never_tried_again,
+        Line("refused", "if was is not None and lost is None and goes_back(self.state):", "if False:"),
+    ),
+    (
+        "a replica is given back what it was before it is written that this was refused",
+        trying.never_tried_again,
+        Line("ordering.steps", "needs = (*records.needed_by(deed), *needs)"),
+    ),
+    (
+        "what a machine was is forgotten when it is changed",
+        trying.kept_until_healthy,
+        Line(
+            "simulate", "former = before.former if live else kept(before.record, instance)", "former = None"
+        ),
+    ),
+    (
+        "a new form is taken for good before all are healthy",
+        trying.kept_until_healthy,
+        Line(
+            "ordering.waits",
+            "trusts = isinstance(deed.action, Accept) and deed.action.trusts and own[0].rolls_back",
+            "trusts = False",
+        ),
     ),
     (
         "a machine does not wait for its network",

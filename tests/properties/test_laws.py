@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
@@ -32,6 +32,7 @@ OF_HEALTH: tuple[Law, ...] = (
     rolling.health_comes_first,
     surging.somebody_stands_in,
 )
+OF_TRYING: tuple[Law, ...] = (trying.never_tried_again, trying.kept_until_healthy)
 OF_NETWORKS: tuple[Law, ...] = (
     network_laws.wired,
     network_laws.one_address,
@@ -44,6 +45,7 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
     laws.room: st.one_of(worlds(), crowded_worlds(), wired_worlds()),
     **dict.fromkeys(OF_HEALTH, st.one_of(worlds(), rolling_worlds(), rolling_worlds())),
+    **dict.fromkeys(OF_TRYING, trying.tried_worlds()),
     **dict.fromkeys(OF_STANDING, standing.standing_worlds()),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
@@ -53,7 +55,12 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
     somewhere = st.one_of(
-        worlds(), crowded_worlds(), wired_worlds(), rolling_worlds(), standing.standing_worlds()
+        worlds(),
+        crowded_worlds(),
+        wired_worlds(),
+        rolling_worlds(),
+        standing.standing_worlds(),
+        trying.tried_worlds(),
     )
     where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
 
@@ -67,7 +74,7 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_HEALTH, laws.calm],
+    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_HEALTH, *OF_TRYING, laws.calm],
     ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
@@ -92,5 +99,6 @@ def test_every_law_has_a_planner_that_breaks_it() -> None:
         *OF_TELLING,
         *OF_STANDING,
         *OF_HEALTH,
+        *OF_TRYING,
         laws.calm,
     }
