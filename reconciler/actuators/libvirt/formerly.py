@@ -99,4 +99,5 @@ def finish(domain: Domain, mark: Mark, pool: Pool) -> None:
 
 def _is_owed(mark: Mark, instance: Instance) -> bool:
     """Whether what lies where its guest is told is not what it is to be told again."""
-    return instance.form is Form.AS_IT_WAS and mark.former != mark.applied
+    given_back = mark.former is None and mark.applied == instance.machine
+    return instance.form is Form.AS_IT_WAS and mark.former != mark.applied and not given_back

@@ -23,6 +23,7 @@ _ORDINAL = re.compile(r"[0-9]{1,9}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FORMER = "former"
+_FORMER_TAG = f"{{{NAMESPACE}}}{_FORMER}"
 
 ET.register_namespace(PREFIX, NAMESPACE)
 
@@ -77,8 +78,8 @@ class Mark:
         element = ET.Element(tag, attributes)
         element.text = machine_adapter().dump_json(self.applied).decode()
         if self.former is not None:
-            # Without a namespace: libvirt gives one to the outermost element only.
-            ET.SubElement(element, _FORMER).text = machine_adapter().dump_json(self.former).decode()
+            former = ET.SubElement(element, _FORMER_TAG if tag == TAG else _FORMER)
+            former.text = machine_adapter().dump_json(self.former).decode()
         return element
 
 
@@ -135,7 +136,9 @@ def _home(element: ET.Element) -> HostName | None:
 
 def _former(element: ET.Element) -> Machine | None:
     """The former form in a mark. Raises ValueError for one that we did not write."""
-    found = element.find(_FORMER)
+    # Not every libvirt gives the namespace of the outermost element to those within.
+    found = element.find(_FORMER_TAG)
+    found = element.find(_FORMER) if found is None else found
     if found is None:
         return None
     if (machine := _machine(found.text or "")) is None:
