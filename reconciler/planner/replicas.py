@@ -30,8 +30,8 @@ class Part(Enum):
     OUT = auto()
     """It is somewhere, does not run as far as anybody knows, and is left as it is."""
     NOWHERE = auto()
-    """It is on no host, and there is no place for it. It is not away: nobody took it, and the change of
-    the others may be what makes room for it.
+    """It is on no host, and there is no place for it, or no form. It is not away: nobody took it, and the
+    change of the others may be what makes room for it.
     """
 
 

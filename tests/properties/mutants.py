@@ -225,12 +225,12 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what is nowhere is made into what was refused",
         trying.never_tried_again,
-        Line("refused", "held.extend(stays.held())"),
+        Line("refused", "(held if stays.is_held else said).append", "said.append"),
     ),
     (
         "whoever was changed stays in what was refused",
         trying.never_tried_again,
-        Line("refused", "if was is not None and lost is None and goes_back(self.state):", "if False:"),
+        Line("refused", "if was is not None and self.lost is None and goes_back(self.state):", "if False:"),
     ),
     (
         "a replica is given back what it was before it is written that this was refused",
@@ -338,6 +338,6 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants wait for those who are told",
         telling_laws.patient,
-        Line("ordering.precedence", "deed.tells or deed.stands_in", "deed.stands_in"),
+        Line("ordering.precedence", "deed.tells or deed.records or deed.stands_in", "deed.stands_in"),
     ),
 )

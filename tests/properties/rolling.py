@@ -139,7 +139,9 @@ class _Away(Schedule):
 
     def run(self) -> None:
         without_place = {
-            str(entry.instance) for entry in self.plan.blocked if entry.kind is BlockKind.NO_PLACE
+            str(entry.instance)
+            for entry in self.plan.blocked
+            if entry.kind in (BlockKind.NO_PLACE, BlockKind.REFUSED)
         }
         for each in self.world.desired.instances:
             if not runs(each, self.world):

@@ -60,9 +60,12 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
         wired_worlds(),
         rolling_worlds(),
         standing.standing_worlds(),
-        trying.tried_worlds(),
     )
-    where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
+    hold(law, planner, _WHERE.get(law, somewhere), examples=examples)
+
+
+def hold(law: Law, planner: Planner, where: st.SearchStrategy[World], *, examples: int) -> None:
+    """The same, over these worlds."""
 
     @settings(REPEATABLE, max_examples=examples)
     @given(where)
@@ -79,6 +82,11 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
+
+
+@pytest.mark.parametrize("law", [*EVERYWHERE, *OF_HEALTH], ids=lambda law: law.__name__)
+def test_rolling_back_keeps_the_law(law: Law) -> None:
+    hold(law, PLANNER, trying.tried_worlds(), examples=200)
 
 
 @pytest.mark.parametrize(
