@@ -21,7 +21,7 @@ from reconciler.specs.desired import (
     Resources,
     Segment,
 )
-from reconciler.specs.health import HealthCheck, TcpCheck, UpdatePolicy
+from reconciler.specs.health import HealthCheck, OnFailure, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
 from reconciler.specs.placement import Affinity, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
@@ -52,8 +52,13 @@ class Component:
     checked: bool = False
     most: int = 1
     monitor: int = 0
+    rolls_back: bool = False
     wired: bool = False
     """Whether it is on the service's own segment."""
+
+    @property
+    def _on_failure(self) -> OnFailure:
+        return OnFailure.ROLLBACK if self.rolls_back and self.checked else OnFailure.PAUSE
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
@@ -77,7 +82,7 @@ class Component:
                 ),
                 healthy_first=self.depends_on if self.healthy_first else (),
                 health=_CHECK if self.checked else None,
-                update=UpdatePolicy(self.most, self.monitor),
+                update=UpdatePolicy(self.most, self.monitor, on_failure=self._on_failure),
             )
             for number in range(self.replicas)
         ]
@@ -202,7 +207,8 @@ def files_of(luck: Random) -> Files:
         replace(each, wired=wires == "all" or (wires == "some" and each.name != "db")) for each in components
     )
     # Drawn last, so that a seed's fleet and its components stay what they were.
-    return Files(fleet, tuple(_with_health(each, luck) for each in wired))
+    checked = tuple(_with_health(each, luck) for each in wired)
+    return Files(fleet, tuple(replace(each, rolls_back=luck.random() < 0.6) for each in checked))
 
 
 def _with_health(component: Component, luck: Random) -> Component:
