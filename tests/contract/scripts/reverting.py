@@ -6,30 +6,24 @@ from dataclasses import replace
 
 from reconciler.actions import Accept, Create, Destroy, GiveUp, Impact, Replace, Update
 from reconciler.errors import NotFound
-from reconciler.specs.desired import Form, Instance
-from reconciler.specs.formerly import given_back
-from reconciler.specs.guest import GuestContext
-from reconciler.specs.health import OnFailure, UpdatePolicy
+from reconciler.specs.desired import Instance
+from reconciler.specs.health import UpdatePolicy
 from reconciler.state import InstanceState, Power
 from tests.builders import sha
-from tests.contract.stage import DATA, DB, ROOT, Stage, assert_as_asked, changed, disks
+from tests.contract.stage import (
+    DATA,
+    DB,
+    ROOT,
+    Stage,
+    as_it_was,
+    assert_as_asked,
+    changed,
+    disks,
+    rolls_back,
+    told,
+)
 
 FORM = sha("what was refused")
-
-
-def _rolls_back(instance: Instance) -> Instance:
-    return replace(instance, update=UpdatePolicy(on_failure=OnFailure.ROLLBACK))
-
-
-def _told(instance: Instance, text: str) -> Instance:
-    context = GuestContext(instance.name, environment=(("A", text),))
-    return replace(changed(instance, context=sha(text)), context=context)
-
-
-def _as_it_was(instance: Instance, state: InstanceState) -> Instance:
-    was = given_back(state.record)
-    assert was is not None, "nothing was kept of it"
-    return replace(instance, machine=was, context=None, form=Form.AS_IT_WAS)
 
 
 async def _replaced(stage: Stage, instance: Instance) -> InstanceState:
@@ -38,8 +32,8 @@ async def _replaced(stage: Stage, instance: Instance) -> InstanceState:
 
 
 async def what_a_machine_was_is_kept_and_given_back_by_a_replacement(stage: Stage) -> None:
-    old = _told(_rolls_back(stage.instance(DB, ROOT, DATA)), "old")
-    new = _told(changed(old, cpus=2), "new")
+    old = told(rolls_back(stage.instance(DB, ROOT, DATA)), "old")
+    new = told(changed(old, cpus=2), "new")
     await stage.created(old)
     state = await _replaced(stage, new)
     assert_as_asked(state, new)
@@ -47,44 +41,44 @@ async def what_a_machine_was_is_kept_and_given_back_by_a_replacement(stage: Stag
     await stage.perform(GiveUp(stage.host, state, FORM))
     state = await stage.seen(new)
     assert (state.former, state.refused) == (old.machine, FORM)
-    state = await _replaced(stage, _as_it_was(new, state))
+    state = await _replaced(stage, as_it_was(new, state))
     assert_as_asked(state, old)
     assert (state.former, state.refused) == (None, FORM)
 
 
 async def what_a_machine_was_is_given_back_by_a_restart(stage: Stage) -> None:
-    old = _told(_rolls_back(stage.instance()), "old")
-    new = _told(changed(old, cpus=2), "new")
+    old = told(rolls_back(stage.instance()), "old")
+    new = told(changed(old, cpus=2), "new")
     await stage.created(old)
     state = await stage.updated(new)
     assert (state.former, state.refused) == (old.machine, None)
-    state = await stage.updated(_as_it_was(new, state))
+    state = await stage.updated(as_it_was(new, state))
     assert_as_asked(state, old)
     assert state.former is None
 
 
 async def a_machine_that_was_told_nothing_is_told_nothing_again(stage: Stage) -> None:
-    old = _rolls_back(stage.instance())
-    new = _told(old, "new")
+    old = rolls_back(stage.instance())
+    new = told(old, "new")
     await stage.created(old)
     state = await stage.updated(new)
-    state = await stage.updated(_as_it_was(new, state))
+    state = await stage.updated(as_it_was(new, state))
     assert_as_asked(state, old)
 
 
 async def what_is_changed_twice_keeps_what_it_was_first(stage: Stage) -> None:
-    old = _told(_rolls_back(stage.instance()), "old")
+    old = told(rolls_back(stage.instance()), "old")
     await stage.created(old)
     for cpus, text in ((2, "second"), (3, "third")):
-        state = await _replaced(stage, _told(changed(old, cpus=cpus), text))
+        state = await _replaced(stage, told(changed(old, cpus=cpus), text))
         assert state.former == old.machine
-    state = await stage.updated(_as_it_was(old, state))
+    state = await stage.updated(as_it_was(old, state))
     assert_as_asked(state, old)
 
 
 async def a_machine_that_is_taken_for_good_keeps_nothing_of_what_it_was(stage: Stage) -> None:
-    old = _told(_rolls_back(stage.instance()), "old")
-    new = _told(changed(old, cpus=2), "new")
+    old = told(rolls_back(stage.instance()), "old")
+    new = told(changed(old, cpus=2), "new")
     await stage.created(old)
     state = await _replaced(stage, new)
     for _ in range(2):
@@ -121,7 +115,7 @@ async def without_rollback_nothing_is_kept(stage: Stage) -> None:
 
 
 async def who_is_not_to_be_given_back_any_more_keeps_nothing(stage: Stage) -> None:
-    old = _rolls_back(stage.instance())
+    old = rolls_back(stage.instance())
     await stage.created(old)
     new = changed(old, cpus=2)
     assert (await stage.updated(new)).former == old.machine
@@ -130,19 +124,19 @@ async def who_is_not_to_be_given_back_any_more_keeps_nothing(stage: Stage) -> No
 
 
 async def a_data_disk_is_never_taken_back(stage: Stage) -> None:
-    old = _rolls_back(stage.instance(DB, ROOT, DATA))
+    old = rolls_back(stage.instance(DB, ROOT, DATA))
     larger = replace(DATA, size_mib=16)
     new = changed(old, cpus=2, disks=(ROOT, larger))
     await stage.created(old)
     state = await _replaced(stage, new)
-    state = await _replaced(stage, _as_it_was(new, state))
+    state = await _replaced(stage, as_it_was(new, state))
     assert_as_asked(state, changed(old, disks=(ROOT, larger)))
     await stage.perform(Destroy(stage.host, state))
     assert disks(await stage.look()) == {f"{DB}/data": 16}
 
 
 async def a_live_change_keeps_what_is_kept(stage: Stage) -> None:
-    old = _rolls_back(stage.instance())
+    old = rolls_back(stage.instance())
     new = changed(old, cpus=2)
     await stage.created(old)
     await stage.updated(new)
@@ -150,7 +144,7 @@ async def a_live_change_keeps_what_is_kept(stage: Stage) -> None:
 
 
 async def what_stands_is_written_on_too(stage: Stage) -> None:
-    old = _rolls_back(stage.instance())
+    old = rolls_back(stage.instance())
     await stage.created(old)
     await stage.updated(changed(old, cpus=2))
     stage.platform.stop(DB)
@@ -158,11 +152,11 @@ async def what_stands_is_written_on_too(stage: Stage) -> None:
     await stage.perform(GiveUp(stage.host, state, FORM))
     state = await stage.seen(old)
     assert (state.power, state.former, state.refused) == (Power.STOPPED, old.machine, FORM)
-    assert_as_asked(await stage.updated(_as_it_was(old, state)), old)
+    assert_as_asked(await stage.updated(as_it_was(old, state)), old)
 
 
 async def who_is_not_there_is_neither_given_up_nor_accepted(stage: Stage) -> None:
-    old = _rolls_back(stage.instance())
+    old = rolls_back(stage.instance())
     await stage.created(old)
     state = await stage.updated(changed(old, cpus=2))
     await stage.perform(Destroy(stage.host, state))
@@ -173,10 +167,10 @@ async def who_is_not_there_is_neither_given_up_nor_accepted(stage: Stage) -> Non
 
 
 async def giving_back_twice_is_as_good_as_once(stage: Stage) -> None:
-    old = _told(_rolls_back(stage.instance()), "old")
-    new = _told(changed(old, cpus=2), "new")
+    old = told(rolls_back(stage.instance()), "old")
+    new = told(changed(old, cpus=2), "new")
     await stage.created(old)
     state = await stage.updated(new)
-    back = Update(stage.host, state, _as_it_was(new, state), Impact.RESTART)
+    back = Update(stage.host, state, as_it_was(new, state), Impact.RESTART)
     await stage.perform(back, back)
     assert_as_asked(await stage.seen(old), old)
