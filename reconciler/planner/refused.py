@@ -52,12 +52,11 @@ def without_refused(desired: Desired, seen: Observed) -> Forms:
     if not rolls:
         return Forms(desired)
     asked = {group: digest_of_form(own[0]) for group, own in rolls.items()}
-    sickly = _groups_of_failed_stand_ins(seen)
     states = _in_one_place((each for own in rolls.values() for each in own), seen)
     refused = frozenset(
         group
         for group, own in rolls.items()
-        if _is_refused(own, asked[group], seen) or group in sickly or _fails(own, states, seen)
+        if _is_refused(own, asked[group], seen) or _stand_in_fails(own[0], seen) or _fails(own, states, seen)
     )
     if not refused:
         return Forms(desired, asked)
@@ -75,10 +74,21 @@ def without_refused(desired: Desired, seen: Observed) -> Forms:
     return Forms(replace(desired, instances=tuple(instances)), asked, refused, tuple(held), tuple(said))
 
 
-def _groups_of_failed_stand_ins(seen: Observed) -> frozenset[Group]:
-    """They are the first who are made in a new form; nobody was changed yet where they fail."""
+def _stand_in_fails(of: Instance, seen: Observed) -> bool:
+    """Whether somebody who stands in for a component was waited for in vain in its new form.
+
+    They are the first who are made in it; nobody else was changed yet where they fail.
+    """
     states = (state for uuid in seen.failed for state in seen.by_uuid.get(uuid, ()))
-    return frozenset(group_of(state.key) for state in states if state.applied.surge)
+    fellows = (state for state in states if group_of(state.key) == group_of(of.key))
+    return any(state.applied.surge and _has_form(_standing_in(of, state), state) for state in fellows)
+
+
+def _standing_in(of: Instance, state: InstanceState) -> Instance:
+    """What is asked of a stand-in, but for what it has for itself."""
+    applied = state.applied
+    nics = applied.nics if applied.plugs == of.machine.plugs else of.machine.nics
+    return replace(of, machine=replace(of.machine, surge=True, nics=nics, context=applied.context))
 
 
 def _in_one_place(instances: Iterable[Instance], seen: Observed) -> _States:
@@ -143,7 +153,9 @@ class _Stays:
         was = given_back(self.state.record)
         if was is not None and self.lost is None and goes_back(self.state):
             return replace(instance, machine=was, context=None, form=Form.AS_IT_WAS)
-        return replace(instance, machine=self.state.applied, context=None, form=Form.AS_IT_IS)
+        # Whether it is protected says nothing of its form, and is heeded at once.
+        machine = replace(self.state.applied, protect=instance.machine.protect)
+        return replace(instance, machine=machine, context=None, form=Form.AS_IT_IS)
 
     @property
     def is_held(self) -> bool:

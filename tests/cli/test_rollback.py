@@ -79,6 +79,7 @@ def test_what_was_rolled_back_stays_so_and_is_said_until_the_files_change(
         assert isinstance(blocked, list)
         assert [(each["instance"], each["kind"]) for each in blocked] == [(name, "refused") for name in WEB]
     assert "rolled back: form" in reconcile("status", directory).out
+    assert "rolled back: form" in reconcile("explain", "shop-web-0", directory).out
     for host in ("hv1", "hv2"):
         interfere.cure_image(store_of(directory, host), NEW)
     directory.edit("shop.yaml", "cpus: 1, memory: 1GiB", "cpus: 1, memory: 1100MiB")

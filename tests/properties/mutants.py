@@ -220,7 +220,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what was refused is tried again by whoever comes next",
         trying.never_tried_again,
-        Line("refused", "if _is_refused(own, asked[group], seen) or", "if"),
+        Line("refused", "if _is_refused(own, asked[group], seen)", "if False"),
     ),
     (
         "what is nowhere is made into what was refused",

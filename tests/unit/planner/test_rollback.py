@@ -249,6 +249,26 @@ def test_a_stand_in_that_is_not_healthy_goes_and_nobody_is_changed() -> None:
     assert plan(new, end).steps == ()
 
 
+def test_a_stand_in_of_an_earlier_form_says_nothing_of_the_new_one() -> None:
+    web = rolling_back(*replicas(3, "shop-web"), order=Order.START_FIRST)
+    seen = folded(plan(changed(*web), BEFORE), BEFORE, until="wait/shop-web-3")
+    seen = replace(seen, failed=(state(seen, "shop-web-3").uuid,))
+    made = plan(changed(*web, image="third"), seen)
+    assert not [step for step in made.steps if isinstance(step.action, GiveUp)]
+
+
+def test_protection_is_heeded_although_the_form_was_refused() -> None:
+    seen = failed(FIRST, NEW[0])
+    end = folded(plan(NEW, seen), seen)
+    protected = tuple(replace(each, machine=replace(each.machine, protect=True)) for each in NEW)
+    made = plan(protected, end)
+    assert ids(made) == [f"update/shop-web-{number}" for number in range(3)]
+    after_that = folded(made, end)
+    assert {each.applied.protect for each in after_that.hosts[0].instances} == {True}
+    assert images(after_that) == ["debian-12"] * 3
+    assert plan(protected, after_that).steps == ()
+
+
 def test_nobody_is_made_in_the_refused_form_to_stand_in_on_the_way_back() -> None:
     web = rolling_back(*replicas(3, "shop-web"), order=Order.START_FIRST)
     new = changed(*web)
