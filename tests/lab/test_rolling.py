@@ -232,3 +232,22 @@ def test_a_sick_stand_in_is_given_up_and_nobody_was_touched(desk: Desk) -> None:
     assert min(count for count, _ in peer.rounds()) == 3
     assert desk.whereabouts() == before
     _check_calm(desk)
+
+
+def test_a_rollback_that_is_killed_is_finished_by_the_next_apply(desk: Desk, tmp_path: Path) -> None:
+    peer, before = _roll_back(desk), desk.whereabouts()
+    desk.edit("image: one", "image: sick")
+    log = tmp_path / "killed.log"
+    killed = desk.start("apply", "--yes", log=log)
+    given_up = "done: give up the form of shop-web-"
+    wait_until(lambda: given_up in log.read_text(errors="replace"), what="it is given up", within=120)
+    killed.kill()
+    killed.wait()
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 6, report
+    assert {each["outcome"] for each in report["steps"]} <= {"done"}, report
+    peer.sees("FETCHED 3 one one one")
+    assert min(count for count, _ in peer.rounds()) == 2
+    assert desk.whereabouts() == before
+    assert _kept(desk) == []
+    _check_calm(desk)
