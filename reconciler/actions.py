@@ -212,13 +212,41 @@ class Settle:
     before: InstanceState
 
 
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Write on a machine that this form of its component was refused. Nothing else is done to it."""
+
+    host: HostName
+    before: InstanceState
+    form: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Take a machine for good as it is: what was kept of its former form goes. Nothing else is done to it.
+
+    ``refused`` is the form that stays refused; None: none does.
+    """
+
+    host: HostName
+    before: InstanceState
+    refused: Sha256 | None = None
+
+    @property
+    def trusts(self) -> bool:
+        """Whether there is a form to which it cannot be given back any more."""
+        return self.refused is None and self.before.former not in (None, self.before.applied)
+
+
 ImageAction = PutImage | DropImage
 NetworkAction = PutNetwork | DropNetwork
 CordonAction = PutCordon | DropCordon
+RecordAction = GiveUp | Accept
+"""What changes nothing of a machine but what is remembered of it."""
 MachineAction = Create | Start | Stop | Update | Replace | Destroy
 PairAction = Migrate | Resume | Settle
 """What concerns two hosts: both are locked, and both are looked at again before anything happens."""
-Action = ImageAction | NetworkAction | CordonAction | MachineAction | PairAction | Await
+Action = ImageAction | NetworkAction | CordonAction | MachineAction | RecordAction | PairAction | Await
 
 
 def peer_of(action: Action) -> HostName | None:
@@ -255,13 +283,24 @@ _VERBS: Mapping[type[Action], str] = {
     Migrate: "migrate",
     Resume: "start",
     Settle: "migrate",
+    GiveUp: "give-up",
+    Accept: "accept",
     Await: "wait",
 }
 
 
+_KEYS: Mapping[type[Action], str] = {
+    Resume: "resume",
+    Settle: "settle",
+    GiveUp: "give_up",
+    DropImage: "drop_image",
+    DropNetwork: "drop_network",
+}
+
+
 def summary_key(action: Action) -> str:
-    """The key of ``Plan.summary`` that counts this action; who waits, or only says something about a host,
-    is not counted.
+    """The key of ``Plan.summary`` that counts this action; who waits, or only says something about a host
+    or a machine, is not counted.
     """
     if isinstance(action, Update):
         return "update_live" if action.impact is Impact.LIVE else "update_restart"
@@ -277,16 +316,8 @@ def action_key(action: Action) -> str:
     match action:
         case Destroy(before=before) if before.applied.surge:
             return "retire"
-        case Resume():
-            return "resume"
-        case Settle():
-            return "settle"
-        case DropImage():
-            return "drop_image"
-        case DropNetwork():
-            return "drop_network"
         case _:
-            return summary_key(action)
+            return _KEYS.get(type(action)) or summary_key(action)
 
 
 def subject(action: Action) -> str:
@@ -305,9 +336,16 @@ def subject(action: Action) -> str:
             | Await(instance=instance)
         ):
             return instance.name
-        case Start(before=before) | Stop(before=before) | Destroy(before=before):
-            return before.name
-        case Migrate(before=before) | Resume(before=before) | Settle(before=before):
+        case (
+            Start(before=before)
+            | Stop(before=before)
+            | Destroy(before=before)
+            | Migrate(before=before)
+            | Resume(before=before)
+            | Settle(before=before)
+            | GiveUp(before=before)
+            | Accept(before=before)
+        ):
             return before.name
 
 
@@ -316,7 +354,7 @@ def before_of(action: Action) -> InstanceState | None:
     match action:
         case Start(before=before) | Stop(before=before) | Destroy(before=before):
             return before
-        case Update(before=before) | Replace(before=before):
+        case Update(before=before) | Replace(before=before) | GiveUp(before=before) | Accept(before=before):
             return before
         case Create(left=left):
             return left

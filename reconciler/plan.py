@@ -105,6 +105,8 @@ class BlockKind(StrEnum):
     """It may be on a host that did not answer (exit 8)."""
     IN_DOUBT = "in-doubt"
     """Seen twice, or paused: a human, or a later look, must say (exit 4)."""
+    REFUSED = "refused"
+    """What is asked was tried, was not healthy, and is not tried again (exit 6)."""
     INVALID = "invalid"
     """What is asked cannot be done to it: a disk cannot shrink (exit 4)."""
 

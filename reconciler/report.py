@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconciler.actions import Await
 from reconciler.plan import Plan, Step, StepId
+from reconciler.specs.desired import InstanceName, InstanceUuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,12 @@ class Report:
     def failures(self) -> tuple[StepReport, ...]:
         """Steps that were tried and did not come to be done."""
         return self.having(Failed, Unresolved, Unhealthy)
+
+    @property
+    def unhealthy(self) -> Mapping[InstanceName, InstanceUuid]:
+        """Instances that were waited for in vain."""
+        steps = (entry.step.action for entry in self.having(Unhealthy))
+        return {each.instance.name: each.instance.uuid for each in steps if isinstance(each, Await)}
 
     def cause(self, entry: StepReport) -> Outcome:
         """What became of a step, and of one that was skipped: of the step that it was skipped for."""

@@ -26,6 +26,7 @@ from reconciler.specs.desired import (
     Sha256,
 )
 from reconciler.specs.fingerprint import sha256_hex
+from reconciler.specs.formerly import Record
 
 FORMAT_VERSION = 1
 
@@ -98,6 +99,9 @@ class InstanceState:
     ``detail`` is the hypervisor's reason for ``power`` in its own words. ``persistent`` is False for
     a machine that is forgotten once it is off: what a migration by hand may leave. ``home`` is the host that
     it had to leave because that was to be empty, and to which it returns where its cluster says so.
+    ``former`` is what it was before it was changed, kept until its new form is taken for good (and equal to
+    ``applied`` where there is nothing to go back to any more); ``refused`` is the digest of the form of its
+    component that was given up.
     """
 
     host: HostName
@@ -112,6 +116,13 @@ class InstanceState:
     journey: Journey | None = None
     persistent: bool = True
     home: HostName | None = None
+    former: Machine | None = None
+    refused: Sha256 | None = None
+
+    @property
+    def record(self) -> Record:
+        """What its host remembers of it."""
+        return Record(self.applied, self.complete, self.former)
 
     @property
     def name(self) -> InstanceName:
@@ -255,13 +266,14 @@ class Observed:
     """One look at the whole fleet; ``hosts`` and ``unknown`` are sorted by name and disjoint.
 
     ``sick`` are machines that run and were asked, and are not healthy: sorted. Who was not asked is not
-    among them.
+    among them. ``failed`` are those for whose health the asking controller has waited in vain: sorted too.
     """
 
     fleet: str
     hosts: tuple[HostState, ...]
     unknown: tuple[HostUnknown, ...] = ()
     sick: tuple[InstanceUuid, ...] = ()
+    failed: tuple[InstanceUuid, ...] = ()
 
     @cached_property
     def by_uuid(self) -> dict[InstanceUuid, tuple[InstanceState, ...]]:
@@ -310,7 +322,9 @@ class _Recording:
 
 
 # A log that grows must not make every signed plan stale; where it matters, the steps come out different.
-_BY_ITSELF: dict[str, Any] = {"observed": {"hosts": {"__all__": {"foreign": True}}, "sick": True}}
+_BY_ITSELF: dict[str, Any] = {
+    "observed": {"hosts": {"__all__": {"foreign": True}}, "sick": True, "failed": True}
+}
 
 
 @lru_cache(maxsize=1)

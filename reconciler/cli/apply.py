@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from reconciler.actions import GiveUp
 from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
@@ -76,8 +77,28 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
+        # A signed plan is all that was agreed to: what follows from it is for the next apply.
+        back = await _rolled_back(report, wish, cycle, options) if options.promise is None else None
+        show_report(report, options.output, back)
+        return exits.of_report(report) if back is None else exits.of_reports(report, back)
+
+
+async def _rolled_back(report: Report, wish: Wish, cycle: Cycle, options: Options) -> Report | None:
+    """Once more round, where replicas were not healthy in time and their component rolls back.
+
+    Nobody is asked again: the files say that it is to be so. None where nothing is to be given up.
+    """
+    if report.interrupted or not report.unhealthy:
+        return None
+    failed = frozenset(report.unhealthy.values())
+    plan = (await cycle.plan(replace(wish, failed=failed))).plan
+    if not any(isinstance(step.action, GiveUp) for step in plan.steps):
+        return None
+    if options.output is Output.HUMAN:
         show_report(report, options.output)
-        return exits.of_report(report)
+        sys.stdout.write("\nNot healthy in time: rolling back.\n\n")
+        show_plan(plan, options.output)
+    return await carried_out(plan, cycle, wish.desired.fleet.migrations)
 
 
 def _nothing_to_do(plan: Plan, output: Output) -> int:

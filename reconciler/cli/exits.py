@@ -41,6 +41,7 @@ _BLOCKED = {
     BlockKind.IN_DOUBT: Exit.NO_PLACE,
     BlockKind.INVALID: Exit.NO_PLACE,
     BlockKind.UNKNOWN: Exit.PARTIAL,
+    BlockKind.REFUSED: Exit.UNHEALTHY,
 }
 
 
@@ -54,8 +55,17 @@ def of_plan(plan: Plan, *, detailed: bool = False) -> Exit:
 
 def of_report(report: Report) -> Exit:
     """Exit code of ``apply``."""
-    if report.interrupted:
+    return of_reports(report)
+
+
+def of_reports(*reports: Report) -> Exit:
+    """The same, where one went round more than once."""
+    if any(report.interrupted for report in reports):
         return Exit.INTERRUPTED
+    return _first({code for report in reports for code in _of_steps(report)})
+
+
+def _of_steps(report: Report) -> set[Exit]:
     found = _of_view(report.plan)
     for entry in report.steps:
         match report.cause(entry):
@@ -65,7 +75,7 @@ def of_report(report: Report) -> Exit:
                 found.add(Exit.UNHEALTHY)
             case _:
                 found.add(Exit.ERROR)
-    return _first(found)
+    return found
 
 
 def _of_view(plan: Plan) -> set[Exit]:

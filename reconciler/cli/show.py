@@ -40,21 +40,26 @@ def show_plan(plan: Plan, output: Output) -> None:
             console_on(sys.stdout).print(plan_view(plan))
 
 
-def show_report(report: Report, output: Output) -> None:
-    """What became of a plan."""
+def show_report(report: Report, output: Output, back: Report | None = None) -> None:
+    """What became of a plan, and of the one that rolled ``back`` what was not healthy, if there was one.
+
+    People have been told of the first already when there is a second.
+    """
     match output:
         case Output.JSON:
             from reconciler.render.json import dumps, report_json
 
-            _write(dumps(report_json(report)))
+            _write(dumps(report_json(report, back)))
         case Output.MARKDOWN:
             from reconciler.render.markdown import report_markdown
 
             _write(report_markdown(report))
+            if back is not None:
+                _write("\n" + report_markdown(back))
         case Output.HUMAN:
             from reconciler.render.human import console_on, report_view
 
-            console_on(sys.stdout).print(report_view(report))
+            console_on(sys.stdout).print(report_view(back or report))
 
 
 def show_status(status: Status, output: Output) -> None:

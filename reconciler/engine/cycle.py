@@ -49,6 +49,8 @@ class Cycle:
             return await _thought(partial(drained, wish.desired, observed, wish.drain))
         if wish.rebalance is not None:
             return await _thought(partial(rebalanced, wish.desired, observed, wish.rebalance))
+        if wish.failed:
+            observed = replace(observed, failed=tuple(sorted(wish.failed)))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
         allowance = Allowance(wish.allow_deletes, spent)
         answer = partial(self._answer.to, wish.desired, observed, allowance, wait=wish.wait)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
+from reconciler.actions import subject
 from reconciler.engine.backoff import Backoff
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption
@@ -24,7 +25,7 @@ from reconciler.engine.waiting import Vigils
 from reconciler.errors import InvalidInput, LockHeld, ReconcilerError
 from reconciler.plan import StepId
 from reconciler.report import Done, NotYet, Report
-from reconciler.specs.desired import Desired, Fleet
+from reconciler.specs.desired import Desired, Fleet, InstanceName, InstanceUuid
 
 _ROUND = StepId("round")
 
@@ -85,6 +86,7 @@ class Loop:
         self._vigils = Vigils(patient=False)
         self._desired: Desired | None = None
         self._refused: InvalidInput | None = None
+        self._failed: dict[InstanceName, InstanceUuid] = {}
         self._stack = AsyncExitStack()
         self._cycle: Cycle | None = None
         self._fleet: Fleet | None = None
@@ -139,6 +141,7 @@ class Loop:
         self._refused = None
         if desired != self._desired:
             self._desired = desired
+            self._failed.clear()  # what was not healthy was what the files asked for before
             self._teller.loaded(desired)
 
     async def _engine(self, desired: Desired) -> Cycle:
@@ -152,7 +155,8 @@ class Loop:
 
     async def _round(self, cycle: Cycle, desired: Desired, interruption: Interruption) -> None:
         # Nothing is deleted on the word of a state that is only the last good one.
-        wish = Wish(desired, 0 if self._refused else None, self._backoff.resting(now=self._now()))
+        resting = self._backoff.resting(now=self._now())
+        wish = Wish(desired, 0 if self._refused else None, resting, failed=frozenset(self._failed.values()))
         current = await cycle.plan(wish)
         cycle.hosts.listen(self._pace.ticks.tick)
         planned = frozenset(step.id for step in current.plan.steps) | wish.resting
@@ -184,10 +188,17 @@ class Loop:
         for entry in report.steps:
             if isinstance(entry.outcome, Done):
                 self._backoff.succeeded(entry.step.id)
+                # Whatever was done to it, its health is another matter from now on.
+                name = InstanceName(subject(entry.step.action))
+                self._backoff.succeeded(StepId(f"wait/{name}"))
+                self._failed.pop(name, None)
             if isinstance(entry.outcome, NotYet):
                 self._backoff.rest(entry.step.id, until=self._now() + entry.outcome.again)
         for entry in report.failures:
             self._backoff.failed(entry.step.id, now=self._now())
+        if not report.unhealthy.keys() <= self._failed.keys():
+            self._failed |= report.unhealthy
+            self._pace.ticks.tick()  # where a component rolls back, that begins now
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

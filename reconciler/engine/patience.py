@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from reconciler.actions import (
+    Accept,
     Action,
     Await,
     Create,
@@ -13,6 +14,7 @@ from reconciler.actions import (
     DropCordon,
     DropImage,
     DropNetwork,
+    GiveUp,
     Migrate,
     PutCordon,
     PutImage,
@@ -50,7 +52,7 @@ class Patience:
         match action:
             case PutImage():
                 return self.image
-            case PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
+            case PutNetwork() | DropNetwork() | PutCordon() | DropCordon() | GiveUp() | Accept():
                 return self.network
             case (
                 DropImage()

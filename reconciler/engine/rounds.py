@@ -16,7 +16,7 @@ from reconciler.plan import Plan, StepId
 from reconciler.planner.citing import cited
 from reconciler.planner.make import make_plan
 from reconciler.sighting import Running, sighting_of
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, InstanceUuid
 from reconciler.state import Observed
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class Wish:
     The steps of ``resting``, and what needs them, are left for a later round: they failed lately. With
     ``wait``, everybody who has a health check is to be healthy in the end. With a ``move``, that
     migration is to happen and nothing else; with a ``drain``, a host is to be emptied and nothing else;
-    with a ``rebalance``, the fleet is to run better by moves alone.
+    with a ``rebalance``, the fleet is to run better by moves alone. Whoever ``failed`` was waited for in
+    vain by this controller: where its component rolls back, its form is given up.
     """
 
     desired: Desired
@@ -119,3 +120,4 @@ class Wish:
     move: Move | None = None
     drain: Drain | None = None
     rebalance: Rebalance | None = None
+    failed: frozenset[InstanceUuid] = frozenset()

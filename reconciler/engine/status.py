@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler.actions import Await, subject
+from reconciler.actions import Await, RecordAction, subject
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.rounds import Round
 from reconciler.engine.waiting import says_no
@@ -102,7 +102,8 @@ def _health(
 
 def status_of(current: Round, health: Mapping[InstanceUuid, Condition] = {}) -> Status:
     """Lay what was observed beside what is desired and planned, and beside what was said of ``health``."""
-    steps = {subject(step.action): step for step in current.plan.steps if not isinstance(step.action, Await)}
+    aside = Await | RecordAction
+    steps = {subject(step.action): step for step in current.plan.steps if not isinstance(step.action, aside)}
     notes = {entry.instance: entry.refusals for entry in current.plan.blocked}
 
     def row(name: InstanceName, service: str, component: str, seen: tuple[str, str]) -> InstanceStatus:

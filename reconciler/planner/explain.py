@@ -21,6 +21,7 @@ from reconciler.planner.placement.choose import Choice, Fit, choose
 from reconciler.planner.placement.ledger import footprint, growth
 from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.placement.refusals import NO_ROOM_FOR_OTHERS
+from reconciler.planner.refused import Forms
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Hold
@@ -85,7 +86,15 @@ def explain(desired: Desired, observed: Observed, name: str, scheduler: Schedule
         assert decision.case.instance is not None, "a host is sought only for what is asked for"
         by = desired.fleet.scheduler.title if desired.fleet.scheduler is not None else ""
         return _of_new(decision, choose(decision.case.instance, board), by)
-    return _of_known(decision, board)
+    return _unless_refused(_of_known(decision, board), staff.ready.forms)
+
+
+def _unless_refused(told: Explanation, forms: Forms) -> Explanation:
+    """The explanation; where what the files ask for was refused, it is held to what it is."""
+    refused = next((each for each in forms.said if each.instance == told.instance), None)
+    if refused is None or told.kind is not None:
+        return told
+    return replace(told, kind=refused.kind, held=refused.refusals)
 
 
 def _with_fellows(

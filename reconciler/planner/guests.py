@@ -18,7 +18,7 @@ from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
 from reconciler.planner.service_view import Environment, Following, Segments, Service, View, bridges_of
-from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
+from reconciler.specs.desired import Desired, Form, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.guest import GuestContext, Interface
@@ -106,6 +106,8 @@ def _services(desired: Desired, unheard: frozenset[str]) -> dict[str, Service]:
 
 
 def _is_told(instance: Instance, service: Service) -> bool:
+    if instance.form is not Form.WRITTEN:
+        return False  # what it was told is on its host
     return instance.context is not None or bool(bridges_of(instance, service.segments))
 
 

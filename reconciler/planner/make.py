@@ -16,6 +16,7 @@ from reconciler.planner.ordering.steps import Work, steps_of
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.prepare import Prepared
+from reconciler.planner.recording import records_of
 from reconciler.planner.replicas import replicas_of
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.surging import retirements, staffed
@@ -42,15 +43,18 @@ def make_plan(
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
     mends = mends_of((each.case for each in judged), seen)
     board = board_of(desired, seen, judged)
-    decisions = held_back(settle(desired, judged, board, scheduler), order_of(desired.instances), seen.sick)
+    unwell = frozenset((*seen.sick, *seen.failed))
+    decisions = held_back(settle(desired, judged, board, scheduler), order_of(desired.instances), unwell)
     deeds = [
         Deed((each.case.instance or each.case.found).key, _in_full(each.verdict, staff.ready))
         for each in decisions
         if isinstance(each.verdict, Act)
     ]
-    replicas = replicas_of(decisions, seen.sick)
+    replicas = replicas_of(decisions, unwell)
     deeds += retirements(replicas, seen)
+    deeds += records_of(staff.ready.forms, replicas, seen)
     blocked = [each.blocked for each in decisions if each.blocked is not None]
+    blocked += staff.ready.forms.said
     return Plan(
         basis,
         steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),

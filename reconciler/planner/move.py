@@ -11,7 +11,7 @@ from reconciler.planner.decide import board_of, judge
 from reconciler.planner.forecast import forecast_of
 from reconciler.planner.named import host_named, stranger
 from reconciler.planner.ordering.deeds import Deed
-from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.images import image_needed_by, steps_for_images
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.networks import bridge_of, segments_needed_by, steps_for_networks
 from reconciler.planner.placement.board import Board
@@ -92,7 +92,7 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
     """The migration, after what its destination must have, and before what its source needs no more."""
     because, name = (Cause("asked for"),), StepId(f"migrate/{action.before.name}")
     images = steps_for_images((action,), desired, observed)
-    image = image_step(action)
+    place = image_needed_by(action)
     own = segments_needed_by(action)
     wired = replace(desired, segments=tuple(each for each in desired.segments if each.bridge in own))
     networks = steps_for_networks({name: Deed(action.before.key, Act(action, because))}, wired, observed)
@@ -102,7 +102,7 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
     forecast = forecast_of(action.before, target, desired.fleet)
     needs = (
         *(step.id for step in mends[-1:]),
-        *((image,) if image in images else ()),
+        *((images[place].id,) if place in images else ()),
         *networks.needed_by(action),
     )
     return (*images.values(), *networks.first, Step(name, action, because, needs, forecast), *last)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler.actions import (
+    Accept,
     Await,
     Create,
     Destroy,
     DropCordon,
     DropImage,
     DropNetwork,
+    GiveUp,
     Impact,
     MachineAction,
     Migrate,
@@ -25,7 +27,7 @@ from reconciler.actions import (
     Update,
 )
 from reconciler.plan import Step
-from reconciler.planner import objects, passage
+from reconciler.planner import objects, passage, remembered
 from reconciler.planner.wires import segments_in
 from reconciler.specs.desired import Machine
 from reconciler.state import HostState, InstanceState, LiveDisk, Power
@@ -41,6 +43,8 @@ def broken_precondition(step: Step, host_state: HostState, peer: HostState | Non
             return objects.broken(step.action, host_state)
         case Await():
             return None
+        case GiveUp() | Accept():
+            return remembered.broken(step.action, host_state)
         case Migrate() | Resume() | Settle():
             return passage.broken(step.action, host_state, peer)
         case _:

@@ -9,8 +9,9 @@ from reconciler.plan import Blocked
 from reconciler.planner.addresses import addressed
 from reconciler.planner.guests import Told, told
 from reconciler.planner.placement.standing import with_maintenance
+from reconciler.planner.refused import Forms, without_refused
 from reconciler.planner.scope import scoped
-from reconciler.specs.desired import Desired, InstanceName
+from reconciler.specs.desired import Desired, Form, InstanceName
 from reconciler.state import Observed
 
 
@@ -23,6 +24,7 @@ class Prepared:
     desired: Desired
     observed: Observed
     blocked: Mapping[InstanceName, Blocked]
+    forms: Forms
     told: Told
 
 
@@ -30,6 +32,10 @@ def prepared(desired: Desired, observed: Observed) -> Prepared:
     """Both sorted already: scope the look, find the addresses, then what guests are told of them."""
     seen = scoped(observed, desired.fleet)
     ready = addressed(with_maintenance(desired, seen), seen)
-    complete = told(ready.desired, seen, ready.blocked)
-    blocked = (*complete.blocked, *ready.blocked)
-    return Prepared(complete.desired, seen, {each.instance: each for each in blocked}, complete)
+    forms = without_refused(ready.desired, seen)
+    # Whoever stays as it is, or becomes what it was, asks for no address that it has not.
+    asking = {each.name for each in forms.desired.instances if each.form is Form.WRITTEN}
+    unaddressed = tuple(each for each in ready.blocked if each.instance in asking)
+    complete = told(forms.desired, seen, unaddressed)
+    blocked = (*complete.blocked, *unaddressed, *forms.held)
+    return Prepared(complete.desired, seen, {each.instance: each for each in blocked}, forms, complete)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Update
+from reconciler.plan import Step, StepId
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
+from reconciler.planner.simulate import after
 from reconciler.planner.verdicts import Act, Case, Verdict
 from reconciler.sighting import Absent, Running
 from reconciler.specs.desired import HostName, Instance, InstanceUuid
+from reconciler.specs.health import OnFailure
+from reconciler.state import InstanceState, Observed
 
 
 class Part(Enum):
@@ -26,8 +30,8 @@ class Part(Enum):
     OUT = auto()
     """It is somewhere, does not run as far as anybody knows, and is left as it is."""
     NOWHERE = auto()
-    """It is on no host, and there is no place for it. It is not away: nobody took it, and the change of
-    the others may be what makes room for it.
+    """It is on no host, and there is no place for it, or no form. It is not away: nobody took it, and the
+    change of the others may be what makes room for it.
     """
 
 
@@ -48,6 +52,11 @@ class Replica:
     def stands_in(self) -> bool:
         """Whether it is there only while the others are changed."""
         return self.instance.machine.surge
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether its component becomes again what it was where a new form fails."""
+        return self.instance.update.on_failure is OnFailure.ROLLBACK
 
     @property
     def will_run(self) -> bool:
@@ -89,6 +98,14 @@ def replicas_of(decisions: Iterable[Decision], sick: Iterable[InstanceUuid]) -> 
 def standing_in(replicas: Iterable[Replica]) -> tuple[Replica, ...]:
     """Those of a component that stand in for the others, and run or will."""
     return tuple(each for each in replicas if each.stands_in and each.will_run)
+
+
+def as_left(replica: Replica, seen: Observed) -> InstanceState:
+    """The machine as the plan's own step on it leaves it; it is somewhere, or is made by that."""
+    if (action := replica.action) is not None:
+        there = replace(seen, hosts=tuple(host for host in seen.hosts if host.host == action.host))
+        seen = after(Step(StepId(""), action, ()), there)
+    return seen.by_uuid[replica.instance.uuid][0]
 
 
 def boots(action: Action) -> bool:

@@ -35,6 +35,7 @@ def sorted_observed(observed: Observed) -> Observed:
         hosts=tuple(sorted(map(_sorted_state, observed.hosts), key=lambda state: state.host)),
         unknown=tuple(sorted(observed.unknown, key=lambda unknown: unknown.host)),
         sick=tuple(sorted(observed.sick)),
+        failed=tuple(sorted(observed.failed)),
     )
 
 
@@ -90,7 +91,7 @@ def scoped(observed: Observed, fleet: Fleet) -> Observed:
     heard_of = {state.host for state in seen} | {unknown.host for unknown in silent}
     unasked = [HostUnknown(name, "was not asked") for name in names - heard_of]
     unknown = tuple(sorted((*silent, *unasked), key=lambda unknown: unknown.host))
-    return Observed(fleet.name, seen, unknown, observed.sick)
+    return Observed(fleet.name, seen, unknown, observed.sick, observed.failed)
 
 
 def _own(state: HostState, fleet: Fleet) -> HostState:

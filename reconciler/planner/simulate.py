@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.actions import (
+    Accept,
     Action,
     Await,
     Create,
@@ -13,6 +14,7 @@ from reconciler.actions import (
     DropCordon,
     DropImage,
     DropNetwork,
+    GiveUp,
     Impact,
     Migrate,
     PutCordon,
@@ -26,10 +28,11 @@ from reconciler.actions import (
     Update,
 )
 from reconciler.plan import Step
-from reconciler.planner import objects, passage
+from reconciler.planner import objects, passage, remembered
 from reconciler.planner.diff import differences
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
-from reconciler.specs.desired import Instance, InstanceUuid, OnDelete
+from reconciler.specs.desired import Form, Instance, InstanceUuid, OnDelete
+from reconciler.specs.formerly import kept
 from reconciler.state import (
     HostState,
     InstanceState,
@@ -46,11 +49,12 @@ def after(step: Step, observed: Observed) -> Observed:
         if observed.host(name) is None:
             raise LookupError(f"{step.id}: {name} was not seen")
     hosts = (_changed(step.action, host) if host.host in step.hosts else host for host in observed.hosts)
-    return replace(observed, hosts=tuple(hosts), sick=_still_sick(step.action, observed.sick))
+    sick, failed = (_still(step.action, uuids) for uuids in (observed.sick, observed.failed))
+    return replace(observed, hosts=tuple(hosts), sick=sick, failed=failed)
 
 
-def _still_sick(action: Action, sick: tuple[InstanceUuid, ...]) -> tuple[InstanceUuid, ...]:
-    """Whoever was waited for is well; of whom was made anew nobody knows."""
+def _still(action: Action, sick: tuple[InstanceUuid, ...]) -> tuple[InstanceUuid, ...]:
+    """Who of these is not well: whoever was waited for is; of whom was made anew nobody knows."""
     match action:
         case Create(instance=instance) | Replace(instance=instance) | Await(instance=instance):
             uuid = instance.uuid
@@ -77,11 +81,13 @@ def confirmed(step: Step, host_state: HostState, peer: HostState | None = None) 
         case Start(before=InstanceState(uuid=uuid)) | Await(instance=Instance(uuid=uuid)):
             found = host_state.instance(uuid)
             return found is not None and runs(found)
-        case Stop(before=before):
+        case Stop(before=before) | Destroy(before=before):
             found = host_state.instance(before.uuid)
-            return found is not None and found.power is Power.STOPPED
-        case Destroy(before=before):
-            return host_state.instance(before.uuid) is None and not _leftovers(before, host_state)
+            off = found is not None and found.power is Power.STOPPED
+            gone = found is None and not _leftovers(before, host_state)
+            return off if isinstance(step.action, Stop) else gone
+        case GiveUp() | Accept():
+            return remembered.confirmed(step.action, host_state)
         case Migrate() | Resume() | Settle():
             return passage.confirmed(step.action, host_state, peer)
     assert_never(step.action)
@@ -98,25 +104,22 @@ def _changed(action: Action, host: HostState) -> HostState:
         case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
             return objects.after(action, host)
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
-            return _built(host, instance)
+            live = isinstance(action, Update) and action.impact is Impact.LIVE
+            return _built(host, instance, live=live)
         case Start(before=before) | Stop(before=before):
             power = Power.RUNNING if isinstance(action, Start) else Power.STOPPED
-            return with_instance(host, replace(_now(before, host), power=power, detail=""))
+            now = host.instance(before.uuid) or before  # as earlier steps have left it
+            return with_instance(host, replace(now, power=power, detail=""))
         case Destroy(before=before):
             return _without(host, before)
         case Migrate() | Resume() | Settle():
             return passage.after(action, host)
-        case Await():
-            return host
+        case GiveUp() | Accept() | Await():
+            return host if isinstance(action, Await) else remembered.after(action, host)
     assert_never(action)
 
 
-def _now(before: InstanceState, host: HostState) -> InstanceState:
-    """The machine as earlier steps have left it."""
-    return host.instance(before.uuid) or before
-
-
-def _built(host: HostState, instance: Instance) -> HostState:
+def _built(host: HostState, instance: Instance, *, live: bool) -> HostState:
     """The instance runs as it is asked for; disks found are adopted, disks no longer asked for are
     deleted or kept as they were told.
     """
@@ -140,6 +143,11 @@ def _built(host: HostState, instance: Instance) -> HostState:
         journey=None if before is None else before.journey,
         home=None if before is None else before.home,
     )
+    if before is not None:
+        # What runs on was not changed in a way that could be given back.
+        former = before.former if live else kept(before.record, instance)
+        refused = before.refused if live or instance.form is not Form.WRITTEN else None
+        state = replace(state, former=former, refused=refused)
     left = {**detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)
     return with_instance(with_volumes(host, instance.key, {**left, **attached}), state)

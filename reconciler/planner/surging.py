@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 from itertools import count, islice, takewhile
 
 from reconciler.actions import Destroy
-from reconciler.plan import Cause, Step, StepId
+from reconciler.plan import Cause
 from reconciler.planner.decide import Judged, judge
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.prepare import Prepared, prepared
-from reconciler.planner.replicas import Part, Replica, Replicas, part_of, standing_in
-from reconciler.planner.simulate import after
+from reconciler.planner.replicas import Part, Replica, Replicas, as_left, part_of, standing_in
 from reconciler.planner.verdicts import Act
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey, OnDelete
 from reconciler.specs.fingerprint import digest_of_written
 from reconciler.specs.health import Order
 from reconciler.specs.identity import LONGEST_NAME, instance_uuid
-from reconciler.state import InstanceState, Observed
+from reconciler.state import Observed
 
 _OVER = (Cause("it stood in while the others were changed"),)
 
@@ -57,19 +56,12 @@ def retirements(replicas: Replicas, seen: Observed) -> Iterator[Deed]:
     for group in sorted(replicas):
         out = sum(each.part is Part.OUT and not each.stands_in for each in replicas[group])
         for each in standing_in(replicas[group])[out:]:
-            yield Deed(each.instance.key, Act(Destroy(_there(each), _as_left(each, seen)), _OVER))
+            yield Deed(each.instance.key, Act(Destroy(_there(each), as_left(each, seen)), _OVER))
 
 
 def _there(replica: Replica) -> HostName:
     assert replica.host is not None, f"{replica.instance.name} stands in and runs nowhere"
     return replica.host
-
-
-def _as_left(replica: Replica, seen: Observed) -> InstanceState:
-    """The machine as the plan's own step on it leaves it."""
-    if replica.action is not None:
-        seen = after(Step(StepId(""), replica.action, ()), seen)
-    return seen.by_uuid[replica.instance.uuid][0]
 
 
 def _surges(desired: Desired, seen: Observed, judged: Iterable[Judged]) -> Iterator[Instance]:
@@ -84,7 +76,9 @@ def _surges(desired: Desired, seen: Observed, judged: Iterable[Judged]) -> Itera
         return
     away = {group: [0, 0] for group in first}
     for one in judged:
-        part = part_of(one.case, one.verdict) if one.case.instance is not None else Part.UP
+        # Who is given back what it was is changed stop-first: nobody is made in the refused form for it.
+        surges = one.case.instance is not None and one.case.wanted.update.order is Order.START_FIRST
+        part = part_of(one.case, one.verdict) if surges else Part.UP
         if part in (Part.TAKEN, Part.OUT) and (group := group_of(one.case.wanted.key)) in away:
             away[group][part is Part.OUT] += 1
     for group, (taken, out) in sorted(away.items()):

@@ -42,6 +42,8 @@ _MARKS = {
     "migrate": (">", "yellow"),
     "resume": ("^", "green"),
     "settle": ("~", "blue"),
+    "give_up": ("<", "red"),
+    "accept": (".", "green"),
     "cordon": ("#", "yellow"),
     "uncordon": ("#", "green"),
 }

@@ -79,8 +79,12 @@ def plan_json(plan: Plan) -> Json:
     }
 
 
-def report_json(report: Report) -> Json:
-    """A plan and what became of each of its steps."""
+def report_json(report: Report, back: Report | None = None) -> Json:
+    """A plan and what became of each of its steps; the same of the plan that rolled it ``back``, or null."""
+    return {**_report(report), "rolled_back": None if back is None else _report(back)}
+
+
+def _report(report: Report) -> dict[str, Json]:
     outcomes: list[Json] = [
         {
             **_step(entry.step),

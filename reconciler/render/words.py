@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import assert_never
 
-from reconciler.actions import Action, Await, Impact, Update, action_key
+from reconciler.actions import Accept, Action, Await, GiveUp, Impact, Update, action_key
 from reconciler.plan import Cause, Change, Deadlock, Forecast, Origin, Plan, Reason
 from reconciler.planner.amounts import mib
 from reconciler.report import Abandoned, Done, Failed, NotYet, Outcome, Skipped, Unhealthy, Unresolved
@@ -70,6 +70,10 @@ def verb(action: Action) -> str:
             return "update live" if impact is Impact.LIVE else "update with restart"
         case Await(steady=steady):
             return f"wait {steady} s for the health of" if steady else "wait for the health of"
+        case GiveUp():
+            return "give up the form of"
+        case Accept():
+            return "accept the form of"
         case _:
             return action_key(action).replace("drop_", "remove ")
 

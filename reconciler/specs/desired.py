@@ -166,6 +166,17 @@ class Machine:
         return Resources(self.cpus, self.memory_mib, disks, self.devices)
 
 
+class Form(StrEnum):
+    """Where it is taken from what a machine is to be."""
+
+    WRITTEN = "written"
+    """From the files."""
+    AS_IT_IS = "as-it-is"
+    """From its host: what the files ask for was refused, and it was not changed to that."""
+    AS_IT_WAS = "as-it-was"
+    """From what its host has kept of it: it was changed to what was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One replica of a component, with all that is needed to make it."""
@@ -182,8 +193,10 @@ class Instance:
     health: HealthCheck | None = None
     update: UpdatePolicy = UpdatePolicy()
     context: GuestContext | None = None
+    """None as well for a form that is not written: what its guest is told is on its host."""
     origin: Position = Position("", 0, 0)
     """Where its component is declared."""
+    form: Form = Form.WRITTEN
 
     @property
     def name(self) -> InstanceName:

@@ -30,6 +30,7 @@ KINDS: tuple[type, ...] = (
     desired.ImageFormat,
     desired.ImageUse,
     desired.Machine,
+    desired.Form,
     desired.Instance,
     desired.ImagePart,
     desired.Image,

@@ -14,7 +14,10 @@ import pytest
 from reconciler.actions import Action, Create, Impact, PutImage, Update
 from reconciler.actuators.port import Actuator
 from reconciler.errors import HostError, LockHeld
-from reconciler.specs.desired import Disk, HostName, Image, Instance, Machine, Nic, OnDelete
+from reconciler.specs.desired import Disk, Form, HostName, Image, Instance, Machine, Nic, OnDelete
+from reconciler.specs.formerly import given_back
+from reconciler.specs.guest import GuestContext
+from reconciler.specs.health import OnFailure, UpdatePolicy
 from reconciler.state import HostState, InstanceState, Live, Power
 from tests import builders
 from tests.contract.platforms import Flesh, Platform, opened
@@ -190,6 +193,24 @@ Script = Callable[[Stage], Awaitable[None]]
 def changed(instance: Instance, **fields: object) -> Instance:
     """The same instance with other fields of its machine."""
     return replace(instance, machine=replace(instance.machine, **fields))  # type: ignore[arg-type]
+
+
+def rolls_back(instance: Instance) -> Instance:
+    """The same instance, of a component that becomes again what it was where a change fails."""
+    return replace(instance, update=UpdatePolicy(on_failure=OnFailure.ROLLBACK))
+
+
+def told(instance: Instance, text: str) -> Instance:
+    """The same instance, whose guest is told that."""
+    context = GuestContext(instance.name, environment=(("A", text),))
+    return replace(changed(instance, context=builders.sha(text)), context=context)
+
+
+def as_it_was(instance: Instance, state: InstanceState) -> Instance:
+    """The instance as the host has kept it: what its guest was told is known there only."""
+    was = given_back(state.record)
+    assert was is not None, "nothing was kept of it"
+    return replace(instance, machine=was, context=None, form=Form.AS_IT_WAS)
 
 
 def assert_as_asked(state: InstanceState, instance: Instance) -> None:

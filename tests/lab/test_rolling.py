@@ -12,7 +12,7 @@ from .boot_sector import boot_sector_image
 from .desk import Desk, clean, image_yaml
 from .disk_guest import disk_guest
 from .guest import Guest
-from .hosts import wait_until
+from .hosts import IMAGES, wait_until
 from .laboratory import Laboratory
 
 _WEBS = ("10.42.0.10", "10.42.0.11", "10.42.0.12")
@@ -168,3 +168,86 @@ def test_with_one_more_standing_in_three_answer_at_every_moment(desk: Desk) -> N
     assert desk.whereabouts() == before, "it went, and nobody else was moved or made anew"
     assert min((count for count, _ in peer.rounds()), default=3) == 3
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+
+def _roll_back(desk: Desk, order: str = "stop-first") -> Peer:
+    """All three are there, and are to become again what they were where a change fails; with the peer."""
+    desk.edit("update: {", f"update: {{order: {order}, on_failure: rollback, ")
+    desk.edit("retries: 60, start_period: 30s", "retries: 10, start_period: 20s")
+    return served(desk)
+
+
+def _kept(desk: Desk) -> list[str]:
+    """What lies on the hosts of what machines were."""
+    files = (name for host in desk.lab.hosts for name in host.run(["ls", IMAGES]).split())
+    return [name for name in files if ".former." in name]
+
+
+def _check_calm(desk: Desk) -> None:
+    """Nothing is left to do, and that what the files ask for was refused is said of all three."""
+    for verb in ("plan", "apply"):
+        code, said = desk.reconcile(verb, *(["--yes"] if verb == "apply" else []))
+        assert (code, said["steps"]) == (6, []), said
+        blocked = {each["instance"]: each["kind"] for each in said["blocked"]}
+        assert blocked == {f"shop-web-{number}": "refused" for number in range(3)}
+
+
+def test_a_sick_image_is_rolled_back_by_the_same_apply_and_is_not_tried_again(desk: Desk) -> None:
+    peer, before = _roll_back(desk), desk.whereabouts()
+    desk.edit("image: one", "image: sick")
+    since = time.monotonic()
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    print(f"a sick image was tried and rolled back in {time.monotonic() - since:.0f} s")
+    assert code == 6, report
+    outcomes, back = outcomes_of(report), outcomes_of(report["rolled_back"])
+    assert outcomes["wait/shop-web-0"] == "unhealthy"
+    assert outcomes["replace/shop-web-1"] == outcomes["replace/shop-web-2"] == "skipped"
+    assert set(back.values()) == {"done"}, back
+    assert [name for name in back if name.startswith("replace/")] == ["replace/shop-web-0"]
+    # It has its address from what its guest was told before: nobody else knows that any more.
+    peer.sees("FETCHED 3 one one one")
+    assert min(count for count, _ in peer.rounds()) == 2
+    assert desk.whereabouts() == before
+    assert _kept(desk) == []
+    _check_calm(desk)
+
+    desk.edit("image: sick", "image: two")
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    peer.sees("FETCHED 3 two two two")
+    assert min(count for count, _ in peer.rounds()) == 2
+    assert _kept(desk) == []
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_a_sick_stand_in_is_given_up_and_nobody_was_touched(desk: Desk) -> None:
+    peer, before = _roll_back(desk, "start-first"), desk.whereabouts()
+    desk.edit("image: one", "image: sick")
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 6, report
+    back = outcomes_of(report["rolled_back"])
+    assert back["destroy/shop-web-3"] == "done"
+    assert not [name for name in back if name.startswith("replace/")]
+    peer.sees("FETCHED 3 one one one")
+    assert min(count for count, _ in peer.rounds()) == 3
+    assert desk.whereabouts() == before
+    _check_calm(desk)
+
+
+def test_a_rollback_that_is_killed_is_finished_by_the_next_apply(desk: Desk, tmp_path: Path) -> None:
+    peer, before = _roll_back(desk), desk.whereabouts()
+    desk.edit("image: one", "image: sick")
+    log = tmp_path / "killed.log"
+    killed = desk.start("apply", "--yes", log=log)
+    given_up = "done: give up the form of shop-web-"
+    wait_until(lambda: given_up in log.read_text(errors="replace"), what="it is given up", within=120)
+    killed.kill()
+    killed.wait()
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 6, report
+    assert {each["outcome"] for each in report["steps"]} <= {"done"}, report
+    peer.sees("FETCHED 3 one one one")
+    assert min(count for count, _ in peer.rounds()) == 2
+    assert desk.whereabouts() == before
+    assert _kept(desk) == []
+    _check_calm(desk)

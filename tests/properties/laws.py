@@ -16,6 +16,7 @@ from reconciler.actions import (
     PairAction,
     PutImage,
     PutNetwork,
+    RecordAction,
     Replace,
     Start,
     Update,
@@ -146,7 +147,7 @@ def mercy(planner: Planner, world: World) -> None:
         now = planner.after(step, now)
         if isinstance(step.action, PutImage | PutNetwork | DropNetwork):
             continue
-        if isinstance(step.action, Await):
+        if isinstance(step.action, Await | RecordAction):
             continue
         # What a migration left is tidied up even where nothing else may be done.
         left_alone = in_doubt if isinstance(step.action, PairAction) else held

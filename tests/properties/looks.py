@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.actions import Action, Await, Create, Destroy
+from reconciler.actions import Action, Await, Create, Destroy, Replace
 from reconciler.plan import BlockKind, Plan, Step
-from reconciler.specs.desired import Desired, Host, InstanceUuid, Resources
+from reconciler.specs.desired import Desired, Form, Host, HostName, Instance, InstanceUuid, Resources
+from reconciler.specs.formerly import meanwhile
 from reconciler.state import HostState, InstanceState, Observed, Power
 from tests.builders import incomplete
 from tests.properties.worlds import World
@@ -73,12 +74,28 @@ def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
     for step in steps:
         match step.action:
             case Create(instance=instance, host=name):
-                half = incomplete(instance, on=name)
+                half = _half_made(instance, name, observed)
+            case Replace(instance=instance, host=name):
+                (now,) = (state for state in observed.by_uuid[instance.uuid] if state.host == name)
+                former = meanwhile(now.record, instance)
+                apart = replace(now, complete=False, power=Power.STOPPED, former=former)
+                yield with_state(observed, apart)
+                half = _half_made(instance, name, with_state(observed, apart))
             case Destroy(before=before):
                 half = replace(before, complete=False, power=Power.STOPPED)
             case _:
                 continue
         yield with_state(observed, half)
+
+
+def _half_made(instance: Instance, on: HostName, observed: Observed) -> InstanceState:
+    """A machine that is being made, where there may have been one."""
+    half, seen = incomplete(instance, on=on), observed.host(on)
+    before = None if seen is None else seen.instance(instance.uuid)
+    if before is None:
+        return half
+    refused = None if instance.form is Form.WRITTEN else before.refused
+    return replace(half, former=meanwhile(before.record, instance), refused=refused)
 
 
 def with_state(observed: Observed, state: InstanceState) -> Observed:
@@ -115,6 +132,7 @@ def reversed_observed(observed: Observed) -> Observed:
         hosts=tuple(map(_reversed_state, reversed(observed.hosts))),
         unknown=observed.unknown[::-1],
         sick=observed.sick[::-1],
+        failed=observed.failed[::-1],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line
 from tests.properties.laws import Law
 
@@ -210,7 +210,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who stands in goes before the last one is healthy",
         surging.somebody_stands_in,
-        Line("ordering.waits", "if not (deed.destroys and deed.stands_in):", "if True:"),
+        Line("ordering.waits", "if not trusts and not (deed.destroys and deed.stands_in):", "if True:"),
     ),
     (
         "who stands in is taken for anything left over",
@@ -221,6 +221,42 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         "who stands in is left behind",
         laws.converge,
         Line("make", "deeds += retirements(replicas, seen)"),
+    ),
+    (
+        "what was refused is tried again by whoever comes next",
+        trying.never_tried_again,
+        Line("refused", "if _is_refused(own, asked[group], seen)", "if False"),
+    ),
+    (
+        "what is nowhere is made into what was refused",
+        trying.never_tried_again,
+        Line("refused", "(held if stays.is_held else said).append", "said.append"),
+    ),
+    (
+        "whoever was changed stays in what was refused",
+        trying.never_tried_again,
+        Line("refused", "if was is not None and self.lost is None and goes_back(self.state):", "if False:"),
+    ),
+    (
+        "a replica is given back what it was before it is written that this was refused",
+        trying.never_tried_again,
+        Line("ordering.steps", "needs = (*records.needed_by(deed), *needs)"),
+    ),
+    (
+        "what a machine was is forgotten when it is changed",
+        trying.kept_until_healthy,
+        Line(
+            "simulate", "former = before.former if live else kept(before.record, instance)", "former = None"
+        ),
+    ),
+    (
+        "a new form is taken for good before all are healthy",
+        trying.kept_until_healthy,
+        Line(
+            "ordering.waits",
+            "trusts = isinstance(deed.action, Accept) and deed.action.trusts and own[0].rolls_back",
+            "trusts = False",
+        ),
     ),
     (
         "a machine does not wait for its network",
@@ -307,6 +343,6 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "dependants wait for those who are told",
         telling_laws.patient,
-        Line("ordering.precedence", "deed.tells or deed.stands_in", "deed.stands_in"),
+        Line("ordering.precedence", "deed.tells or deed.records or deed.stands_in", "deed.stands_in"),
     ),
 )

@@ -4,6 +4,7 @@ steps happen to begin and end, and who waits for whom.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -40,7 +41,7 @@ def health_comes_first(planner: Planner, world: World) -> None:
         instance = by_name.get(str(subject(step.action)))
         if instance is None or not boots(step):
             continue
-        before = _all_before(step, steps)
+        before = all_before(step, steps)
         for name in instance.healthy_first:
             group = Group(instance.key.service, name)
             others = [each for each in world.desired.instances if group_of(each.key) == group]
@@ -73,7 +74,8 @@ def _circles(world: World) -> set[Group]:
     return found
 
 
-def _all_before(step: Step, steps: dict[StepId, Step]) -> set[StepId]:
+def all_before(step: Step, steps: Mapping[StepId, Step]) -> set[StepId]:
+    """Every step that is done when this one begins."""
     found: set[StepId] = set()
     ahead = list(step.needs)
     while ahead:
@@ -137,7 +139,9 @@ class _Away(Schedule):
 
     def run(self) -> None:
         without_place = {
-            str(entry.instance) for entry in self.plan.blocked if entry.kind is BlockKind.NO_PLACE
+            str(entry.instance)
+            for entry in self.plan.blocked
+            if entry.kind in (BlockKind.NO_PLACE, BlockKind.REFUSED)
         }
         for each in self.world.desired.instances:
             if not runs(each, self.world):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
-from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws
+from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
 from tests.properties.mutants import MUTANTS
@@ -32,6 +32,7 @@ OF_HEALTH: tuple[Law, ...] = (
     rolling.health_comes_first,
     surging.somebody_stands_in,
 )
+OF_TRYING: tuple[Law, ...] = (trying.never_tried_again, trying.kept_until_healthy)
 OF_NETWORKS: tuple[Law, ...] = (
     network_laws.wired,
     network_laws.one_address,
@@ -46,6 +47,7 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.room: st.one_of(worlds(), crowded_worlds(), wired_worlds()),
     **dict.fromkeys(OF_HEALTH, st.one_of(worlds(), rolling_worlds(), rolling_worlds())),
     **dict.fromkeys(OF_RESUMING, resume_laws.empty_worlds()),
+    **dict.fromkeys(OF_TRYING, trying.tried_worlds()),
     **dict.fromkeys(OF_STANDING, standing.standing_worlds()),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
@@ -55,9 +57,17 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
 def try_law(law: Law, planner: Planner, *, examples: int) -> None:
     """Hold a planner against a law, over the same worlds each time. Raises what the law raises."""
     somewhere = st.one_of(
-        worlds(), crowded_worlds(), wired_worlds(), rolling_worlds(), standing.standing_worlds()
+        worlds(),
+        crowded_worlds(),
+        wired_worlds(),
+        rolling_worlds(),
+        standing.standing_worlds(),
     )
-    where: st.SearchStrategy[World] = _WHERE.get(law, somewhere)
+    hold(law, planner, _WHERE.get(law, somewhere), examples=examples)
+
+
+def hold(law: Law, planner: Planner, where: st.SearchStrategy[World], *, examples: int) -> None:
+    """The same, over these worlds."""
 
     @settings(REPEATABLE, max_examples=examples)
     @given(where)
@@ -69,11 +79,16 @@ def try_law(law: Law, planner: Planner, *, examples: int) -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_RESUMING, *OF_HEALTH, laws.calm],
+    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_RESUMING, *OF_HEALTH, *OF_TRYING, laws.calm],
     ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
+
+
+@pytest.mark.parametrize("law", [*EVERYWHERE, *OF_HEALTH], ids=lambda law: law.__name__)
+def test_rolling_back_keeps_the_law(law: Law) -> None:
+    hold(law, PLANNER, trying.tried_worlds(), examples=200)
 
 
 @pytest.mark.parametrize(
@@ -95,5 +110,6 @@ def test_every_law_has_a_planner_that_breaks_it() -> None:
         *OF_STANDING,
         *OF_RESUMING,
         *OF_HEALTH,
+        *OF_TRYING,
         laws.calm,
     }

@@ -193,7 +193,7 @@ def worlds(draw: st.DrawFn) -> World:
     states.extend(draw(strangers(desired.fleet)))
     said = [draw(answers(each, states, left[each.name])) for each in desired.fleet.hosts]
     truth = Observed(desired.fleet.name, tuple(said), sick=draw(sick_among(desired, states)))
-    return World(desired, _hidden(truth, silent), truth)
+    return World(desired, hidden(truth, silent), truth)
 
 
 @st.composite
@@ -206,7 +206,7 @@ def sick_among(
     return tuple(sorted(uuid for uuid in asked if draw(rarely(one_in=3))))
 
 
-def _hidden(truth: Observed, silent: set[str]) -> Observed:
+def hidden(truth: Observed, silent: set[str]) -> Observed:
     return Observed(
         truth.fleet,
         tuple(each for each in truth.hosts if each.host not in silent),
@@ -218,7 +218,16 @@ def _hidden(truth: Observed, silent: set[str]) -> Observed:
             for state in each.instances
             if state.uuid in truth.sick
         ),
+        tuple(
+            uuid
+            for uuid in truth.failed
+            if any(_has(each, uuid) for each in truth.hosts if each.host not in silent)
+        ),
     )
+
+
+def _has(host: HostState, uuid: InstanceUuid) -> bool:
+    return any(state.uuid == uuid for state in host.instances)
 
 
 @st.composite
@@ -313,4 +322,4 @@ def rolling_worlds(draw: st.DrawFn) -> World:
     ]
     desired = desired_of(fleet, *wanted)
     truth = Observed(fleet.name, tuple(said), sick=draw(sick_among(desired, states)))
-    return World(desired, _hidden(truth, silent), truth)
+    return World(desired, hidden(truth, silent), truth)

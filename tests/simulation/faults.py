@@ -154,4 +154,18 @@ def schedule(luck: Random) -> tuple[Fault, ...]:
             seconds = luck.choice((luck.uniform(0.1, 5), luck.uniform(5, 60), luck.uniform(20, 400)))
             found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
         begin += luck.choice((luck.uniform(1, 20), luck.uniform(20, 120), luck.uniform(100, 500)))
+    # Drawn last, so that the rest of a seed's schedule stays what it was.
+    if luck.random() < 0.3:
+        found += _sick_change(luck, begin)
     return tuple(sorted(found, key=lambda fault: (fault.at, fault.kind, fault.number)))
+
+
+def _sick_change(luck: Random, begin: float) -> list[Fault]:
+    """A component gets an image that is not healthy, and something may happen while that is found out."""
+    found = [Fault("image:sickens", round(begin, 3), number) for number in (1, 2)]
+    found.append(Fault("edit:image", round(begin + 0.5, 3), luck.randrange(3, 9)))
+    for _ in range(luck.randint(0, 2)):
+        kind = luck.choice((*WIRE, *CONTROLLERS, "edit:image", "edit:cpus"))
+        at, seconds = begin + luck.uniform(1, 90), luck.uniform(0.1, 60)
+        found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+    return [*found, Fault("image:is-cured", round(begin + 200, 3), luck.randrange(3))]

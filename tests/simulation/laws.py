@@ -28,8 +28,18 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.actuators.sim.view import view
 from reconciler.plan import Step
 from reconciler.planner import confirmed
+from reconciler.planner.groups import group_of
 from reconciler.report import Done, StepReport
-from reconciler.specs.desired import HostName, InstanceUuid, OnDelete, Resources
+from reconciler.specs.desired import (
+    Form,
+    HostName,
+    Instance,
+    InstanceUuid,
+    OnDelete,
+    Resources,
+)
+from reconciler.specs.fingerprint import digest_of_form
+from reconciler.specs.health import OnFailure
 from reconciler.state import MIGRATING, HostState, Observed, Power
 from tests.simulation.availability import Away
 from tests.simulation.places import STALEST, Happened, Place
@@ -81,12 +91,24 @@ class Laws:
             self._creating(shown.observed, action)
         if isinstance(action, Destroy):
             self._destroying(controller, action)
+        if isinstance(action, Create | Replace | Update):
+            self._trying(shown.observed, step, action.instance)
         if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
             self.breach("mercy", f"{step.id} takes what is protected")
         if isinstance(action, Destroy | Replace | Update | Stop):
             since = self._paused.get(action.before.uuid)
             if since is not None and since < _time() - BLINK:
                 self.breach("mercy", f"{step.id} is done to what was paused since {since:.1f}")
+
+    def _trying(self, observed: Observed, step: Step, instance: Instance) -> None:
+        """Nobody is made into a form of which a replica that was seen says that it was refused."""
+        if instance.update.on_failure is not OnFailure.ROLLBACK or instance.form is not Form.WRITTEN:
+            return
+        form, group = digest_of_form(instance), group_of(instance.key)
+        for host in observed.hosts:
+            for state in host.instances:
+                if group_of(state.key) == group and state.refused == form:
+                    self.breach("refused", f"{step.id} tries what {state.name} says was refused")
 
     def _faithful(self, controller: Controller, step: Step) -> None:
         """It comes in its turn, is written down, and its plan comes from looks under the lock."""

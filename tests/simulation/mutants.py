@@ -30,8 +30,15 @@ _PLUGGING = "actuators.sim.plugging"
 _PASSAGE = "actuators.sim.passage"
 _SIGHTING = "sighting"
 _WAITS = "planner.ordering.waits"
+_REFUSED = "planner.refused"
 
 MUTANTS = (
+    Mutant(
+        "what was refused is tried again",
+        _REFUSED,
+        "return any(state.refused == form for each in own for state in seen.by_uuid.get(each.uuid, ()))",
+        "return False",
+    ),
     Mutant(
         "what a call says is believed",
         _RUN,

@@ -317,7 +317,7 @@ def _is_too_full(place: Place, domain: Domain, wanted: Instance) -> bool:
     )
 
 
-_EXCUSES = frozenset({BlockKind.NO_PLACE, BlockKind.GUARD, BlockKind.INVALID})
+_EXCUSES = frozenset({BlockKind.NO_PLACE, BlockKind.GUARD, BlockKind.INVALID, BlockKind.REFUSED})
 
 _OTHERS = {
     "journal:full": _Simulation.journal_full,

@@ -21,7 +21,7 @@ from reconciler.specs.desired import (
     Resources,
     Segment,
 )
-from reconciler.specs.health import HealthCheck, Order, TcpCheck, UpdatePolicy
+from reconciler.specs.health import HealthCheck, OnFailure, Order, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
 from reconciler.specs.placement import Affinity, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
@@ -52,9 +52,14 @@ class Component:
     checked: bool = False
     most: int = 1
     monitor: int = 0
+    rolls_back: bool = False
     wired: bool = False
     """Whether it is on the service's own segment."""
     start_first: bool = False
+
+    @property
+    def _on_failure(self) -> OnFailure:
+        return OnFailure.ROLLBACK if self.rolls_back and self.checked else OnFailure.PAUSE
 
     def instances(self, fleet: Fleet) -> list[Instance]:
         disks = [Disk("root", 4 * GIB)]
@@ -79,7 +84,7 @@ class Component:
                 ),
                 healthy_first=self.depends_on if self.healthy_first else (),
                 health=_CHECK if self.checked else None,
-                update=UpdatePolicy(self.most, self.monitor, order=order),
+                update=UpdatePolicy(self.most, self.monitor, order, self._on_failure),
             )
             for number in range(self.replicas)
         ]
@@ -204,12 +209,13 @@ def files_of(luck: Random) -> Files:
         replace(each, wired=wires == "all" or (wires == "some" and each.name != "db")) for each in components
     )
     # Drawn last, so that a seed's fleet and its components stay what they were.
-    checked = [_with_health(each, luck) for each in wired]
+    checked = tuple(_with_health(each, luck) for each in wired)
+    rolling = [replace(each, rolls_back=luck.random() < 0.6) for each in checked]
     # As a loader would have it: whoever comes first has a check, and no disks that are to outlive it.
-    may = [each.checked and not each.data for each in checked]
+    may = [each.checked and not each.data for each in rolling]
     firsts = [luck.random() < 0.4 and first for first in may]
     return Files(
-        fleet, tuple(replace(each, start_first=first) for each, first in zip(checked, firsts, strict=True))
+        fleet, tuple(replace(each, start_first=first) for each, first in zip(rolling, firsts, strict=True))
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from reconciler.actions import (
+    Accept,
     Action,
     Await,
     CordonAction,
@@ -15,8 +16,8 @@ from reconciler.actions import (
     DropCordon,
     DropImage,
     DropNetwork,
+    GiveUp,
     ImageAction,
-    Impact,
     Migrate,
     NetworkAction,
     PutCordon,
@@ -34,6 +35,7 @@ from reconciler.actuators.libvirt import (
     create,
     destroy,
     drop,
+    formerly,
     images,
     migrate,
     power,
@@ -113,14 +115,14 @@ class LibvirtActuator:
                 await power.start(self.desk, before)
             case Stop(before=before):
                 await power.stop(self.desk, before.uuid, before)
-            case Update(before=before, instance=instance, impact=Impact.LIVE):
-                await update.update_live(self.desk, before, instance)
-            case Update(before=before, instance=instance):
-                await update.update_with_restart(self.desk, before, instance)
+            case Update():
+                await update.update(self.desk, action)
             case Replace(before=before, instance=instance):
                 await create.rebuild(self.desk, before, instance)
             case Destroy(before=before):
                 await destroy.destroy(self.desk, before)
+            case GiveUp() | Accept():
+                await formerly.record(self.desk, action)
             case Migrate() | Resume() | Settle():
                 raise ActionFailed(self.host, "this takes two hosts")
             case Await():

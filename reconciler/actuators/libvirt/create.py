@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt import formerly, names
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.power import stop
 from reconciler.errors import AlreadyExists
-from reconciler.specs.desired import Instance, InstanceUuid, Machine, OnDelete
+from reconciler.specs.desired import Form, Instance, InstanceUuid, Machine, OnDelete
+from reconciler.specs.formerly import meanwhile
 from reconciler.state import InstanceState
 
 
@@ -27,6 +28,7 @@ async def create(desk: Desk, instance: Instance, left: InstanceState | None) -> 
         else:
             found.check_stayed(left)
             found.check_at_home(hands.pool())
+            formerly.check_kept(found.mark, instance, hands.pool())
         _check(hands.pool(), desk.fleet, instance)
         return found is not None
 
@@ -42,7 +44,8 @@ async def rebuild(desk: Desk, before: InstanceState, instance: Instance) -> None
         domain = hands.domains.unprotected(before)
         domain.check_at_home(hands.pool())
         _check(hands.pool(), desk.fleet, instance)
-        domain.begin_taking_apart()
+        formerly.check_kept(domain.mark, instance, hands.pool())
+        domain.begin_taking_apart(meanwhile(domain.mark.record, instance))
 
     await desk.change("replacing", begin)
     await _end(desk, instance.uuid, before)
@@ -83,13 +86,17 @@ def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> Non
     fleet, key, machine = hands.desk.fleet, instance.key, instance.machine
     pool = hands.pool()
     left = hands.domains.find(instance.uuid) if before is None else hands.domains.stayed(before)
-    journey, home = (None, None) if left is None else (left.mark.journey, left.mark.home)
-    mark = Mark(fleet, key, machine, complete=False, journey=journey, home=home)
+    mark, seeded = Mark(fleet, key, machine, complete=False), instance.context is not None
     if left is not None:
         left.check_at_home(pool)
+        left = formerly.keep(left, instance, pool)
+        if instance.form is not Form.WRITTEN:
+            # While the mark says yet that something else is there.
+            seeded = formerly.write_seed(hands, left.mark, instance, pool)
         _clear(left, machine, pool)
-    seed = hands.desk.seed(instance)
-    domain = hands.define(mark, pool, seeded=seed is not None)
+        mark = left.mark
+    finished = formerly.next_mark(mark, instance)
+    domain = hands.define(replace(finished, complete=False, former=mark.former), pool, seeded=seeded)
     for disk in machine.disks:
         name = names.disk_volume(fleet, key, disk.name)
         if disk.name == names.ROOT and machine.image.disk is not None:
@@ -97,8 +104,9 @@ def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> Non
             pool.clone(machine.image, name, disk.size_mib)
         else:
             pool.adopt_or_make(name, disk.size_mib)
-    hands.write_seed(mark, pool, seed)
-    domain.write_mark(replace(mark, complete=True))
+    if instance.form is Form.WRITTEN:
+        formerly.write_seed(hands, mark, instance, pool)
+    formerly.finish(domain, finished, pool)
     domain.start(before)
 
 

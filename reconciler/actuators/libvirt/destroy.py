@@ -15,7 +15,7 @@ async def destroy(desk: Desk, before: InstanceState) -> None:
     def begin(hands: Hands) -> bool:
         domain = hands.domains.unprotected(before)
         domain.check_at_home(hands.pool())
-        domain.begin_taking_apart()
+        domain.begin_taking_apart(domain.mark.former)
         if any(not _goes(disk) for disk in domain.mark.applied.disks):
             return domain.is_active()
         domain.destroy()
@@ -35,6 +35,7 @@ def _remove(hands: Hands, before: InstanceState) -> None:
         if _goes(disk):
             pool.delete(names.disk_volume(mark.fleet, mark.key, disk.name))
     pool.delete(names.seed_volume(mark.fleet, mark.key))
+    pool.delete(names.former_seed_volume(mark.fleet, mark.key))
     domain.undefine()
 
 

@@ -15,7 +15,7 @@ from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain
 from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed, AlreadyExists, NotFound
-from reconciler.specs.desired import InstanceName, InstanceUuid
+from reconciler.specs.desired import InstanceName, InstanceUuid, Machine
 from reconciler.state import InstanceState
 
 
@@ -59,10 +59,10 @@ class Domain:
             libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, marks.PREFIX, marks.NAMESPACE, flags
         )
 
-    def begin_taking_apart(self) -> None:
-        """From now on it counts as half made, whatever happens to us."""
+    def begin_taking_apart(self, former: Machine | None) -> None:
+        """From now on it counts as half made, whatever happens to us; ``former`` is what it can be again."""
         if self.mark.complete:
-            self.write_mark(replace(self.mark, complete=False))
+            self.write_mark(replace(self.mark, complete=False, former=former))
 
     def check_stayed(self, before: InstanceState | None) -> None:
         """Raise ActionFailed where it has been migrated away since it was ``before``: it runs elsewhere now.

@@ -211,6 +211,8 @@ def _state(ours: Ours, listed: _Listed, viewer: Viewer) -> InstanceState:
         journey=ours.mark.journey,
         home=ours.mark.home,
         persistent=listed.is_persistent,
+        former=ours.mark.former,
+        refused=ours.mark.refused,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import libvirt
@@ -31,11 +32,11 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Luggage:
-    """What goes along: the directory that its definition names, disks, the seed, and the CPU it has."""
+    """What goes along: the directory that its definition names, disks, seeds by name, and the CPU it has."""
 
     pool: str
     disks: tuple[Packed, ...]
-    seed: bytes | None
+    seeds: Mapping[str, bytes]
     cpu: str
 
 
@@ -46,12 +47,13 @@ def pack(hands: Hands, action: Migrate) -> Luggage:
     live = ET.fromstring(str(domain.handle.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE)))
     if reason := _stays(domain, before, live, pool):
         raise ActionFailed(hands.desk.host, f"{before.name} {reason}")
-    seed = names.seed_volume(before.fleet, before.key)
+    of = (before.fleet, before.key)
+    seeds = (names.seed_volume(*of), names.former_seed_volume(*of)) if action.terms.copies else ()
     cpu = live.find("cpu")
     return Luggage(
         pool.path,
         tuple(_packed(before, disk.name, pool) for disk in before.applied.disks),
-        pool.read(seed) if action.terms.copies else None,
+        {name: data for name in seeds if (data := pool.read(name)) is not None},
         "" if cpu is None else ET.tostring(cpu, encoding="unicode"),
     )
 
@@ -140,10 +142,10 @@ def _check_cpu(hands: Hands, before: InstanceState, cpu: str) -> None:
 
 
 def unpack(hands: Hands, action: Migrate, luggage: Luggage) -> None:
-    """Make the disks that are to be filled, and write the seed, which libvirt does not copy."""
+    """Make the disks that are to be filled, and write the seeds, which libvirt does not copy."""
     pool, image = hands.pool(), action.before.applied.image
     for disk in luggage.disks:
         is_clone = disk.disk == names.ROOT and image.disk is not None
         pool.make(disk.volume, disk.size_bytes, image if is_clone else None)
-    if luggage.seed is not None:
-        pool.write(names.seed_volume(action.before.fleet, action.before.key), luggage.seed)
+    for name, seed in luggage.seeds.items():
+        pool.write(name, seed)

@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from reconciler.specs.desired import HostName, InstanceKey, InstanceUuid, Machine
+from reconciler.specs.desired import HostName, InstanceKey, InstanceUuid, Machine, Sha256
 from reconciler.specs.fingerprint import machine_adapter
+from reconciler.specs.formerly import Record
 from reconciler.specs.identity import instance_uuid
 from reconciler.state import Journey
 
@@ -20,6 +21,9 @@ TAG = f"{{{NAMESPACE}}}instance"
 _COMPLETE = {"yes": True, "no": False}
 _ORDINAL = re.compile(r"[0-9]{1,9}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FORMER = "former"
+_FORMER_TAG = f"{{{NAMESPACE}}}{_FORMER}"
 
 ET.register_namespace(PREFIX, NAMESPACE)
 
@@ -29,7 +33,8 @@ class Mark:
     """What we write into a domain. ``complete`` is False while its disks are made or taken apart.
 
     ``journey`` is there from before a migration until nothing is left of the machine where it is not;
-    ``home`` as long as it is away from the host that it is to return to.
+    ``home`` as long as it is away from the host that it is to return to; ``former`` as long as it may be
+    given back what it was, and ``refused`` as long as the files ask for what was not healthy.
     """
 
     fleet: str
@@ -38,6 +43,13 @@ class Mark:
     complete: bool
     journey: Journey | None = None
     home: HostName | None = None
+    former: Machine | None = None
+    refused: Sha256 | None = None
+
+    @property
+    def record(self) -> Record:
+        """What is remembered of the machine."""
+        return Record(self.applied, self.complete, self.former)
 
     @property
     def uuid(self) -> InstanceUuid:
@@ -61,8 +73,13 @@ class Mark:
             }
         if self.home is not None:
             attributes["home"] = self.home
+        if self.refused is not None:
+            attributes["refused"] = self.refused
         element = ET.Element(tag, attributes)
         element.text = machine_adapter().dump_json(self.applied).decode()
+        if self.former is not None:
+            former = ET.SubElement(element, _FORMER_TAG if tag == TAG else _FORMER)
+            former.text = machine_adapter().dump_json(self.former).decode()
         return element
 
 
@@ -84,7 +101,16 @@ def read_mark(element: ET.Element | None, *, fleet: str, uuid: str) -> Mark | No
     if applied is None or _uuid(fleet, key) != uuid:
         return None
     try:
-        return Mark(fleet, key, applied, complete, _journey(element), _home(element))
+        return Mark(
+            fleet,
+            key,
+            applied,
+            complete,
+            journey=_journey(element),
+            home=_home(element),
+            former=_former(element),
+            refused=_refused(element),
+        )
     except ValueError:
         return None
 
@@ -106,6 +132,26 @@ def _home(element: ET.Element) -> HostName | None:
     if home is not None and not _NAME.fullmatch(home):
         raise ValueError("no home of ours")
     return None if home is None else HostName(home)
+
+
+def _former(element: ET.Element) -> Machine | None:
+    """The former form in a mark. Raises ValueError for one that we did not write."""
+    # Not every libvirt gives the namespace of the outermost element to those within.
+    found = element.find(_FORMER_TAG)
+    found = element.find(_FORMER) if found is None else found
+    if found is None:
+        return None
+    if (machine := _machine(found.text or "")) is None:
+        raise ValueError("no former form of ours")
+    return machine
+
+
+def _refused(element: ET.Element) -> Sha256 | None:
+    """The refused form of a mark. Raises ValueError for one that we did not write."""
+    digest = element.get("refused")
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        raise ValueError("no digest of ours")
+    return None if digest is None else Sha256(digest)
 
 
 # Every look asks again for the same ones.

@@ -1,9 +1,9 @@
 """What our volumes are called: names that can be read back without opening anything.
 
 ``<fleet>.<service>.<component>.<ordinal>.<disk>.qcow2`` for disks, the same with ``seed.iso`` for
-what a guest is told, ``reconciler.image.<sha256>.<kind>`` for base images, and
-``reconciler.cordon.<fleet>.<host>`` for a cordon. Names of the YAML hold no dots, so the parts are
-unambiguous.
+what a guest is told and ``seed.former.iso`` for what it was told before its component was changed,
+``reconciler.image.<sha256>.<kind>`` for base images, and ``reconciler.cordon.<fleet>.<host>`` for a
+cordon. Names of the YAML hold no dots, so the parts are unambiguous.
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ def disk_volume(fleet: str, key: InstanceKey, disk: str) -> str:
 def seed_volume(fleet: str, key: InstanceKey) -> str:
     """Name of the volume that holds what a guest is told."""
     return f"{_stem(fleet, key)}.{SEED}.iso"
+
+
+def former_seed_volume(fleet: str, key: InstanceKey) -> str:
+    """Name of the volume that holds what a guest was told before it was changed, while that is kept."""
+    return f"{_stem(fleet, key)}.{SEED}.former.iso"
 
 
 def image_volume(sha256: Sha256, kind: PartKind) -> str:

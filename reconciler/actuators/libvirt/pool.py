@@ -122,6 +122,8 @@ class Pool:
         volume = self.find(name)
         if volume is None:
             return None
+        if not self.holds_bytes:
+            return bytes(_capacity(volume))
         received: list[bytes] = []
         stream = self.handle.connect().newStream(0)
         try:

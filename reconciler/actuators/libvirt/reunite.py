@@ -70,6 +70,7 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
         for disk in sorted({disk.name for mark in marks for disk in mark.applied.disks}):
             pool.delete(names.disk_volume(domain.mark.fleet, domain.mark.key, disk))
         pool.delete(names.seed_volume(domain.mark.fleet, domain.mark.key))
+        pool.delete(names.former_seed_volume(domain.mark.fleet, domain.mark.key))
     if twin is not None:
         _undefine(twin)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import replace
 
-from reconciler.actuators.libvirt import names, plugging
+from reconciler.actions import Impact, Update
+from reconciler.actuators.libvirt import formerly, names, plugging
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
@@ -15,6 +16,12 @@ from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Disk, Instance, Machine, OnDelete
 from reconciler.specs.unsettled import unsettled
 from reconciler.state import InstanceState
+
+
+async def update(desk: Desk, action: Update) -> None:
+    """Make a machine what it is told to be, in the way that was planned. Raises ActionFailed."""
+    way = update_live if action.impact is Impact.LIVE else update_with_restart
+    await way(desk, action.before, action.instance)
 
 
 async def update_live(desk: Desk, before: InstanceState, instance: Instance) -> None:
@@ -79,6 +86,7 @@ async def update_with_restart(desk: Desk, before: InstanceState, instance: Insta
         domain = _whole(hands, before)
         _check_disks(hands, domain, instance)
         _check_image_stays(desk, domain.mark.applied, instance.machine)
+        formerly.check_kept(domain.mark, instance, hands.pool())
 
     await desk.change("checking", check)
     await stop(desk, instance.uuid, before)
@@ -107,22 +115,18 @@ def _own(domain: Domain, machine: Machine) -> Mark:
 def _make_over(hands: Hands, before: InstanceState, instance: Instance) -> None:
     domain, pool = _whole(hands, before), hands.pool()
     domain.check_at_home(pool)
+    domain = formerly.keep(domain, instance, pool)
     mark, machine = _own(domain, instance.machine), instance.machine
     for disk in machine.disks:
         pool.adopt_or_make(_volume(mark, disk), disk.size_mib)
-    seed = hands.desk.seed(instance)
-    after = replace(mark, applied=machine)
-    hands.write_seed(after, pool, seed)
+    after, seeded = formerly.next_mark(mark, instance), formerly.write_seed(hands, mark, instance, pool)
     # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
     going = _going(mark.applied, machine)
-    owning = replace(mark, applied=replace(machine, disks=machine.disks + going))
-    updated = hands.define(
-        owning, pool, seeded=seed is not None, unplugged=frozenset(disk.name for disk in going)
-    )
+    owning = replace(after, former=mark.former, applied=replace(machine, disks=machine.disks + going))
+    updated = hands.define(owning, pool, seeded=seeded, unplugged=frozenset(disk.name for disk in going))
     for disk in going:
         pool.delete(_volume(mark, disk))
-    if going:
-        updated.write_mark(after)
+    formerly.finish(updated, after, pool)
     updated.start(before)
 
 

@@ -11,13 +11,16 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.actions import (
+    Accept,
     Action,
     Await,
+    CordonAction,
     Create,
     Destroy,
     DropCordon,
     DropImage,
     DropNetwork,
+    GiveUp,
     ImageAction,
     Impact,
     Migrate,
@@ -56,11 +59,13 @@ from reconciler.actuators.sim.plugging import (
     replug,
     touches_disks,
 )
+from reconciler.actuators.sim.recording import let_go, recorded
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId, live_of
 from reconciler.actuators.sim.view import users_of
 from reconciler.actuators.sim.wiring import drop_network, put_network
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
-from reconciler.specs.desired import Disk, ImageUse, Instance, Machine, Sha256
+from reconciler.specs.desired import Disk, Form, ImageUse, Instance, Machine, Sha256
+from reconciler.specs.formerly import kept, meanwhile
 from reconciler.specs.unsettled import unsettled
 from reconciler.state import InstanceState, Power
 
@@ -85,12 +90,8 @@ def check_stayed(box: Box, before: InstanceState | None) -> None:
 
 def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
-        case PutImage() | DropImage() | PutNetwork() | DropNetwork():
+        case PutImage() | DropImage() | PutNetwork() | DropNetwork() | PutCordon() | DropCordon():
             yield from _provided(action, box, fleet)
-        case PutCordon(cordon=cordon):
-            yield Hang(fleet, cordon)
-        case DropCordon():
-            yield from (Hang(fleet, None) for _ in range(fleet in box.cordons))
         case Create(instance=instance):
             yield from _create(box, instance)
         case Start(before=before):
@@ -103,6 +104,8 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             yield from _replace(box, *_unprotected(box, before, fleet), instance)
         case Destroy(before=before):
             yield from _destroy(box, *_unprotected(box, before, fleet))
+        case GiveUp() | Accept():
+            yield from recorded(action, *_ours(box, action.before, fleet))
         case Migrate() | Resume() | Settle():
             raise ActionFailed(box.host, "this takes two hosts")
         case Await():
@@ -111,7 +114,7 @@ def _effects(action: Action, box: Box, fleet: str) -> Iterator[Effect]:
             assert_never(action)
 
 
-def _provided(action: ImageAction | NetworkAction, box: Box, fleet: str) -> Iterator[Effect]:
+def _provided(action: ImageAction | NetworkAction | CordonAction, box: Box, fleet: str) -> Iterator[Effect]:
     match action:
         case PutImage(image=image):
             yield from (StoreImage(sha256) for sha256 in image.use.digests if sha256 not in box.images)
@@ -121,6 +124,10 @@ def _provided(action: ImageAction | NetworkAction, box: Box, fleet: str) -> Iter
             yield from put_network(action, box, fleet)
         case DropNetwork():
             yield from drop_network(action, box, fleet)
+        case PutCordon(cordon=cordon):
+            yield Hang(fleet, cordon)
+        case DropCordon():
+            yield from (Hang(fleet, None) for _ in range(fleet in box.cordons))
         case _:
             assert_never(action)
 
@@ -152,7 +159,7 @@ def _replace(box: Box, domain: Domain, mark: Mark, instance: Instance) -> Iterat
     check_at_home(box, domain)
     _require_image(box, instance.machine.image)
     _refuse_shrinking(box, mark, instance.machine, but=ROOT)
-    yield from _taken_apart(domain, mark)
+    yield from _taken_apart(domain, replace(mark, former=meanwhile(mark.record, instance)))
     yield from _rebuild(box, domain, instance)
 
 
@@ -186,7 +193,7 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     yield from _called(domain, instance)
     domain = replace(domain, name=instance.name)
     owned = joined(mark, new)
-    owned = replace(owned, applied=unsettled(owned.applied, new))
+    owned = replace(owned, applied=unsettled(owned.applied, new), former=meanwhile(mark.record, instance))
     if owned != mark:
         yield Define(replace(domain, mark=owned, power=Power.STOPPED, booted=False))
     yield from fit_disks(box, mark, new)
@@ -194,11 +201,10 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
     if going := gone_for_good(box, mark, keep=names(new)):
         # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
         left = tuple(disk for disk in mark.applied.disks if mark.volume(disk.name) in going)
-        owning = replace(mark, applied=replace(new, disks=new.disks + left))
+        owning = replace(owned, applied=replace(new, disks=new.disks + left))
         yield Define(replace(finished, mark=owning))
         yield from (DropVolume(volume) for volume in going)
-    yield Define(finished)
-    yield from _run(finished)
+    yield from _finished(finished, owned)
 
 
 def _destroy(box: Box, domain: Domain, mark: Mark) -> Iterator[Effect]:
@@ -223,9 +229,16 @@ def _rebuild(box: Box, left: Domain | None, instance: Instance) -> Iterator[Effe
     if root in box.volumes and root not in gone and ROOT in names(new):
         yield DropVolume(root)
         gone = (*gone, root)
-    kept = {volume: size for volume, size in box.volumes.items() if volume not in gone}
-    yield from fit_disks(replace(box, volumes=kept), half.mark, new)
-    finished = _machine(instance, left, complete=True)
+    there = {volume: size for volume, size in box.volumes.items() if volume not in gone}
+    yield from fit_disks(replace(box, volumes=there), half.mark, new)
+    yield from _finished(_machine(instance, left, complete=True), half.mark)
+
+
+def _finished(finished: Domain, half: Mark) -> Iterator[Effect]:
+    """The machine is as it should be, and what is not needed any more of what was kept of it goes."""
+    assert finished.mark is not None, "what we make bears our mark"
+    if finished.mark.former is None and half.former is not None:
+        yield let_go(finished, finished.mark)
     yield Define(finished)
     yield from _run(finished)
 
@@ -247,7 +260,14 @@ def _machine(instance: Instance, old: Domain | None, *, complete: bool) -> Domai
     """The machine that is asked for, switched off, where ``old`` was."""
     mark = Mark(instance.fleet, instance.key, instance.machine, complete)
     if old is not None and old.mark is not None:
-        mark = replace(mark, journey=old.mark.journey, home=old.mark.home)
+        was = old.mark.record
+        mark = replace(
+            mark,
+            journey=old.mark.journey,
+            home=old.mark.home,
+            former=kept(was, instance) if complete else meanwhile(was, instance),
+            refused=None if instance.form is Form.WRITTEN else old.mark.refused,
+        )
     made = Domain(instance.uuid, instance.name, live_of(instance.machine), mark)
     return made if old is None else replace(made, why=old.why, autostart=old.autostart, deaf=old.deaf)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.actuators.links import Link
 from reconciler.errors import NotFound
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
+from reconciler.specs.formerly import Record
 from reconciler.state import MIGRATING, Cordon, Journey, Live, LiveDisk, Power
 
 
@@ -30,6 +31,13 @@ class Mark:
     complete: bool
     journey: Journey | None = None
     home: HostName | None = None
+    former: Machine | None = None
+    refused: Sha256 | None = None
+
+    @property
+    def record(self) -> Record:
+        """What is remembered of the machine."""
+        return Record(self.applied, self.complete, self.former)
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""

@@ -54,10 +54,15 @@ def images(box: Box, image_mib: int) -> tuple[StoredImage, ...]:
 def users_of(box: Box, sha256: Sha256) -> tuple[str, ...]:
     """Names of the machines that need an image; a root whose machine is gone may be a clone of any."""
     marks = [(domain.name, domain.mark) for domain in box.domains.values() if domain.mark is not None]
-    users = {str(name) for name, mark in marks if sha256 in mark.applied.image.digests}
+    users = {str(name) for name, mark in marks if sha256 in _digests(mark)}
     owned = {mark.volume(disk.name) for _, mark in marks for disk in mark.applied.disks}
     roots = (volume for volume in box.volumes if volume.disk == "root" and volume not in owned)
     return tuple(sorted({*users, *(f"{volume.key.name}/root" for volume in roots)}))
+
+
+def _digests(mark: Mark) -> tuple[Sha256, ...]:
+    """Files of the images that a machine is made from, or may be again."""
+    return (*mark.applied.image.digests, *(mark.former.image.digests if mark.former is not None else ()))
 
 
 def address_of(host: HostName) -> str:
@@ -83,6 +88,8 @@ def _state(box: Box, domain: Domain, mark: Mark) -> InstanceState:
         journey=mark.journey,
         home=mark.home,
         persistent=domain.persistent,
+        former=mark.former,
+        refused=mark.refused,
     )
 
 

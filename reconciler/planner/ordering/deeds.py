@@ -12,6 +12,7 @@ from reconciler.actions import (
     Destroy,
     Impact,
     Migrate,
+    RecordAction,
     Replace,
     Start,
     Update,
@@ -57,6 +58,11 @@ class Deed:
     def moves(self) -> bool:
         """Whether it goes to another host while it runs: nobody waits for that, and it waits for nobody."""
         return isinstance(self.action, Migrate)
+
+    @property
+    def records(self) -> bool:
+        """Whether all there is to do is to write something on the machine: nothing happens to its guest."""
+        return isinstance(self.action, RecordAction)
 
     @property
     def stands_in(self) -> bool:

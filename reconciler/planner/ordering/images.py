@@ -6,29 +6,34 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.actions import Action, Create, Migrate, PutImage, Replace
 from reconciler.plan import Cause, Step, StepId
-from reconciler.specs.desired import Desired, Fleet, HostName, ImageUse, Scheme, Sha256
+from reconciler.specs.desired import Desired, Fleet, HostName, Image, ImageUse, Scheme, Sha256
 from reconciler.state import Observed
 
 NOT_THERE = Cause("not on the host yet")
+Place = tuple[HostName, tuple[Sha256, ...]]
+"""A host, and the files of an image that are to be there."""
 
 
-def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Observed) -> dict[StepId, Step]:
-    """One step for each image that a host lacks and is about to need, by identifier."""
-    known = {image.use.name: image for image in desired.images}
+def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Observed) -> dict[Place, Step]:
+    """One step for each image that a host lacks and is about to need."""
     held = {state.host: frozenset(state.images) for state in observed.hosts}
-    missing: set[tuple[HostName, str]] = set()
-    sizes: dict[tuple[HostName, str], list[int]] = {}
+    missing: dict[Place, ImageUse] = {}
+    sizes: dict[Place, list[int]] = {}
     for action in actions:
         if (use := _booted(action)) and not held[action.host].issuperset(use.digests):
-            missing.add((action.host, use.name))
-            sizes.setdefault((action.host, use.name), []).extend(_roots(action))
-    steps = []
-    for host, name in sorted(missing):
-        source = _source(host, known[name].use, desired.fleet, held)
-        put = PutImage(host, known[name], source, max(sizes[host, name], default=None))
+            missing.setdefault((action.host, use.digests), use)
+            sizes.setdefault((action.host, use.digests), []).extend(_roots(action))
+    steps: dict[Place, Step] = {}
+    for place, use in sorted(missing.items(), key=lambda each: (each[0][0], each[1].name, each[0][1])):
+        host, source = place[0], _source(place[0], use, desired.fleet, held)
+        image = next((each for each in desired.images if each.use.digests == use.digests), None)
+        # What a machine was before may be declared no more: then another host has it, and its name may be
+        # that of another image by now.
+        title = use.name if image is not None else f"{use.name}.{use.digests[0][:12]}"
+        put = PutImage(host, image or Image(use, ()), source, max(sizes[place], default=None))
         where = () if source is None else (Cause(f"{source} has it: copied from there"),)
-        steps.append(Step(_identifier(host, name), put, (NOT_THERE, *where)))
-    return {step.id: step for step in steps}
+        steps[place] = Step(StepId(f"image/{title}@{host}"), put, (NOT_THERE, *where))
+    return steps
 
 
 def _roots(action: Action) -> Iterable[int]:
@@ -61,17 +66,13 @@ _COPIES: Mapping[Scheme, tuple[Scheme, ...]] = {
 """From which kinds of hosts a host can be given a copy; the test driver's images are only names."""
 
 
-def image_step(action: Action) -> StepId | None:
-    """The step that would bring what an action boots, whether the plan has it or not."""
+def image_needed_by(action: Action) -> Place | None:
+    """The image that must be on a host before an action, or None."""
     use = _booted(action)
-    return None if use is None else _identifier(action.host, use.name)
+    return None if use is None else (action.host, use.digests)
 
 
 def _booted(action: Action) -> ImageUse | None:
     if isinstance(action, Migrate):
         return action.before.applied.image
     return action.instance.machine.image if isinstance(action, Create | Replace) else None
-
-
-def _identifier(host: HostName, image: str) -> StepId:
-    return StepId(f"image/{image}@{host}")

@@ -137,6 +137,8 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
     named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
     retired = {_uuid(deed.action) for deed in deeds.values() if deed.destroys}
     for identifier, deed in deeds.items():
+        if deed.records:
+            continue  # it stays where it is, whatever becomes of it
         # Of what is made and goes again in one plan, the last counts.
         named[_where(deed.action), _uuid(deed.action)] = (identifier, deed)
         if isinstance(deed.action, Destroy):

@@ -33,7 +33,7 @@ class Precedence:
 
     def needs(self, deed: Deed) -> Needs:
         """The steps that must have succeeded before this one."""
-        if deed.moves:
+        if deed.moves or deed.records:
             return ()
         if deed.tells:
             return self.telling.get(deed.group.service, ())
@@ -49,8 +49,8 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     order = [group for group in order if group.service in services]
     before = _dependencies(declared, order)
     gone = _by_group(deeds, lambda deed: deed.destroys)
-    all_made = _by_service(_by_group(deeds, lambda deed: not deed.destroys and not deed.moves))
-    made = _by_group(deeds, lambda deed: not (deed.destroys or deed.moves or deed.tells or deed.stands_in))
+    all_made = _by_service(_by_group(deeds, lambda deed: not (deed.destroys or deed.moves or deed.records)))
+    made = _by_group(deeds, lambda deed: not _aside(deed))
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
     return Precedence(
@@ -60,6 +60,11 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
         removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},
         telling=_by_service(_by_group(deeds, lambda deed: deed.creates and not deed.stands_in)),
     )
+
+
+def _aside(deed: Deed) -> bool:
+    """Whether what comes after a component does not come after this."""
+    return deed.destroys or deed.moves or deed.tells or deed.records or deed.stands_in
 
 
 def _dependencies(instances: Iterable[Instance], order: Sequence[Group]) -> dict[Group, set[Group]]:

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from reconciler.actions import Accept, GiveUp
 from reconciler.plan import Step
 from reconciler.planner.groups import Group
 from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, identifier_of, named
-from reconciler.planner.ordering.images import image_step, steps_for_images
+from reconciler.planner.ordering.images import image_needed_by, steps_for_images
 from reconciler.planner.ordering.mending import Mends
 from reconciler.planner.ordering.networks import steps_for_networks
 from reconciler.planner.ordering.precedence import precedence_of
+from reconciler.planner.ordering.records import Records
 from reconciler.planner.ordering.waits import waits_of
 from reconciler.planner.replicas import Part, Replica, Replicas
 from reconciler.specs.desired import Desired, HostName, InstanceKey
@@ -62,20 +64,26 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
     precedence = precedence_of(by_id, desired.instances, order)
     waits = waits_of(by_id, work.replicas, precedence, everyone=wait)
     steps = {step.id: step for step in (*mending, *images.values(), *networks.first)}
+    records = Records.among(by_id)
     moves = {deed.key: deed for deed in by_id.values() if deed.moves}
     for identifier, deed in by_id.items():
-        image, needs = image_step(deed.action), waits.needs(identifier, precedence.needs(deed))
+        image, needs = image_needed_by(deed.action), waits.needs(identifier, precedence.needs(deed))
         steps |= {step.id: step for step in waits.named(needs) if step.id not in steps}
         if image in images:
-            needs = (image, *needs)
+            needs = (images[image].id, *needs)
         needs = (*networks.needed_by(deed.action), *needs)
         if deed.act.after:
             needs = (*needs, *(identifier_of(moves[key].action) for key in deed.act.after))
+        needs = (*records.needed_by(deed), *needs)
         if deed.key in work.mends:
             needs = (work.mends[deed.key][-1].id, *needs)
         steps[identifier] = Step(identifier, deed.action, deed.act.because, needs, deed.act.forecast)
     steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
     return (*steps.values(), *networks.last)
+
+
+_FIRST, _LAST = -1, 9
+"""Stages of what is written on machines: before anything of their component is changed, and after it."""
 
 
 def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]:
@@ -85,11 +93,15 @@ def _turns(order: Sequence[Group], replicas: Replicas) -> Callable[[Deed], Turn]
 
     def turn(deed: Deed) -> Turn:
         number = place.get(deed.group, -1)
-        stage = 0 if deed.destroys else stages[deed.key]
+        stage = 0 if deed.destroys else _LAST if isinstance(deed.action, Accept) else stages[deed.key]
+        if isinstance(deed.action, GiveUp):
+            stage = _FIRST
         component = -number if deed.destroys else number
+        # What is remembered of a machine is written when all is done to it, telling it included.
+        tells = deed.tells or isinstance(deed.action, Accept)
         begins = deed.act.forecast.begins if deed.act.forecast else 0.0
         return Turn(
-            not deed.moves, begins, deed.destroys, deed.tells, component, stage, deed.key, deed.action.host
+            not deed.moves, begins, deed.destroys, tells, component, stage, deed.key, deed.action.host
         )
 
     return turn

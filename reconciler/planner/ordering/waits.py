@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.actions import Accept
 from reconciler.plan import Cause, Step, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.deeds import Deed, Deeds, Needs, identifier_of
@@ -42,7 +43,7 @@ class Waits:
 def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyone: bool) -> Waits:
     """Work them out. ``everyone`` has a wait for each replica that has a health check."""
     # Whoever is only told of its peers is told after they are made, and they may wait for its health.
-    own = {deed.key: name for name, deed in deeds.items() if not (deed.destroys or deed.tells)}
+    own = {deed.key: name for name, deed in deeds.items() if _does_something(deed)}
     rolls = _rolls(deeds, replicas)
     relieved = {name: _relieved(deed, replicas) for name, deed in deeds.items()}
     rolling = {other.instance.key for others in (*rolls.values(), *relieved.values()) for other in others}
@@ -65,15 +66,20 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
 
     needed = {}
     for name, deed in deeds.items():
-        rolled = () if deed.destroys else rolls.get(deed.key, ())
+        rolled = () if deed.destroys or deed.records else rolls.get(deed.key, ())
         found = (need for other in (*gates[name], *relieved[name], *rolled) for need in back(other))
         needed[name] = tuple(dict.fromkeys(found))
     by_id = {step.id: step for step in steps.values()}
     return Waits(by_id, {identifier: turn for turn, identifier in enumerate(by_id)}, needed)
 
 
+def _does_something(deed: Deed) -> bool:
+    """Whether a guest is asked for its health only after it."""
+    return not (deed.destroys or deed.tells or deed.records)
+
+
 def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, tuple[Replica, ...]]:
-    groups = dict.fromkeys(deed.group for deed in deeds.values() if not deed.destroys)
+    groups = dict.fromkeys(deed.group for deed in deeds.values() if not (deed.destroys or deed.records))
     return {key: roll for group in groups for key, roll in rolls_of(replicas[group]).items()}
 
 
@@ -90,7 +96,9 @@ def _gates(
 
 
 def _relieved(deed: Deed, replicas: Replicas) -> tuple[Replica, ...]:
-    """Who must be healthy before a stand-in goes: everybody it may have stood in for."""
-    if not (deed.destroys and deed.stands_in):
+    """Who must be healthy before a stand-in goes, or a new form is taken for good: all that are declared."""
+    own = [each for each in replicas.get(deed.group, ()) if not each.stands_in]
+    trusts = isinstance(deed.action, Accept) and deed.action.trusts and own[0].rolls_back
+    if not trusts and not (deed.destroys and deed.stands_in):
         return ()
-    return tuple(each for each in replicas.get(deed.group, ()) if each.will_run and not each.stands_in)
+    return tuple(each for each in own if each.will_run)

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from reconciler.errors import Fault
 from reconciler.specs.desired import OnDelete
 from reconciler.specs.documents import Document
-from reconciler.specs.health import Order
+from reconciler.specs.health import OnFailure, Order
 from reconciler.specs.identity import LONGEST_NAME
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.component import ComponentModel, Phase
@@ -180,6 +180,14 @@ def _stand_ins(component: _Component, _: World) -> Iterator[Fault]:
         yield place.fault(message, hint="write stop-first: another machine has not got what is on it")
 
 
+def _sickness(component: _Component, _: World) -> Iterator[Fault]:
+    """Who is given back what it was has to be found sick first."""
+    if component.model.update.on_failure is OnFailure.ROLLBACK and component.model.healthcheck is None:
+        place = component.place("update", "on_failure")
+        message = "rollback goes with a healthcheck: without one nobody is found sick"
+        yield place.fault(message, hint="add a healthcheck, or write pause")
+
+
 def _name_length(component: _Component, _: World) -> Iterator[Fault]:
     service, name = key_of_service(component.service), keys_of_components(component.service)[component.name]
     longest = f"{service}-{name}-{max(0, _machines(component.model) - 1)}"
@@ -198,7 +206,7 @@ def _machines(component: ComponentModel) -> int:
     return replicas + min(update.parallelism or replicas, replicas)
 
 
-_RULES = (_image, _networks, _siblings, _healthy, _cluster, _files, _stand_ins, _name_length)
+_RULES = (_image, _networks, _siblings, _healthy, _cluster, _files, _stand_ins, _sickness, _name_length)
 
 
 def _cycles(document: Document[ServiceModel]) -> Iterator[Fault]:

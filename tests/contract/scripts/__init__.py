@@ -19,6 +19,7 @@ from tests.contract.scripts import (
     meddling,
     moving,
     plugging,
+    reverting,
     sharing,
     storing,
     telling,
@@ -45,6 +46,7 @@ _EVERYWHERE = (
     storing,
     telling,
     asking,
+    reverting,
 )
 SCRIPTS: tuple[Script, ...] = tuple(script for module in _EVERYWHERE for script in _of(module))
 

@@ -8,7 +8,19 @@ from reconciler.actions import Create, Destroy, Impact, PutImage, Replace, Start
 from reconciler.errors import ActionFailed, HostUnreachable, LockHeld, NoRoom
 from reconciler.specs.desired import Disk
 from reconciler.state import Power
-from tests.contract.stage import DATA, DB, ROOT, SCRATCH, Stage, assert_as_asked, changed, disks
+from tests.contract.stage import (
+    DATA,
+    DB,
+    ROOT,
+    SCRATCH,
+    Stage,
+    as_it_was,
+    assert_as_asked,
+    changed,
+    disks,
+    rolls_back,
+    told,
+)
 
 _HUGE_MIB = 900_000_000
 
@@ -112,6 +124,22 @@ async def a_replacement_for_which_there_is_no_room_is_finished_later(stage: Stag
     stage.flesh.drain()
     await stage.perform(Create(stage.host, anew))
     assert_as_asked(await stage.seen(anew), anew)
+
+
+async def a_replacement_for_which_there_is_no_room_is_given_back(stage: Stage) -> None:
+    old = told(rolls_back(stage.instance(DB, ROOT, SCRATCH)), "old")
+    state = await stage.created(old)
+    stage.flesh.fill()
+    anew = told(changed(old, cpus=2, disks=(ROOT, DATA, Disk("more", 8))), "new")
+    await stage.fails(Replace(stage.host, state, anew), NoRoom)
+    left = await stage.seen(anew)
+    assert (left.complete, left.former) == (False, old.machine)
+    stage.flesh.drain()
+    back = as_it_was(anew, left)
+    await stage.perform(Create(stage.host, back, left))
+    state = await stage.seen(back)
+    assert_as_asked(state, back)
+    assert (state.former, state.applied.context) == (None, old.machine.context)
 
 
 async def a_disk_for_which_there_is_no_room_leaves_the_machine_off_and_whole(stage: Stage) -> None:

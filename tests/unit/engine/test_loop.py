@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 
-from reconciler.actions import Action
+from reconciler.actions import Action, action_key, subject
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.logbook import Author
@@ -26,12 +26,14 @@ from reconciler.errors import (
     Position,
     ReconcilerError,
 )
+from reconciler.plan import Step, StepId
+from reconciler.planner import after
 from reconciler.report import Report
 from reconciler.specs.desired import Desired, Instance
-from reconciler.specs.health import HealthCheck, TcpCheck
-from reconciler.state import HostState, InstanceState
+from reconciler.specs.health import HealthCheck, OnFailure, TcpCheck, UpdatePolicy
+from reconciler.state import HostState, InstanceState, Observed
 from reconciler.store.port import Entry, RunId
-from tests.builders import desired_of, fleet_of, host, host_state, instance, running
+from tests.builders import desired_of, fleet_of, host, host_state, image_use, instance, replicas, running
 from tests.builders import stopped as stopped_instance
 from tests.simulation.timing import run_virtually
 from tests.unit.engine.scripted import Memo, Mood, Notes, ScriptedHost, hosts_of
@@ -291,3 +293,65 @@ def test_watch_asks_whoever_is_not_healthy_in_time_ever_more_seldom_and_starts_n
     assert isinstance(scene.fleet, Ward)
     late = [time for time in scene.fleet.probes if time > 1800]
     assert 0 < len(late) < 10
+
+
+class Changing(Fleet):
+    """A host that does all that it is told; whoever is made from an image that is not healthy is not."""
+
+    def __init__(self, *states: InstanceState) -> None:
+        super().__init__(states[0])
+        self.state = host_state("hv1", *states)
+
+    async def observe(self) -> HostState:
+        await asyncio.sleep(0)
+        return self.state
+
+    async def perform(self, action: Action) -> None:
+        assert self.locks, "nothing is done without the lock"
+        self.asked.append(f"{action_key(action)} {subject(action)}")
+        (self.state,) = after(Step(StepId("it"), action, ()), Observed("lab", (self.state,))).hosts
+
+    async def probe(self, instance: Instance) -> None:
+        state = self.state.instance(instance.uuid)
+        if state is None or state.applied.image.name == "sick":
+            raise ActionFailed(self.host, "connection refused")
+
+
+def rolling_back() -> Scene:
+    """Two replicas run, and are to be made from an image that is not healthy."""
+    policy = UpdatePolicy(on_failure=OnFailure.ROLLBACK)
+    check = HealthCheck(TcpCheck(80), interval=10, retries=1, start_period=20)
+    web = [replace(each, health=check, update=policy) for each in replicas(2, "shop-web")]
+    scene = Scene(Changing(*(running(each, on="hv1") for each in web)))
+    sick = [replace(each, machine=replace(each.machine, image=image_use("sick"))) for each in web]
+    scene.content = desired_of(fleet_of(host("hv1")), *sick)
+    return scene
+
+
+def test_watch_rolls_back_what_is_not_healthy_in_time_and_does_not_try_it_again() -> None:
+    scene = play(rolling_back, 3600)
+    assert scene.fleet.asked == [
+        "image sick",
+        "replace shop-web-0",
+        "give_up shop-web-0",
+        "give_up shop-web-1",
+        "replace shop-web-0",
+    ]
+    assert isinstance(scene.fleet, Changing)
+    assert {each.applied.image.name for each in scene.fleet.state.instances} == {"debian-12"}
+
+
+def test_watch_tries_again_once_the_files_say_something_else() -> None:
+    def edit(scene: Scene) -> None:
+        assert isinstance(scene.content, Desired)
+        well = [
+            replace(each, machine=replace(each.machine, image=image_use("well")))
+            for each in scene.content.instances
+        ]
+        scene.content = desired_of(fleet_of(host("hv1")), *well)
+        scene.edited.set()
+
+    scene = play(rolling_back, 600, (300.0, edit))
+    assert isinstance(scene.fleet, Changing)
+    assert {each.applied.image.name for each in scene.fleet.state.instances} == {"well"}
+    assert {(each.former, each.refused) for each in scene.fleet.state.instances} == {(None, None)}

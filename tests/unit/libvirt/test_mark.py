@@ -1,4 +1,4 @@
-"""A machine's journey, in its mark."""
+"""What becomes of a machine, in its mark: its journey, its home, what it was, and what was refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from reconciler.actuators.libvirt.mark import read_mark
 from reconciler.specs.desired import HostName
 from reconciler.state import Journey
-from tests.builders import FLEET
+from tests.builders import FLEET, sha
 from tests.unit.libvirt.machines import MARK
 
 GOES = Journey(HostName("hv1"), HostName("hv2"))
@@ -55,4 +55,30 @@ def test_a_home_is_read_again_and_an_old_mark_has_none() -> None:
 def test_a_home_that_is_no_name_is_not_ours(home: str) -> None:
     element = MARK.element()
     element.set("home", home)
+    assert read_mark(element, fleet=MARK.fleet, uuid=MARK.uuid) is None
+
+
+BEFORE = replace(MARK, former=replace(MARK.applied, cpus=7), refused=sha("refused"))
+
+
+def test_what_a_machine_was_and_what_was_refused_are_read_again() -> None:
+    # As it is defined, and as libvirt is told of a change of it.
+    for element in (BEFORE.element(), BEFORE.element("instance")):
+        again = ET.fromstring(ET.tostring(element))
+        assert read_mark(again, fleet=MARK.fleet, uuid=MARK.uuid) == BEFORE
+    old = MARK.element()
+    assert (len(old), "refused" in old.attrib) == (0, False)
+
+
+@pytest.mark.parametrize("digest", ["", "x", "AB" * 32, "ab" * 33, "../x"])
+def test_what_was_refused_is_a_digest_or_not_ours(digest: str) -> None:
+    element = BEFORE.element()
+    element.set("refused", digest)
+    assert read_mark(element, fleet=MARK.fleet, uuid=MARK.uuid) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "<evil/>", "null"])
+def test_a_former_form_that_we_did_not_write_makes_the_machine_foreign(text: str) -> None:
+    element = BEFORE.element()
+    element[0].text = text
     assert read_mark(element, fleet=MARK.fleet, uuid=MARK.uuid) is None
