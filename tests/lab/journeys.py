@@ -101,7 +101,7 @@ class Journey:
 
     def _is_arriving(self) -> bool:
         if self.shares_pool:
-            return NAME in self.target.virsh("list", "--name").split()
+            return "Memory processed" in self.source.virsh("domjobinfo", NAME)
         return copied(self.target) > 0
 
     @property
