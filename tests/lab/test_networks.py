@@ -88,6 +88,34 @@ def test_guests_on_two_hosts_reach_each_other_as_long_as_there_is_one(desk: Desk
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
 
 
+def test_guests_on_two_hosts_reach_each_other_over_ipv6(desk: Desk) -> None:
+    one, two = desk.lab.hosts
+    text = _SERVICE.replace("{cidr: 10.42.0.0/24}", "{cidr: 'fd42:0:0:7::/64', mtu: 1430}")
+    text = text.replace("[10.42.0.10]", "['fd42:0:0:7::a']").replace("//10.42.0.10/", "//[fd42:0:0:7::a]/")
+    text = text.replace("//10.42.0.1/", "//[${{ components.web.addresses[0] }}]/")
+    desk.write("shop.yaml", text.replace("networks: [back]", "networks: [back]\n    healthcheck: {http: ':80/'}"))
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+    _says(one, "shop-db-0", "FETCHED 1 shop-web-0")
+    _says(two, "shop-web-0", "FETCHED 1 shop-db-0")
+
+    # And the hosts themselves may reach each other so.
+    for number, host in enumerate(desk.lab.hosts, start=1):
+        host.run(["ip", "address", "add", f"fd99::{number}/64", "dev", "br-lab", "nodad"])
+        desk.edit(f"{host.name}: {{", f"{host.name}: {{address: 'fd99::{number}', ", name="fleet.yaml")
+    try:
+        code, report = desk.reconcile("apply", "--yes")
+        assert (code, len(report["steps"])) == (0, 2), report
+        assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+        (vxlan,) = (name for name in _own_links(one) if name.startswith("rx"))
+        assert "dst fd99::2" in one.run(["bridge", "fdb", "show", "dev", vxlan])
+        _says(one, "shop-db-0", "FETCHED 1 shop-web-0")
+    finally:
+        for number, host in enumerate(desk.lab.hosts, start=1):
+            host.run(["ip", "address", "delete", f"fd99::{number}/64", "dev", "br-lab"])
+
+
 def _reboot(host: Host) -> None:
     host.crash()
     host.boot()
