@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from .desk import Desk
+from .desk import Desk, clean
 from .hearts import Ear, listening
 from .hosts import IMAGES, Host, wait_until
 
@@ -115,11 +115,15 @@ class Journey:
 
 @contextmanager
 def journey_of(desk: Desk, *, shares_pool: bool = False) -> Iterator[Journey]:
-    """The machine, made and running, unless it runs already; its heart is listened to until the end."""
+    """The machine, where the last test has left it running, or made anew; its heart is listened to."""
     one, two = desk.lab.hosts
-    source, target = (two, one) if runs(two) else (one, two)
-    if not runs(source):
-        _make(desk, source)
+    there = [host for host in (one, two) if host.virsh("list", "--all", "--name")]
+    if len(there) != 1 or not runs(there[0]):
+        for host in (one, two):
+            clean(host)
+        there = [one]
+        _make(desk, one)
+    source, target = (one, two) if there == [one] else (two, one)
     with listening(lambda: (beats(source), beats(target))) as ear:
         yield Journey(desk, source, target, content(source), ear, shares_pool)
         ear.check()

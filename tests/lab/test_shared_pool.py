@@ -137,9 +137,10 @@ def test_between_peers_a_destination_that_falls_asleep_at_the_end_leaves_it_wher
     with journey.under_way() as process:
         journey.target.stop_daemon()
         try:
+            _kill(process)
             _hurry(journey)
-            process.wait(timeout=60)
-            wait_until(lambda: runs(journey.source), what="the source to go on")
+            wait_until(lambda: _doing(journey) == "paused (migrating)", what="it to stand still")
+            wait_until(lambda: runs(journey.source), what="the source to go on", within=30)
         finally:
             journey.target.continue_daemon()
     journey.never_twice()
