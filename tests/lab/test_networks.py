@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .boot_sector import boot_sector_image
 from .desk import Desk, image_yaml, set_up
 from .guest import Guest
 from .hosts import Host, wait_until
@@ -36,6 +37,11 @@ components:
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
     with set_up(laboratory, tmp_path, _SERVICE, image_yaml([], guest)) as desk:
         yield desk
+
+
+@pytest.fixture
+def sector(tmp_path: Path) -> Path:
+    return boot_sector_image(tmp_path / "sector.qcow2")
 
 
 def _own_links(host: Host) -> list[str]:
@@ -148,26 +154,37 @@ def test_a_link_of_somebody_elses_is_left_alone_and_told(desk: Desk) -> None:
     two.run(["ip", "link", "delete", "dev", "other"])
 
 
-@pytest.mark.parametrize("after", [1, 2, 6, 8, 9, 12])
-def test_a_segment_that_was_left_half_made_is_finished(desk: Desk, after: int) -> None:
-    """As if the host's shell had died after so many of the commands that make it."""
+_CUT_AFTER = (1, 2, 6, 8, 9, 12)
+"""As if the host's shell had died after so many of the commands that make a segment."""
+
+
+def test_a_segment_that_was_left_half_made_is_taken_away_where_nobody_needs_it(desk: Desk) -> None:
     nobody = _SERVICE.replace("image: guest", "image: guest\n    replicas: 0")
     desk.write("shop.yaml", nobody.replace("{back: {addresses: [10.42.0.10]}}", "[back]"))
     one = desk.lab.hosts[0]
+    for after in _CUT_AFTER:
+        for command in _making(one)[:after]:
+            one.run(command)
+        assert _own_links(one)
+        code, report = desk.reconcile("apply", "--yes")
+        assert code == 0, report
+        assert _own_links(one) == [], after
+
+
+def test_a_segment_that_was_left_half_made_is_finished_where_it_is_needed(desk: Desk, sector: Path) -> None:
+    desk.write("images.yaml", image_yaml([sector]))
+    desk.write("shop.yaml", _SERVICE.replace("image: guest", "image: sector\n    disks: {root: 16MiB}"))
+    one = desk.lab.hosts[0]
     assert desk.reconcile("apply", "--yes")[0] == 0
-    for command in _making(one)[:after]:
-        one.run(command)
-    assert _own_links(one)
-    code, report = desk.reconcile("apply", "--yes")
-    assert code == 0, report
-    assert _own_links(one) == [], "nobody needs it"
-    for command in _making(one)[:after]:
-        one.run(command)
-    desk.write("shop.yaml", _SERVICE)
-    code, report = desk.reconcile("apply", "--yes")
-    assert code == 0, report
-    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
-    assert len(_own_links(one)) == 2
+    for after in _CUT_AFTER:
+        one.virsh("destroy", "shop-db-0")
+        one.cut_links()
+        for command in _making(one)[:after]:
+            one.run(command)
+        code, report = desk.reconcile("apply", "--yes")
+        assert (code, [step["action"] for step in report["steps"]][-1:]) == (0, ["start"]), report
+        assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0, after
+        assert len(_own_links(one)) == 2
 
 
 def _making(host: Host) -> list[list[str]]:

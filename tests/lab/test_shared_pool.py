@@ -159,7 +159,6 @@ def _nobody_sure(journey: Journey) -> Iterator[None]:
             wait_until(lambda: _doing(journey) == "paused (migrating)", what="it to stand still")
             time.sleep(1)  # for the last word to the destination to be on its way
             _kill(process)
-            _is_held(journey)
             yield
         finally:
             journey.target.continue_daemon()
@@ -178,7 +177,7 @@ def _doing(journey: Journey) -> str:
 
 def test_who_stands_still_is_ended_once_its_twin_is_seen_to_run(journey: Journey) -> None:
     with _nobody_sure(journey):
-        pass
+        _is_held(journey)
     wait_until(lambda: runs(journey.target), what="its twin to run")
     assert _doing(journey) == "paused (migrating)"
     assert journey.settled() is journey.target
