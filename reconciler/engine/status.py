@@ -123,7 +123,7 @@ def status_of(current: Round, health: Mapping[InstanceUuid, Condition] = {}) -> 
             rows.append(row(state.name, state.key.service, state.key.component, seen))
     return Status(
         instances=tuple(sorted(rows, key=lambda entry: (entry.service, entry.component, entry.name))),
-        retained=tuple(_retained(current.observed)),
+        retained=tuple(_retained(current)),
         unknown=current.observed.unknown,
     )
 
@@ -161,7 +161,12 @@ def _seen(want: Instance, current: Round) -> tuple[str, str]:
             return "in doubt", ", ".join(state.host for state in states)
 
 
-def _retained(observed: Observed) -> Iterable[RetainedDisk]:
+def _retained(current: Round) -> Iterable[RetainedDisk]:
+    """Disks whose machine is gone: from their host and from all that share its pool."""
+    fleet, observed = current.desired.fleet, current.observed
+    there = {state.key: state.host for state in _states(observed)}
     for host in observed.hosts:
+        sharing = fleet.sharing(host.host)
         for volume in host.retained:
-            yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)
+            if there.get(volume.key) not in sharing:
+                yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)

@@ -81,6 +81,13 @@ def test_a_machine_moves_over_a_shared_pool_and_no_disk_is_copied(journey: Journ
     assert _disks(brick) == before
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
 
+    # What is seen from the other host is not left over there: it is what the machine runs from.
+    journey.source.virsh("pool-refresh", "default")
+    assert desk.reconcile("status")[1]["retained"] == []
+    code, report = desk.reconcile("images", "--prune", "--yes")
+    assert (code, report["steps"]) == (0, []), report
+    assert _disks(brick) == before
+
 
 def test_a_plan_moves_a_machine_over_a_shared_pool_without_peers_too(journey: Journey, brick: Path) -> None:
     desk = journey.desk
