@@ -20,7 +20,9 @@ def prune_plan(desired: Desired, observed: Observed, holdings: Holdings) -> Plan
     """A step for every file of a base image without a user, and for what is left of uploads cut short."""
     basis = Basis(digest_of(desired), observed.digest())
     steps = (
-        step for host in sorted(holdings) for step in _steps(host, _kept_apart(host, holdings, desired), desired)
+        step
+        for host in sorted(holdings)
+        for step in _steps(host, _kept_apart(host, holdings, desired), desired)
     )
     return Plan(basis, tuple(steps), unknown=observed.unknown)
 
@@ -36,9 +38,7 @@ def _kept_apart(host: HostName, holdings: Holdings, desired: Desired) -> Iterabl
     if not holdings.keys() >= sharing:
         return  # whoever does not answer may be using any of it
     used = {image.sha256 for other in sharing for image in holdings[other] if image.users}
-    earlier = {
-        (image.sha256, image.whole) for other in sharing if other < host for image in holdings[other]
-    }
+    earlier = {(image.sha256, image.whole) for other in sharing if other < host for image in holdings[other]}
     for image in holdings[host]:
         if (image.sha256, image.whole) not in earlier and not (image.whole and image.sha256 in used):
             yield image

@@ -54,9 +54,7 @@ class Journey:
         words = ("--to", self.target.name, "--yes", "--store", str(self.desk.path / ".reconciler"))
         process = self.desk.start("migrate", *words, log=self._log, about=NAME)
         try:
-            wait_until(
-                lambda: self._is_arriving() or process.poll() is not None, what="copying", within=60
-            )
+            wait_until(lambda: self._is_arriving() or process.poll() is not None, what="copying", within=60)
             assert process.poll() is None, self.said()
             yield process
         finally:

@@ -1,4 +1,4 @@
-"""One pool that all hosts of a laboratory share: a brick of GlusterFS at the controller, mounted on each host.
+"""One pool that all hosts of a laboratory share: a brick of GlusterFS at the controller, mounted on each.
 
 It needs no more than FUSE, where network file systems of the kernel's may be missing, and it is a real one:
 libvirt takes it for shared, and QEMU's image locks on it hold between hosts.

@@ -99,7 +99,9 @@ def test_guests_on_two_hosts_reach_each_other_over_ipv6(desk: Desk) -> None:
     text = _SERVICE.replace("{cidr: 10.42.0.0/24}", "{cidr: 'fd42:0:0:7::/64', mtu: 1430}")
     text = text.replace("[10.42.0.10]", "['fd42:0:0:7::a']").replace("//10.42.0.10/", "//[fd42:0:0:7::a]/")
     text = text.replace("//10.42.0.1/", "//[${{ components.web.addresses[0] }}]/")
-    desk.write("shop.yaml", text.replace("networks: [back]", "networks: [back]\n    healthcheck: {http: ':80/'}"))
+    desk.write(
+        "shop.yaml", text.replace("networks: [back]", "networks: [back]\n    healthcheck: {http: ':80/'}")
+    )
     code, report = desk.reconcile("apply", "--yes", "--wait")
     assert code == 0, report
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0

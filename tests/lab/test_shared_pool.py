@@ -198,4 +198,3 @@ def test_who_stands_still_goes_on_once_its_twin_is_seen_to_be_gone(journey: Jour
     mount(journey.target)
     journey.target.boot()
     assert journey.settled() is journey.source
-

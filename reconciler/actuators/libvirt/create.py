@@ -53,7 +53,7 @@ async def rebuild(desk: Desk, before: InstanceState, instance: Instance) -> None
 
 
 async def _see_what_others_made(desk: Desk) -> None:
-    """Disks that this host has never seen may be in a pool that it shares: kept ones, that are to be taken up."""
+    """Of a pool that it shares, a host lists what it saw last: a disk that was kept may have come since."""
     if desk.platform.shares_pool:
         await refresh(desk)
 
