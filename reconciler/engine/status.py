@@ -162,11 +162,13 @@ def _seen(want: Instance, current: Round) -> tuple[str, str]:
 
 
 def _retained(current: Round) -> Iterable[RetainedDisk]:
-    """Disks whose machine is gone: from their host and from all that share its pool."""
+    """Disks whose machine is gone: from their host and from all that share its pool, who all answer."""
     fleet, observed = current.desired.fleet, current.observed
-    there = {state.key: state.host for state in _states(observed)}
+    there = {(state.key, state.host) for state in _states(observed)}
     for host in observed.hosts:
-        sharing = fleet.sharing(host.host)
+        sharing = fleet.sharing(host.host) if host.retained else frozenset()
+        if any(observed.host(other) is None for other in sharing):
+            continue
         for volume in host.retained:
-            if there.get(volume.key) not in sharing:
+            if all((volume.key, other) not in there for other in sharing):
                 yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)

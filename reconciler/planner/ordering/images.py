@@ -22,23 +22,19 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
             missing.add((action.host, use.name))
             sizes.setdefault((action.host, use.name), []).extend(_roots(action))
     steps = []
+    storages = {host.name: host.storage for host in desired.fleet.hosts}
     bringing: dict[tuple[str, str], StepId] = {}
     for host, name in sorted(missing):
         source = _source(host, known[name].use, desired.fleet, held)
         put = PutImage(host, known[name], source, max(sizes[host, name], default=None))
         where = () if source is None else (Cause(f"{source} has it: copied from there"),)
         step = Step(_identifier(host, name), put, (Cause("not on the host yet"), *where))
-        if (storage := _storage(desired.fleet, host)) is not None:
+        if (storage := storages.get(host)) is not None:
             # A file that two bring to one pool would take the place of itself under whoever uses it already.
             first = bringing.setdefault((storage, name), step.id)
             step = step if first == step.id else replace(step, needs=(first,))
         steps.append(step)
     return {step.id: step for step in steps}
-
-
-def _storage(fleet: Fleet, host: HostName) -> str | None:
-    declared = fleet.host(host)
-    return None if declared is None else declared.storage
 
 
 def _roots(action: Action) -> Iterable[int]:
