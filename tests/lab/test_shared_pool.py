@@ -12,7 +12,7 @@ import pytest
 from .desk import Desk, image_yaml, set_up
 from .guest import Guest
 from .hosts import wait_until
-from .journeys import NAME, Journey, journey_of, runs
+from .journeys import NAME, Journey, beats, content, journey_of, runs
 from .laboratory import Laboratory
 from .shared_pool import mount, shared_pool, why_not_shared
 
@@ -100,6 +100,25 @@ def test_a_plan_moves_a_machine_over_a_shared_pool_without_peers_too(journey: Jo
     assert journey.home() is journey.target
     assert _disks(brick) == before
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_a_kept_disk_is_taken_up_by_another_host_that_has_never_listed_it(journey: Journey) -> None:
+    desk = journey.desk
+    desk.edit("on_delete: retain}}", "on_delete: retain}, more: {size: 8MiB, on_delete: retain}}")
+    assert desk.reconcile("apply", "--yes")[0] == 0
+    desk.edit("image: guest", "image: guest\n    replicas: 0")
+    assert desk.reconcile("apply", "--yes")[0] == 0
+    assert not runs(journey.source)
+    assert "more" not in journey.target.virsh("vol-list", "default")
+    desk.edit("replicas: 0", "replicas: 1")
+    desk.edit('["hv1", "hv2"]', f'["{journey.target.name}"]')
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 0, report
+    assert runs(journey.target)
+    assert content(journey.target) == journey.written
+    desk.write("shop.yaml", _SERVICE)
+    assert desk.reconcile("apply", "--yes")[0] == 0
+    wait_until(lambda: beats(journey.target) > 1, what="its heart", within=60)
 
 
 def _disks(brick: Path) -> dict[str, int]:
