@@ -178,7 +178,7 @@ def test_a_segment_that_was_left_half_made_is_finished_where_it_is_needed(desk: 
     desk.write("shop.yaml", _SERVICE.replace("image: guest", "image: sector\n    disks: {root: 16MiB}"))
     one = desk.lab.hosts[0]
     assert desk.reconcile("apply", "--yes")[0] == 0
-    for after in _CUT_AFTER:
+    for after in _CUT_AFTER[::2]:
         one.virsh("destroy", "shop-db-0")
         one.cut_links()
         for command in _making(one)[:after]:
