@@ -124,7 +124,7 @@ def status_of(current: Round, health: Mapping[InstanceUuid, Condition] = {}) -> 
             rows.append(row(state.name, state.key.service, state.key.component, seen))
     return Status(
         instances=tuple(sorted(rows, key=lambda entry: (entry.service, entry.component, entry.name))),
-        retained=tuple(_retained(current.observed)),
+        retained=tuple(_retained(current)),
         unknown=current.observed.unknown,
     )
 
@@ -162,7 +162,14 @@ def _seen(want: Instance, current: Round) -> tuple[str, str]:
             return "in doubt", ", ".join(state.host for state in states)
 
 
-def _retained(observed: Observed) -> Iterable[RetainedDisk]:
+def _retained(current: Round) -> Iterable[RetainedDisk]:
+    """Disks whose machine is gone: from their host and from all that share its pool, who all answer."""
+    fleet, observed = current.desired.fleet, current.observed
+    there = {(state.key, state.host) for state in _states(observed)}
     for host in observed.hosts:
+        sharing = fleet.sharing(host.host) if host.retained else frozenset()
+        if any(observed.host(other) is None for other in sharing):
+            continue
         for volume in host.retained:
-            yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)
+            if all((volume.key, other) not in there for other in sharing):
+                yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)

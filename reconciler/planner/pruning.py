@@ -1,4 +1,4 @@
-"""Which base images can go: those that nothing on their host needs."""
+"""Which base images can go: those that nothing needs on their host, nor on any that shares its pool."""
 
 from __future__ import annotations
 
@@ -19,13 +19,29 @@ _SHOWN = 12
 def prune_plan(desired: Desired, observed: Observed, holdings: Holdings) -> Plan:
     """A step for every file of a base image without a user, and for what is left of uploads cut short."""
     basis = Basis(digest_of(desired), observed.digest())
-    steps = (step for host in sorted(holdings) for step in _steps(host, holdings[host], desired))
+    steps = (
+        step
+        for host in sorted(holdings)
+        for step in _steps(host, _kept_apart(host, holdings, desired), desired)
+    )
     return Plan(basis, tuple(steps), unknown=observed.unknown)
 
 
 def title_of(sha256: Sha256, desired: Desired) -> str | None:
     """Name of the first image that the file is part of, or None where none is declared."""
     return next((image.use.name for image in desired.images if sha256 in image.use.digests), None)
+
+
+def _kept_apart(host: HostName, holdings: Holdings, desired: Desired) -> Iterable[StoredImage]:
+    """What may go from a host for all that the hosts say that share its pool; one of them removes it."""
+    sharing = desired.fleet.sharing(host)
+    if not holdings.keys() >= sharing:
+        return  # whoever does not answer may be using any of it
+    used = {image.sha256 for other in sharing for image in holdings[other] if image.users}
+    earlier = {(image.sha256, image.whole) for other in sharing if other < host for image in holdings[other]}
+    for image in holdings[host]:
+        if (image.sha256, image.whole) not in earlier and not (image.whole and image.sha256 in used):
+            yield image
 
 
 def _steps(host: HostName, images: Iterable[StoredImage], desired: Desired) -> Iterable[Step]:

@@ -352,6 +352,12 @@ class Fleet:
         """Host of that name, or None."""
         return next((host for host in self.hosts if host.name == name), None)
 
+    def sharing(self, name: HostName) -> frozenset[HostName]:
+        """Every host that has the same pool as this one, itself included."""
+        storage = None if (host := self.host(name)) is None else host.storage
+        others = () if storage is None else (each.name for each in self.hosts if each.storage == storage)
+        return frozenset((name, *others))
+
     def cluster(self, name: str) -> Cluster:
         """Cluster of that name."""
         return next((cluster for cluster in self.clusters if cluster.name == name), Cluster(name))

@@ -48,7 +48,7 @@ if [ -e /seed/network-config ]; then
     tr 'A-Z"'"'"',[]' 'a-z     ' < /seed/network-config | awk '{
         for (i = 1; i <= NF; i++) {
             if ($i ~ /^([0-9a-f][0-9a-f]:)+[0-9a-f][0-9a-f]}?$/) { mac = substr($i, 1, 17) }
-            if ($i ~ /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+\/[0-9]+$/ && mac) print mac, $i
+            if ($i ~ /^([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-f]*:[0-9a-f:]+)\/[0-9]+$/ && mac) print mac, $i
         }
     }' | while read -r mac address; do
         for link in /sys/class/net/eth*; do

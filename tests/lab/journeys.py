@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from .desk import Desk
+from .desk import Desk, clean
 from .hearts import Ear, listening
 from .hosts import IMAGES, Host, wait_until
 
@@ -42,6 +42,7 @@ class Journey:
     target: Host
     written: str
     ear: Ear
+    shares_pool: bool = False
 
     def migrate(self, *options: str) -> tuple[int, Any]:
         """Type the verb, and wait."""
@@ -49,13 +50,11 @@ class Journey:
 
     @contextmanager
     def under_way(self) -> Iterator["subprocess.Popen[str]"]:
-        """A slow migration, its disks being copied."""
+        """A slow migration, its disks being copied (or, where they are not, its memory)."""
         words = ("--to", self.target.name, "--yes", "--store", str(self.desk.path / ".reconciler"))
         process = self.desk.start("migrate", *words, log=self._log, about=NAME)
         try:
-            wait_until(
-                lambda: copied(self.target) > 0 or process.poll() is not None, what="copying", within=60
-            )
+            wait_until(lambda: self._is_arriving() or process.poll() is not None, what="copying", within=60)
             assert process.poll() is None, self.said()
             yield process
         finally:
@@ -92,10 +91,16 @@ class Journey:
         (other,) = (host for host in self.hosts if host is not home)
         before = beats(home)
         wait_until(lambda: beats(home) > before, what="its heart to go on")
-        assert (other.virsh("list", "--all", "--name"), files(other)) == ("", [])
+        there = files(home) if self.shares_pool else []
+        assert (other.virsh("list", "--all", "--name"), files(other)) == ("", there)
         assert content(home) == self.written
         assert "from=" not in home.virsh("dumpxml", NAME).partition("<os>")[0].partition("metadata")[2]
         return home
+
+    def _is_arriving(self) -> bool:
+        if self.shares_pool:
+            return "Memory processed" in self.source.virsh("domjobinfo", NAME)
+        return copied(self.target) > 0
 
     @property
     def hosts(self) -> tuple[Host, Host]:
@@ -107,9 +112,22 @@ class Journey:
 
 
 @contextmanager
-def journey_of(desk: Desk) -> Iterator[Journey]:
-    """The machine, made and running; its heart is listened to until the end."""
-    source, target = desk.lab.hosts
+def journey_of(desk: Desk, *, shares_pool: bool = False) -> Iterator[Journey]:
+    """The machine, where the last test has left it running, or made anew; its heart is listened to."""
+    one, two = desk.lab.hosts
+    there = [host for host in (one, two) if host.virsh("list", "--all", "--name")]
+    if len(there) != 1 or not runs(there[0]):
+        for host in (one, two):
+            clean(host)
+        there = [one]
+        _make(desk, one)
+    source, target = (one, two) if there == [one] else (two, one)
+    with listening(lambda: (beats(source), beats(target))) as ear:
+        yield Journey(desk, source, target, content(source), ear, shares_pool)
+        ear.check()
+
+
+def _make(desk: Desk, source: Host) -> None:
     # What the machine adopts: a disk of its own with something on it.
     source.run(["qemu-img", "create", "-q", "-f", "qcow2", f"{IMAGES}/{_DATA}", f"{_DATA_MIB}M"])
     source.run(["qemu-io", "-c", f"write -P 0x5a 0 {_DATA_MIB}M", f"{IMAGES}/{_DATA}"])
@@ -118,9 +136,6 @@ def journey_of(desk: Desk) -> Iterator[Journey]:
     assert code == 0, report
     assert runs(source)
     wait_until(lambda: beats(source) > 1, what="its heart", within=60)
-    with listening(lambda: (beats(source), beats(target))) as ear:
-        yield Journey(desk, source, target, content(source), ear)
-        ear.check()
 
 
 def beats(host: Host) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .boot_sector import boot_sector_image
 from .desk import Desk, image_yaml, set_up
 from .guest import Guest
 from .hosts import Host, wait_until
@@ -36,6 +37,11 @@ components:
 def desk(laboratory: Laboratory, guest: Guest, tmp_path: Path) -> Iterator[Desk]:
     with set_up(laboratory, tmp_path, _SERVICE, image_yaml([], guest)) as desk:
         yield desk
+
+
+@pytest.fixture
+def sector(tmp_path: Path) -> Path:
+    return boot_sector_image(tmp_path / "sector.qcow2")
 
 
 def _own_links(host: Host) -> list[str]:
@@ -88,6 +94,36 @@ def test_guests_on_two_hosts_reach_each_other_as_long_as_there_is_one(desk: Desk
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
 
 
+def test_guests_on_two_hosts_reach_each_other_over_ipv6(desk: Desk) -> None:
+    one, two = desk.lab.hosts
+    text = _SERVICE.replace("{cidr: 10.42.0.0/24}", "{cidr: 'fd42:0:0:7::/64', mtu: 1430}")
+    text = text.replace("[10.42.0.10]", "['fd42:0:0:7::a']").replace("//10.42.0.10/", "//[fd42:0:0:7::a]/")
+    text = text.replace("//10.42.0.1/", "//[${{ components.web.addresses[0] }}]/")
+    desk.write(
+        "shop.yaml", text.replace("networks: [back]", "networks: [back]\n    healthcheck: {http: ':80/'}")
+    )
+    code, report = desk.reconcile("apply", "--yes", "--wait")
+    assert code == 0, report
+    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+    _says(one, "shop-db-0", "FETCHED 1 shop-web-0")
+    _says(two, "shop-web-0", "FETCHED 1 shop-db-0")
+
+    # And the hosts themselves may reach each other so.
+    for number, host in enumerate(desk.lab.hosts, start=1):
+        host.run(["ip", "address", "add", f"fd99::{number}/64", "dev", "br-lab", "nodad"])
+        desk.edit(f"{host.name}: {{", f"{host.name}: {{address: 'fd99::{number}', ", name="fleet.yaml")
+    try:
+        code, report = desk.reconcile("apply", "--yes")
+        assert (code, len(report["steps"])) == (0, 2), report
+        assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
+        (vxlan,) = (name for name in _own_links(one) if name.startswith("rx"))
+        assert "dst fd99::2" in one.run(["bridge", "fdb", "show", "dev", vxlan])
+        _says(one, "shop-db-0", "FETCHED 1 shop-web-0")
+    finally:
+        for number, host in enumerate(desk.lab.hosts, start=1):
+            host.run(["ip", "address", "delete", f"fd99::{number}/64", "dev", "br-lab"])
+
+
 def _reboot(host: Host) -> None:
     host.crash()
     host.boot()
@@ -120,26 +156,37 @@ def test_a_link_of_somebody_elses_is_left_alone_and_told(desk: Desk) -> None:
     two.run(["ip", "link", "delete", "dev", "other"])
 
 
-@pytest.mark.parametrize("after", [1, 2, 6, 8, 9, 12])
-def test_a_segment_that_was_left_half_made_is_finished(desk: Desk, after: int) -> None:
-    """As if the host's shell had died after so many of the commands that make it."""
+_CUT_AFTER = (1, 2, 6, 8, 9, 12)
+"""As if the host's shell had died after so many of the commands that make a segment."""
+
+
+def test_a_segment_that_was_left_half_made_is_taken_away_where_nobody_needs_it(desk: Desk) -> None:
     nobody = _SERVICE.replace("image: guest", "image: guest\n    replicas: 0")
     desk.write("shop.yaml", nobody.replace("{back: {addresses: [10.42.0.10]}}", "[back]"))
     one = desk.lab.hosts[0]
+    for after in _CUT_AFTER:
+        for command in _making(one)[:after]:
+            one.run(command)
+        assert _own_links(one)
+        code, report = desk.reconcile("apply", "--yes")
+        assert code == 0, report
+        assert _own_links(one) == [], after
+
+
+def test_a_segment_that_was_left_half_made_is_finished_where_it_is_needed(desk: Desk, sector: Path) -> None:
+    desk.write("images.yaml", image_yaml([sector]))
+    desk.write("shop.yaml", _SERVICE.replace("image: guest", "image: sector\n    disks: {root: 16MiB}"))
+    one = desk.lab.hosts[0]
     assert desk.reconcile("apply", "--yes")[0] == 0
-    for command in _making(one)[:after]:
-        one.run(command)
-    assert _own_links(one)
-    code, report = desk.reconcile("apply", "--yes")
-    assert code == 0, report
-    assert _own_links(one) == [], "nobody needs it"
-    for command in _making(one)[:after]:
-        one.run(command)
-    desk.write("shop.yaml", _SERVICE)
-    code, report = desk.reconcile("apply", "--yes")
-    assert code == 0, report
-    assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
-    assert len(_own_links(one)) == 2
+    for after in _CUT_AFTER[::2]:
+        one.virsh("destroy", "shop-db-0")
+        one.cut_links()
+        for command in _making(one)[:after]:
+            one.run(command)
+        code, report = desk.reconcile("apply", "--yes")
+        assert (code, [step["action"] for step in report["steps"]][-1:]) == (0, ["start"]), report
+        assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0, after
+        assert len(_own_links(one)) == 2
 
 
 def _making(host: Host) -> list[list[str]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.actuators.libvirt import formerly, names
 from reconciler.actuators.libvirt.domains import Domain
+from reconciler.actuators.libvirt.images import refresh
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.pool import Pool
@@ -18,6 +19,7 @@ from reconciler.state import InstanceState
 
 async def create(desk: Desk, instance: Instance, left: InstanceState | None) -> None:
     """Make a machine that is absent, or finish one that was ``left`` half made; start it."""
+    await _see_what_others_made(desk)
 
     def check(hands: Hands) -> bool:
         found = hands.domains.find(instance.uuid)
@@ -39,6 +41,7 @@ async def create(desk: Desk, instance: Instance, left: InstanceState | None) -> 
 
 async def rebuild(desk: Desk, before: InstanceState, instance: Instance) -> None:
     """Make a machine anew from its image; its data disks stay."""
+    await _see_what_others_made(desk)
 
     def begin(hands: Hands) -> None:
         domain = hands.domains.unprotected(before)
@@ -50,6 +53,12 @@ async def rebuild(desk: Desk, before: InstanceState, instance: Instance) -> None
     await desk.change("replacing", begin)
     await _end(desk, instance.uuid, before)
     await desk.change("creating", lambda hands: _make(hands, instance, before))
+
+
+async def _see_what_others_made(desk: Desk) -> None:
+    """Of a pool that it shares, a host lists what it saw last: a disk that was kept may have come since."""
+    if desk.platform.shares_pool:
+        await refresh(desk)
 
 
 async def _end(desk: Desk, uuid: InstanceUuid, before: InstanceState | None) -> None:

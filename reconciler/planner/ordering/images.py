@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from reconciler.actions import Action, Create, Migrate, PutImage, Replace
 from reconciler.plan import Cause, Step, StepId
@@ -24,6 +25,8 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
             missing.setdefault((action.host, use.digests), use)
             sizes.setdefault((action.host, use.digests), []).extend(_roots(action))
     steps: dict[Place, Step] = {}
+    storages = {host.name: host.storage for host in desired.fleet.hosts}
+    bringing: dict[tuple[str, tuple[Sha256, ...]], StepId] = {}
     for place, use in sorted(missing.items(), key=lambda each: (each[0][0], each[1].name, each[0][1])):
         host, source = place[0], _source(place[0], use, desired.fleet, held)
         image = next((each for each in desired.images if each.use.digests == use.digests), None)
@@ -32,7 +35,12 @@ def steps_for_images(actions: Iterable[Action], desired: Desired, observed: Obse
         title = use.name if image is not None else f"{use.name}.{use.digests[0][:12]}"
         put = PutImage(host, image or Image(use, ()), source, max(sizes[place], default=None))
         where = () if source is None else (Cause(f"{source} has it: copied from there"),)
-        steps[place] = Step(StepId(f"image/{title}@{host}"), put, (NOT_THERE, *where))
+        step = Step(StepId(f"image/{title}@{host}"), put, (NOT_THERE, *where))
+        if (storage := storages.get(host)) is not None:
+            # A file that two bring to one pool would take the place of itself under whoever uses it already.
+            first = bringing.setdefault((storage, use.digests), step.id)
+            step = step if first == step.id else replace(step, needs=(first,))
+        steps[place] = step
     return steps
 
 

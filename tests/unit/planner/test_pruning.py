@@ -38,6 +38,29 @@ def test_only_what_nothing_needs_goes_and_what_was_cut_short() -> None:
     }
 
 
+SHARED = replace(FLEET, hosts=tuple(replace(host, storage="san1") for host in FLEET.hosts))
+
+
+def test_hosts_that_share_a_pool_keep_what_one_of_them_needs_and_drop_the_rest_once() -> None:
+    idle, used = StoredImage(DEBIAN, 1), StoredImage(DEBIAN, 1, ("shop-db-0",))
+    old = StoredImage(sha("old"), 1)
+    made = prune_plan(desired_of(SHARED, DB), observed_of(SHARED), {HV1: (idle, old), HV2: (used, old)})
+    assert [each.action for each in made.steps] == [DropImage(HV1, sha("old"), sha("old")[:12])]
+
+
+def test_nothing_goes_from_a_shared_pool_while_one_who_may_need_it_is_silent() -> None:
+    made = prune_plan(desired_of(SHARED, DB), observed_of(SHARED), {HV1: (StoredImage(DEBIAN, 1),)})
+    assert made.steps == ()
+
+
+def test_an_image_is_brought_to_a_shared_pool_once_at_a_time() -> None:
+    small = replace(SHARED, hosts=tuple(replace(host, capacity=machine().resources) for host in SHARED.hosts))
+    other = instance("shop-db-1", machine())
+    made = make_plan(desired_of(small, DB, other), observed_of(small))
+    images = {each.id: each.needs for each in made.steps if isinstance(each.action, PutImage)}
+    assert images == {"image/debian-12@hv1": (), "image/debian-12@hv2": ("image/debian-12@hv1",)}
+
+
 def test_an_image_that_is_gone_is_what_was_asked_for() -> None:
     drop = step(DropImage(HV1, DEBIAN, "debian-12"))
     there = holding(observed_of(FLEET), HV1)
