@@ -25,6 +25,7 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
     What runs is moved only where it may not stay. What is not known is held; why is told in
     ``Plan.blocked``. With ``wait``, everybody who has a health check is waited for, changed or not.
     """
+    from reconciler.planner.lingering import lingering_of
     from reconciler.planner.settle import settle
 
     desired, observed = sorted_desired(desired), sorted_observed(observed)
@@ -47,5 +48,5 @@ def make_plan(desired: Desired, observed: Observed, *, wait: bool = False) -> Pl
         steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
-        hints_of(desired, judged),
+        (*hints_of(desired, judged), *lingering_of(decisions, board)),
     )

@@ -61,7 +61,10 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
 
     def back(replica: Replica) -> Needs:
         key = replica.instance.key
-        return (steps[key].id,) if key in steps else (own[key],) if key in own else ()
+        if key in steps:
+            return (steps[key].id,)
+        # Who goes to another host is up meanwhile.
+        return (own[key],) if key in own and not deeds[own[key]].moves else ()
 
     needed = {}
     for name, deed in deeds.items():

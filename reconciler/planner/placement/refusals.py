@@ -11,7 +11,7 @@ from reconciler.planner.amounts import mib
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.conflicts import deadlock_of
-from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.ledger import footprint
 from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.rules import (
     STANDING,
@@ -24,7 +24,7 @@ from reconciler.planner.placement.rules import (
 )
 from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.planner.verdicts import Hold
-from reconciler.specs.desired import Instance
+from reconciler.specs.desired import Instance, Resources
 
 NO_ROOM_FOR_OTHERS = "would do, but then others would have no place"
 _NO_HOSTS = (Refusal("*", "the fleet has no hosts"),)
@@ -78,17 +78,7 @@ class Refusals:
             reason = first_refusal(standing, site) or first_refusal(
                 neighbourly(moved, self.board, strict=True), site
             )
-        return reason or self._excess(site) or "breaks a rule"
-
-    def _excess(self, site: Site) -> str | None:
-        free = self.board.ledger.free(site.name)
-        if free.memory_mib < 0:
-            return f"has given out {mib(-free.memory_mib)} of memory that it does not have"
-        if free.cpus < 0:
-            return f"has given out {-free.cpus} CPUs that it does not have"
-        if free.disk_mib < 0:
-            return f"has given out {mib(-free.disk_mib)} of disk that it does not have"
-        return None
+        return reason or excess(self.board.ledger.free(site.name)) or "breaks a rule"
 
     @contextmanager
     def _lifted(self, seen: Seen) -> Iterator[None]:
@@ -101,3 +91,14 @@ class Refusals:
 
 
 _WORSE = "would do, but then others could not stay where they are"
+
+
+def excess(free: Resources) -> str | None:
+    """What a host has given out too much of, given what is left of it; None where nothing."""
+    if free.memory_mib < 0:
+        return f"has given out {mib(-free.memory_mib)} of memory that it does not have"
+    if free.cpus < 0:
+        return f"has given out {-free.cpus} CPUs that it does not have"
+    if free.disk_mib < 0:
+        return f"has given out {mib(-free.disk_mib)} of disk that it does not have"
+    return None
