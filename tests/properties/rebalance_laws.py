@@ -197,7 +197,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "hosts are emptied whatever it takes",
         no_more_moves_than_allowed,
-        Line("placement.emptying", " or away(stand) + more > budget.moves"),
+        Line("placement.climb", "left = self.moves - made", "left = self.moves"),
     ),
     (
         "who is not to be moved is",

@@ -81,9 +81,11 @@ class _Search:
         if self.cluster.policy is Policy.FIXED:
             return Answer(host, GREEDY, proven=True)
         stand = Stand(self.problem, host)
-        climb(stand, self.cluster, self.budget) if self._balances else empty_hosts(
-            stand, self.cluster, self.budget
-        )
+        if self._balances:
+            climb(stand, self.cluster, self.budget)
+        else:
+            empty_hosts(stand, self.cluster, self.budget)
+            fewer_hosts(stand, self.cluster, self.budget)
         better = self._allowed(stand.host, host)
         if self._cost(better) > self._cost(host):
             better = host  # rules that are not strict may send machines round in a circle
