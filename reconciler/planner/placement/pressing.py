@@ -1,32 +1,23 @@
-"""Press the machines of one host into what room others have left, by changing places a few at a time.
+"""Press the machines of one host into what room others have left, by exchanges.
 
-A host that has a little room gets it filled: one or two machines of the victim come, none, one or two smaller
-ones go back in exchange. What is left on the victim shrinks each time, until nothing is. It asks for no more
-than the largest room there is, so that it goes on where no machine fits anywhere as it is.
+A host that has a little room gets it filled, and what is left on the victim shrinks each time until nothing
+is. So it goes on where no machine fits anywhere as it is. Where the room that is left is of no use, much of
+one resource and none of another, other hosts make exchanges among themselves first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-
 import numpy as np
 
-from reconciler.planner.placement.climb import Budget, away
-from reconciler.planner.placement.objective import in_use
+from reconciler.planner.placement.climb import Budget
+from reconciler.planner.placement.exchange import Exchanges, Sets
 from reconciler.planner.placement.problem import Cluster, Integers, Reals
 from reconciler.planner.placement.stand import Stand
 
-_MOST = 32
-"""Machines of a host that are looked at."""
-_ALIKE = 2
-"""Of those, so many of one shape: no more of them move at once."""
-_TRIES = 6
-"""The best exchanges between two hosts that are tried before they are left."""
-_SHARPNESS = 8
-"""How much more a resource counts that is nearly all taken: its share to that power."""
-_EASE = 1e-6
-"""What a machine less that leaves its home is worth: it decides among equals."""
+_PARTNERS = 4
+"""Hosts with which one makes an exchange to get more use out of its room."""
+_IN_A_ROW = 8
+"""Exchanges of one host before it is another one's turn."""
 
 
 def press(stand: Stand, cluster: Cluster, victim: int, budget: Budget) -> bool:
@@ -36,134 +27,78 @@ def press(stand: Stand, cluster: Cluster, victim: int, budget: Budget) -> bool:
     return _Press(stand, cluster, victim, budget).done()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sets:
-    """Sets of at most two machines of a host: their places in ``machines`` (-1: none), (S, 2), and what they
-    take, (S, R); ``weight`` is what that counts, ``away`` how many fewer would be at home, both (S,).
-    """
-
-    machines: Integers
-    places: Integers
-    need: Integers
-    weight: Reals
-    away: Integers
-
-    def members(self, number: int) -> list[int]:
-        """The machines of one set."""
-        return [int(self.machines[place]) for place in self.places[number] if place >= 0]
-
-
 class _Press:
-    """One victim, and what each resource counts."""
+    """One victim and the other hosts in use."""
 
     def __init__(self, stand: Stand, cluster: Cluster, victim: int, budget: Budget) -> None:
         self.stand, self.victim, self.budget = stand, victim, budget
-        used = in_use(stand.problem, stand.host) & cluster.hosts
-        room = np.maximum(0, stand.problem.room[used])
-        share = np.minimum(1.0, stand.used[used].sum(axis=0) / np.maximum(1, room.sum(axis=0)))
-        self.price = share**_SHARPNESS / np.maximum(1, room.max(axis=0))
-        used[victim] = False
-        self.others = np.flatnonzero(used)
-        self.left = budget.moves_for_a_host(away(stand))
+        self.exchanges = Exchanges(stand, cluster, budget)
+        others = self.exchanges.used.copy()
+        others[victim] = False
+        self.others = np.flatnonzero(others)
+        self.room = np.maximum(1, stand.problem.room)
 
     def done(self) -> bool:
-        """Go through the hosts, those with the most room first, for as long as anything changes."""
-        changed = True
-        while changed and self._is_left():
-            changed = False
-            room = np.maximum(0, self.stand.free[self.others]) @ self.price
-            for host in self.others[np.argsort(-room, kind="stable")].tolist():
-                while self.budget.work > 0 and self._is_left() and self._exchanged(host):
-                    changed = True
+        """Fill the others for as long as the victim has less each time."""
+        self._filled()
+        while self._is_left() and self._evened() and self._filled():
+            pass
         return not self._is_left()
 
     def _is_left(self) -> bool:
         return bool((self.stand.host == self.victim).any())
 
-    def _exchanged(self, host: int) -> bool:
-        """Make the best exchange with a host; False where there is none."""
-        stand = self.stand
-        free, free_here = stand.free[host], stand.free[self.victim]
-        self.budget.spend(0)
-        if not (np.maximum(0, free) @ self.price > 0):
+    def _filled(self) -> bool:
+        """Fill the hosts that have room, those with the most first, over and over; whether anything came."""
+        any_at_all = False
+        while True:
+            changed = False
+            room = np.maximum(0, self.stand.free[self.others]) @ self.exchanges.price
+            for place in np.argsort(-room, kind="stable").tolist():
+                host = int(self.others[place])
+                while room[place] > 0 and self.budget.work > 0 and self._is_left():
+                    if not self.exchanges.made(self.victim, host, _less_here):
+                        break
+                    changed = any_at_all = True
+            if not changed:
+                return any_at_all
+
+    def _evened(self) -> bool:
+        """Let other hosts make exchanges so that there is room of all resources at once; whether any did."""
+        made, scarce = False, int(self.exchanges.share.argmax())
+        for place in np.argsort(-self._useless()[:, scarce], kind="stable").tolist():
+            for _ in range(_IN_A_ROW):
+                useless = self._useless()
+                if useless[place, scarce] <= 0 or self.budget.work <= 0:
+                    break
+                lacking = int(useless[place].argmin())
+                rich = np.argsort(-useless[:, lacking], kind="stable")[:_PARTNERS]
+                if not any(self._is_evened(int(self.others[place]), int(self.others[each])) for each in rich):
+                    break
+                made = True
+        return made
+
+    def _useless(self) -> Reals:
+        """The shares of the other hosts' room for which they have not as much of another resource."""
+        share = np.maximum(0, self.stand.free[self.others]) / self.room[self.others]
+        return np.asarray(share - share.min(axis=1, keepdims=True), np.float64)
+
+    def _is_evened(self, host: int, other: int) -> bool:
+        if host == other:
             return False
-        comes, goes = self._sets(self.victim, host), self._sets(host, self.victim)
-        if not len(comes.places):
-            return False
-        gain = comes.weight[:, None] - goes.weight[None, :]
-        self.budget.spend(8 * gain.size)
-        may = gain > _EASE
-        for resource in range(len(free)):
-            more = comes.need[:, resource, None] - goes.need[None, :, resource]
-            may &= (more <= max(0, free[resource])) & (-more <= max(0, free_here[resource]))
-        more_away = comes.away[:, None] + goes.away[None, :]
-        may &= more_away <= self.left
-        gain = np.where(may, gain - _EASE * more_away, -np.inf)
-        for _ in range(_TRIES):
-            one, other = divmod(int(gain.argmax()), gain.shape[1])
-            if gain[one, other] == -np.inf:
-                return False
-            moves = dict.fromkeys(comes.members(one), host) | dict.fromkeys(goes.members(other), self.victim)
-            if self._moved(moves):
-                self.left -= int(more_away[one, other])
-                return True
-            gain[one, other] = -np.inf
-        return False
 
-    def _sets(self, host: int, to: int) -> _Sets:
-        """The sets of machines that may go from a host to another; from the victim somebody does."""
-        machines = self._who(host, to)
-        count, nobody = len(machines), np.full((1, 2), -1)
-        singles = np.stack([np.arange(count), np.full(count, -1)], axis=1)
-        pairs = np.stack(np.triu_indices(count, 1), axis=1)
-        places = np.concatenate([*([] if host == self.victim else [nobody]), singles, pairs])
-        home = self.stand.problem.home[machines]
-        # The last one is nobody, and what it takes is nothing.
-        need = np.vstack([self.stand.demand[machines], np.zeros((1, self.stand.demand.shape[1]), np.int64)])
-        more = np.append((home == host).astype(np.int64) - (home == to), 0)
-        taken = need[places].sum(axis=1)
-        return _Sets(machines, places, taken, taken @ self.price, more[places].sum(axis=1))
+        def gain_of(comes: Sets, goes: Sets) -> Reals:
+            before = self._useful(host, 0) + self._useful(other, 0)
+            more = comes.need[:, None] - goes.need[None]
+            return np.asarray(self._useful(host, -more) + self._useful(other, more) - before, np.float64)
 
-    def _who(self, host: int, to: int) -> Integers:
-        """Machines of a host that another one would take, few of a shape and not too many."""
-        stand, problem = self.stand, self.stand.problem
-        there = np.flatnonzero((stand.host == host) & problem.movable)
-        # Who is away from home goes first.
-        there = there[np.argsort(problem.home[there] == host, kind="stable")]
-        count: dict[int, int] = {}
-        found = []
-        for machine in there.tolist():
-            shape = int(problem.shape[machine])
-            count[shape] = count.get(shape, 0) + 1
-            if count[shape] <= _ALIKE and self._would_take(to, machine):
-                found.append(machine)
-        size = stand.demand[found] @ self.price
-        by_size = np.array(found, np.int64)[np.argsort(-size, kind="stable")]
-        some = np.linspace(0, len(by_size) - 1, min(len(by_size), _MOST)).astype(np.int64)
-        return np.asarray(by_size[some], np.int64)
+        return self.exchanges.made(other, host, gain_of)
 
-    def _would_take(self, host: int, machine: int) -> bool:
-        """Whether it breaks no rule there, and no more of those that are not strict than where it is."""
-        stand = self.stand
-        if not stand.ruled(int(stand.group[machine])):
-            return bool(stand.problem.shapes[stand.problem.shape[machine]].allowed[host])
-        broken = stand.broken(machine)
-        return bool(stand.allowed(machine)[host] and broken[host] <= broken[stand.host[machine]])
+    def _useful(self, host: int, more: Integers | int) -> Reals:
+        """The share of a host's room of which it has as much of everything, with ``more`` (…, R) free."""
+        return np.asarray(((self.stand.free[host] + more) / self.room[host]).min(axis=-1), np.float64)
 
-    def _moved(self, moves: Mapping[int, int]) -> bool:
-        """Move some at once; undone, and False, where a rule between groups does not have it."""
-        stand, before = self.stand, {machine: int(self.stand.host[machine]) for machine in moves}
-        ruled = [machine for machine in moves if stand.ruled(int(stand.group[machine]))]
-        broken = self._broken(ruled)
-        for machine, to in moves.items():
-            stand.move(machine, to)
-        keeps = all(stand.allowed(machine)[moves[machine]] for machine in ruled)
-        if keeps and self._broken(ruled) <= broken:
-            return True
-        for machine, back in before.items():
-            stand.move(machine, back)
-        return False
 
-    def _broken(self, machines: Iterable[int]) -> int:
-        """How many rules that are not strict they break where they are."""
-        return sum(int(self.stand.broken(machine)[self.stand.host[machine]]) for machine in machines)
+def _less_here(comes: Sets, goes: Sets) -> Reals:
+    """What the victim has less."""
+    return np.asarray(comes.weight[:, None] - goes.weight[None], np.float64)

@@ -169,7 +169,7 @@ class Stand:
         least = int(lows[0]) if len(lows) else 0
 
         def crowded(there: Integers, least: int) -> Integers:
-            return np.where(there - least > rule.max_skew, there, 0)
+            return np.asarray(np.where(there - least > rule.max_skew, there, 0), np.int64)
 
         now = crowded(count, least)
         found = now.sum() - now + crowded(count + 1, least)
@@ -179,7 +179,7 @@ class Stand:
             then = count.copy()
             then[only] += 1
             found[only] = crowded(then, int(then[is_open].min())).sum()
-        return np.where(values == NOWHERE, found.max(initial=0) + 1, found[values])
+        return np.asarray(np.where(values == NOWHERE, found.max(initial=0) + 1, found[values]), np.int64)
 
     def _skewed(self, rule: Rule) -> Flags:
         """Values where one more would leave the numbers further apart than they may be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def fleet(
     rules: Sequence[Rule] = (),
     groups: Sequence[int] = (),
 ) -> Problem:
-    """Hosts of one cluster, each with machines of these sizes; each machine a component, but for ``groups``."""
+    """Hosts of one cluster, with machines of these sizes; each is a component, but for ``groups``."""
     placed = [(host, size) for host, sizes in enumerate(hosts) for size in sizes]
     count, number = len(placed), len(hosts)
     anywhere = np.ones(number, np.bool_)
@@ -98,6 +99,17 @@ def test_two_that_must_not_meet_do_not_come_together() -> None:
     stand = Stand(problem, problem.home)
     assert not press(stand, problem.clusters[0], 1, Budget(moves=9, least=0.0, work=1.0))
     assert away(stand) == 1
+
+
+def test_room_of_one_resource_is_of_use_once_others_have_changed_places() -> None:
+    problem = fleet([[1], [1], [1], [1, 1]])
+    demand = [[5, 5], [3, 5], [2, 1], [5, 1], [4, 2]]
+    shapes = tuple(
+        replace(each, demand=np.array(need)) for each, need in zip(problem.shapes, demand, strict=True)
+    )
+    room = np.full((4, 2), 10)
+    problem = replace(problem, shapes=shapes, room=room, resources=("cpus", "memory"))
+    assert len(used(consolidated(problem))) == 2
 
 
 def test_small_hosts_are_emptied_into_large_ones() -> None:
