@@ -164,7 +164,7 @@ class Search:
         if why_not:
             here = Refusal(seen.state.host, self.refusals.of_home(seen))
             return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
-        return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
+        return self.refusals.of_seen(seen)
 
     def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
         state, target = self.seen[machine].state, self.board.sites[host]

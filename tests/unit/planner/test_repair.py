@@ -269,3 +269,23 @@ def test_who_cannot_leave_before_its_last_migration_is_tidied_up_is_told() -> No
     assert held.refusals[-1].reason == (
         "it is not moved: its last migration cannot be tidied up: c does not answer"
     )
+
+
+def test_whoever_cannot_leave_is_told_which_rules_leave_no_host_between_them() -> None:
+    ssd = Placement(require=('host.labels.disk == "ssd"',))
+    db = instance("shop-db-0", machine(memory_mib=8 * GIB), placement=ssd)
+    disk = {"disk": "ssd"}
+    fleet = fleet_of(
+        host("a", size(), labels=disk),
+        host("b", size(memory_mib=6 * GIB), labels=disk),
+        host("c", size()),
+    )
+    plan = made(resting(fleet, "a"), [db], running(db, on="a"))
+    (held,) = plan.blocked
+    assert held.deadlock is not None
+    assert sorted(held.deadlock.conflict) == ["memory", "open", 'require host.labels.disk == "ssd"']
+    assert [str(each) for each in held.deadlock.nearest] == [
+        "were a open to new instances it would fit on a",
+        "with 2 GiB less memory it would fit on b",
+        'without require host.labels.disk == "ssd" it would fit on c',
+    ]
