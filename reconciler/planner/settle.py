@@ -118,10 +118,11 @@ class Search:
 
         host = mended(self.problem, self.homes, mend)
         limits = Limits.of(self.desired.fleet.migrations)
-        self.routed = routed(self.problem, host, self._forecast, limits)
+        self.routed = routed(self.problem, host, self.forecast, limits)
         return self.routed.host
 
-    def _forecast(self, machine: int, host: int) -> Forecast:
+    def forecast(self, machine: int, host: int) -> Forecast:
+        """What the move of a machine to a host is thought to take."""
         return forecast_of(self.seen[machine].state, self.board.sites[host].host, self.desired.fleet)
 
     def moving(self, host: Integers) -> Iterator[Decision]:
@@ -145,7 +146,7 @@ class Search:
                 why = f"makes room for {self.problem.names[makes_room[machine]]}"
             else:
                 why = f"{self.seen[machine].state.host}: {self.refusals.of_home(self.seen[machine])}"
-            act = self._move(machine, int(host[machine]), why, needs[machine])
+            act = self.move(machine, int(host[machine]), why, needs[machine])
             yield replace(self.about[machine], verdict=act)
             self._enter(machine, int(host[machine]))
 
@@ -166,7 +167,8 @@ class Search:
             return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
         return self.refusals.of_seen(seen)
 
-    def _move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
+    def move(self, machine: int, host: int, why: str, needs: tuple[int, ...]) -> Act:
+        """That a machine moves, why, and after whom."""
         state, target = self.seen[machine].state, self.board.sites[host]
         terms = terms_of(self.desired.fleet, state, target.host)
         after = tuple(self.seen[each].state.key for each in needs)
