@@ -16,7 +16,7 @@ from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_gain, show_plan, show_report
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption, on_signals
-from reconciler.engine.rounds import Wish
+from reconciler.engine.rounds import Round, Wish
 from reconciler.engine.run import Conditions
 from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import StalePlan
@@ -71,19 +71,19 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
             if current.gain is not None:
                 show_gain(current.gain)
         if not plan.steps or (plan.is_idle and not options.wait):
-            return _nothing_to_do(plan, options.output)
+            return _nothing_to_do(current, options.output)
         if not plan.is_idle and not options.yes and not await may_go_on(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
-        show_report(report, options.output)
+        show_report(report, options.output, current.gain)
         return exits.of_report(report)
 
 
-def _nothing_to_do(plan: Plan, output: Output) -> int:
-    report = Report(replace(plan, steps=()), ())
+def _nothing_to_do(current: Round, output: Output) -> int:
+    report = Report(replace(current.plan, steps=()), ())
     if output is not Output.HUMAN:
-        show_report(report, output)
+        show_report(report, output, current.gain)
     return exits.of_report(report)
 
 

@@ -40,13 +40,18 @@ def show_plan(plan: Plan, output: Output) -> None:
             console_on(sys.stdout).print(plan_view(plan))
 
 
-def show_report(report: Report, output: Output) -> None:
-    """What became of a plan."""
+def show_report(report: Report, output: Output, gain: Gain | None = None) -> None:
+    """What became of a plan; of a rebalance with what it was thought to gain."""
     match output:
         case Output.JSON:
             from reconciler.render.json import dumps, report_json
 
-            _write(dumps(report_json(report)))
+            document = report_json(report)
+            if gain is not None:
+                from reconciler.render.gain import with_gain
+
+                document = with_gain(document, gain)
+            _write(dumps(document))
         case Output.MARKDOWN:
             from reconciler.render.markdown import report_markdown
 
@@ -145,10 +150,10 @@ def show_gain(gain: Gain) -> None:
 def show_rebalance(plan: Plan, gain: Gain, output: Output) -> None:
     """A rebalance that is only looked at."""
     if output is Output.JSON:
-        from reconciler.render.gain import rebalance_json
-        from reconciler.render.json import dumps
+        from reconciler.render.gain import with_gain
+        from reconciler.render.json import dumps, plan_json
 
-        _write(dumps(rebalance_json(plan, gain)))
+        _write(dumps(with_gain(plan_json(plan), gain)))
     else:
         show_plan(plan, output)
         show_gain(gain)

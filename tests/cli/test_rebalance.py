@@ -89,6 +89,11 @@ def test_the_gain_is_shown_without_moving_anybody(reconcile: Reconcile, crowded:
     assert spread(reconcile, crowded)["hv1"] == 6
 
 
+def test_the_gain_stands_beside_what_became_of_the_moves(reconcile: Reconcile, crowded: Directory) -> None:
+    assert gain(reconcile("rebalance", crowded, "--yes", "-o", "json"))["moves"] == 4
+    assert gain(reconcile("rebalance", crowded, "--yes", "-o", "json"))["moves"] == 0
+
+
 def test_a_recorded_fleet_is_rebalanced_on_paper(
     reconcile: Reconcile, crowded: Directory, tmp_path: Path
 ) -> None:

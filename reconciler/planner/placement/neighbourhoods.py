@@ -14,9 +14,9 @@ import numpy as np
 
 from reconciler.planner.placement.climb import Budget, away
 from reconciler.planner.placement.objective import in_use, least_hosts
+from reconciler.planner.placement.part import Packed, Part
 from reconciler.planner.placement.pressing import press
 from reconciler.planner.placement.problem import NOWHERE, Cluster, Integers
-from reconciler.planner.placement.solver import Packed, Part
 from reconciler.planner.placement.stand import Stand
 
 Pack = Callable[[Stand, Part], Packed]
