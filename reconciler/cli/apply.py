@@ -17,7 +17,7 @@ from reconciler.cli.session import Request, engine
 from reconciler.cli.show import show_gain, show_plan, show_report
 from reconciler.engine.cycle import Cycle
 from reconciler.engine.interruption import Interruption, on_signals
-from reconciler.engine.rounds import Wish
+from reconciler.engine.rounds import Round, Wish
 from reconciler.engine.run import Conditions
 from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import StalePlan
@@ -72,14 +72,14 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
             if current.gain is not None:
                 show_gain(current.gain)
         if not plan.steps or (plan.is_idle and not options.wait):
-            return _nothing_to_do(plan, options.output)
+            return _nothing_to_do(current, options.output)
         if not plan.is_idle and not options.yes and not await may_go_on(plan):
             sys.stderr.write("nothing was applied\n")
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
         # A signed plan is all that was agreed to: what follows from it is for the next apply.
         back = await _rolled_back(report, wish, cycle, options) if options.promise is None else None
-        show_report(report, options.output, back)
+        show_report(report, options.output, back, current.gain)
         return exits.of_report(report) if back is None else exits.of_reports(report, back)
 
 
@@ -101,10 +101,10 @@ async def _rolled_back(report: Report, wish: Wish, cycle: Cycle, options: Option
     return await carried_out(plan, cycle, wish.desired.fleet.migrations)
 
 
-def _nothing_to_do(plan: Plan, output: Output) -> int:
-    report = Report(replace(plan, steps=()), ())
+def _nothing_to_do(current: Round, output: Output) -> int:
+    report = Report(replace(current.plan, steps=()), ())
     if output is not Output.HUMAN:
-        show_report(report, output)
+        show_report(report, output, gain=current.gain)
     return exits.of_report(report)
 
 

@@ -40,8 +40,9 @@ def show_plan(plan: Plan, output: Output) -> None:
             console_on(sys.stdout).print(plan_view(plan))
 
 
-def show_report(report: Report, output: Output, back: Report | None = None) -> None:
-    """What became of a plan, and of the one that rolled ``back`` what was not healthy, if there was one.
+def show_report(report: Report, output: Output, back: Report | None = None, gain: Gain | None = None) -> None:
+    """What became of a plan, and of the one that rolled ``back`` what was not healthy, if there was one; of
+    a rebalance with what it was thought to gain.
 
     People have been told of the first already when there is a second.
     """
@@ -49,7 +50,12 @@ def show_report(report: Report, output: Output, back: Report | None = None) -> N
         case Output.JSON:
             from reconciler.render.json import dumps, report_json
 
-            _write(dumps(report_json(report, back)))
+            document = report_json(report, back)
+            if gain is not None:
+                from reconciler.render.gain import with_gain
+
+                document = with_gain(document, gain)
+            _write(dumps(document))
         case Output.MARKDOWN:
             from reconciler.render.markdown import report_markdown
 
@@ -150,10 +156,10 @@ def show_gain(gain: Gain) -> None:
 def show_rebalance(plan: Plan, gain: Gain, output: Output) -> None:
     """A rebalance that is only looked at."""
     if output is Output.JSON:
-        from reconciler.render.gain import rebalance_json
-        from reconciler.render.json import dumps
+        from reconciler.render.gain import with_gain
+        from reconciler.render.json import dumps, plan_json
 
-        _write(dumps(rebalance_json(plan, gain)))
+        _write(dumps(with_gain(plan_json(plan), gain)))
     else:
         show_plan(plan, output)
         show_gain(gain)

@@ -25,11 +25,14 @@ from reconciler.state import Observed
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one instance; ``sought``: it is nowhere, and a host was sought for it."""
+    """What becomes of one instance; ``sought``: it is nowhere, and a host was sought for it. ``later`` says
+    why it is to leave its host once what is done first is done.
+    """
 
     case: Case
     verdict: Keep | Hold | Act
     sought: bool = False
+    later: str = ""
 
     @property
     def blocked(self) -> Blocked | None:

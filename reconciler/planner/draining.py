@@ -129,9 +129,6 @@ def _staying(host: HostState, steps: Sequence[Step], whole: Plan, desired: Desir
         elif state.name in first:
             what = action_key(first[state.name].action).replace("_", " ")
             yield _blocked(state, f"{what} comes first: apply, and drain again")
-        elif state.journey is not None:
-            other = state.journey.other_end(state.host)
-            yield _blocked(state, f"its last migration cannot be tidied up: {other} does not answer")
         else:
             yield _blocked(state, "what is pending in its service comes first: apply, and drain again")
 

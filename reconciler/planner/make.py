@@ -35,6 +35,7 @@ def make_plan(
     ``Plan.blocked``. With ``wait``, everybody who has a health check is waited for, changed or not.
     Raises what the ``scheduler`` raises.
     """
+    from reconciler.planner.lingering import lingering_of
     from reconciler.planner.settle import settle
 
     desired, observed = sorted_desired(desired), sorted_observed(observed)
@@ -60,7 +61,7 @@ def make_plan(
         steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
-        hints_of(desired, judged),
+        (*hints_of(desired, judged), *lingering_of(decisions, board)),
     )
 
 

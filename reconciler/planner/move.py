@@ -28,7 +28,7 @@ from reconciler.planner.placement.rules import (
 from reconciler.planner.precondition import astray_reason
 from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
-from reconciler.planner.terms import ends_of, has_its_disk, terms_of, unlike
+from reconciler.planner.terms import has_its_disk, terms_of, unlike, untidied
 from reconciler.planner.verdicts import Act, Case, Hold, verdict_on
 from reconciler.sighting import Running, Stranded
 from reconciler.specs.desired import Desired, Instance, Resources
@@ -131,8 +131,8 @@ def _refusal(question: _Question, board: Board) -> str | None:
         return f"did not answer: {target.silence}"
     if reason := unlike(question.source, target) or has_its_disk(state, question.source, target):
         return reason
-    if any(site.name in ends_of(state) and site.state is None for site in board.sites):
-        return "its last migration cannot be tidied up: the other end of that does not answer"
+    if reason := untidied(state, board.sites):
+        return reason
     # It is not in its own way; what is moved is the machine as it is, not as the files have it by now.
     board.ledger.seat(state.key, state.host, -1)
     moved = replace(question.instance, machine=state.applied)

@@ -6,34 +6,30 @@ broken on the way; who finds no way there stays. It is done as a whole only wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from reconciler.actions import DropNetwork, Migrate
 from reconciler.plan import Basis, Cause, Plan, Step, StepId
 from reconciler.planner.decide import Decision, board_of, in_place
-from reconciler.planner.forecast import speed_of
-from reconciler.planner.ordering.course import Course, Limits, Route
+from reconciler.planner.ordering.course import Limits
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
-from reconciler.planner.ordering.order import in_order
 from reconciler.planner.ordering.steps import Work, steps_of
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.headroom import endangered
 from reconciler.planner.placement.improve import opened
 from reconciler.planner.placement.judge import is_better, judged
 from reconciler.planner.placement.objective import in_use, score, worth
-from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Policy, Problem, Question, Scheduler
+from reconciler.planner.placement.problem import NOWHERE, Ask, Policy, Problem, Question, Scheduler
 from reconciler.planner.placement.turns import Turns
 from reconciler.planner.replicas import replicas_of
+from reconciler.planner.routing import Routed, routed
 from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.settle import Search, Sought
 from reconciler.planner.surging import staffed
-from reconciler.planner.terms import terms_of
 from reconciler.planner.verdicts import Act, Make
-from reconciler.specs.desired import Desired, InstanceKey
+from reconciler.specs.desired import Desired
 from reconciler.specs.fingerprint import digest_of
 from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import Observed
@@ -91,14 +87,6 @@ class Rebalanced:
     gain: Gain
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """Where everybody is to be who gets there, and how."""
-
-    host: Integers
-    route: Route
-
-
 def plan_rebalance(
     desired: Desired, observed: Observed, asked: Rebalance, scheduler: Scheduler = built_in
 ) -> Rebalanced:
@@ -116,38 +104,21 @@ def plan_rebalance(
     problem = opened(search.problem)
     ask = Ask(Question.REBALANCE, asked.max_moves, asked.min_gain, _EFFORT)
     answer = judged(problem, ask, scheduler)
-    way = _way(problem, answer.host, desired)
-    steps = tuple(_steps(search, way, desired, seen))
+    limits = Limits.of(desired.fleet.migrations)
+    search.routed = routed(problem, answer.host, search.forecast, limits, straight=True)
+    if not is_better(problem, search.routed.host):
+        search.routed = Routed(problem.home)
+    steps = tuple(_concerning(_steps(search, desired, seen)))
     notes = answer.notes
-    if answer.host.tolist() != way.host.tolist():
+    if answer.host.tolist() != search.routed.host.tolist():
         notes = (*notes, "some moves were left out: there is no way there, or none that is a gain")
-    gain = replace(_gain(problem, way), by=answer.by, proven=answer.proven, notes=notes)
+    gain = replace(_gain(problem, search.routed), by=answer.by, proven=answer.proven, notes=notes)
     return Rebalanced(Plan(basis, steps, unknown=seen.unknown), gain)
 
 
-def _way(problem: Problem, goal: Integers, desired: Desired) -> _Way:
-    """Everybody straight to the goal: who would have to go a way round, or cannot get there, stays."""
-    migrations = desired.fleet.migrations
-    seconds = np.maximum(1.0, problem.cost / speed_of(migrations))
-    limits = Limits.of(migrations)
-    nobody = np.zeros(len(problem.home), np.bool_)
-    while (goal != problem.home).any():
-        route = in_order(Course(problem, goal, seconds, nobody, limits))
-        lost = {each.machine for each in route.stuck}
-        lost |= {leg.machine for leg in route.legs if leg.detour}
-        if not lost:
-            break
-        goal = goal.copy()
-        goal[sorted(lost)] = problem.home[sorted(lost)]
-    if (goal == problem.home).all() or not is_better(problem, goal):
-        return _Way(problem.home, Route())
-    return _Way(goal, route)
-
-
-def _steps(search: Search, way: _Way, desired: Desired, seen: Observed) -> Iterator[Step]:
-    """The moves, with all that they need and what tidies up after them, each after what it needs."""
-    needs = {leg.machine: tuple(way.route.legs[each].machine for each in leg.needs) for leg in way.route.legs}
-    moves = {machine: _decision(search, machine, way.host, after) for machine, after in needs.items()}
+def _steps(search: Search, desired: Desired, seen: Observed) -> tuple[Step, ...]:
+    """The moves, with all that a plan has beside them."""
+    moves = {machine: _decision(search, machine) for machine in search.routed.needs}
     acts = {id(search.about[machine]): decision for machine, decision in moves.items()}
     decisions = [acts.get(id(each), each) for each in search.decisions]
     deeds = [
@@ -156,21 +127,17 @@ def _steps(search: Search, way: _Way, desired: Desired, seen: Observed) -> Itera
         if isinstance(decision.verdict, Act)
     ]
     mends = mends_of((each.case for each in moves.values()), seen)
-    work = Work(deeds, replicas_of(decisions, seen.sick), mends)
-    return _after_needs(_concerning(steps_of(work, desired, seen)))
+    return steps_of(Work(deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
 
 
-def _decision(search: Search, machine: int, host: Integers, after: Sequence[int]) -> Decision:
+def _decision(search: Search, machine: int) -> Decision:
     """That a machine moves, and after whom."""
-    state, target = search.seen[machine].state, search.board.sites[host[machine]].host
-    cluster = search.desired.fleet.cluster(target.cluster)
-    keys: tuple[InstanceKey, ...] = tuple(search.seen[each].state.key for each in after)
-    terms = terms_of(search.desired.fleet, state, target)
+    host = int(search.routed.host[machine])
+    cluster = search.desired.fleet.cluster(search.board.sites[host].host.cluster)
     source = Lines(search.desired.written).of(CLUSTERS, f"{cluster.name}.policy")
-    because = (Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}", source),)
-    return replace(
-        search.about[machine], verdict=Act(Migrate(target.name, state.host, state, terms), because, keys)
-    )
+    why = Cause(f"{_WHY.get(cluster.policy, 'improves')} {cluster.name}", source)
+    act = search.move(machine, host, why, search.routed.needs[machine])
+    return replace(search.about[machine], verdict=act)
 
 
 def _concerning(steps: Sequence[Step]) -> list[Step]:
@@ -189,19 +156,7 @@ def _concerning(steps: Sequence[Step]) -> list[Step]:
     ]
 
 
-def _after_needs(steps: Sequence[Step]) -> Iterator[Step]:
-    """The same steps, in their order but for those that come after what they need."""
-    waiting: Mapping[StepId, Step] = {step.id: step for step in steps}
-    done: set[StepId] = set()
-    while waiting:
-        ready = [step for step in waiting.values() if done.issuperset(step.needs)]
-        assert ready, "no step of a route needs itself"
-        yield from ready
-        done |= {step.id for step in ready}
-        waiting = {name: step for name, step in waiting.items() if name not in done}
-
-
-def _gain(problem: Problem, way: _Way) -> Gain:
+def _gain(problem: Problem, way: Routed) -> Gain:
     before, after = problem.home, way.host
     found = worth(problem, after)
     clusters = []
@@ -216,6 +171,6 @@ def _gain(problem: Problem, way: _Way) -> Gain:
             (exposed[0], exposed[1]),
         )
         clusters.append(ClusterGain(cluster.name, cluster.policy, *pairs))
-    mib, seconds = round(found.moved_mib), round(way.route.seconds)
+    mib, seconds = round(found.moved_mib), round(way.seconds)
     moves = int(((after != before) & (before != NOWHERE)).sum())
     return Gain(tuple(clusters), moves, mib, seconds, found.emptied, "", proven=False)

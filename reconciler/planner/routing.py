@@ -32,9 +32,18 @@ class Routed:
     forecasts: Mapping[int, Forecast] = field(default_factory=dict)
     stuck: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def seconds(self) -> float:
+        """How long all of it is thought to take."""
+        return max((each.begins + each.seconds for each in self.forecasts.values()), default=0.0)
 
-def routed(problem: Problem, host: Integers, takes: Takes, limits: Limits) -> Routed:
-    """From where everybody is to ``host`` (N,); who is nowhere, or is to be, has no part in it."""
+
+def routed(
+    problem: Problem, host: Integers, takes: Takes, limits: Limits, *, straight: bool = False
+) -> Routed:
+    """From where everybody is to ``host`` (N,); who is nowhere, or is to be, has no part in it. With
+    ``straight``, who would have to go out of the way stays where it is.
+    """
     goal = np.where((host == NOWHERE) | (problem.home == NOWHERE), problem.home, host)
     asked, stuck = goal.copy(), dict[int, str]()
     while (goal != problem.home).any():
@@ -48,7 +57,8 @@ def routed(problem: Problem, host: Integers, takes: Takes, limits: Limits) -> Ro
         stuck |= {each.machine: each.reason for each in route.stuck}
         for machine, target in detours.items():
             # Who went out of the way once and is in the way there as well does not move.
-            goal[machine] = target if goal[machine] == asked[machine] else problem.home[machine]
+            is_first = goal[machine] == asked[machine] and not straight
+            goal[machine] = target if is_first else problem.home[machine]
         for each in route.stuck:
             goal[each.machine] = problem.home[each.machine]
     return Routed(goal, stuck=stuck)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from reconciler.actions import Create, Migrate
 from reconciler.plan import BlockKind, Cause, Forecast, Refusal
-from reconciler.planner.awaited import awaited_by
 from reconciler.planner.citing import about, written_at
 from reconciler.planner.decide import Decision, Judged, in_place
 from reconciler.planner.forecast import forecast_of
@@ -26,7 +25,7 @@ from reconciler.planner.placement.turns import Turns
 from reconciler.planner.placement.variants import with_moves, without_excess
 from reconciler.planner.precondition import astray_reason
 from reconciler.planner.routing import Routed, routed
-from reconciler.planner.terms import terms_of
+from reconciler.planner.terms import terms_of, untidied
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey
@@ -100,14 +99,14 @@ class Search:
             if each.case.state is not None
         }
         missing = sought.missing
-        fixed = _Fixed.of(desired, awaited_by(decisions, missing))
+        fixed = _Fixed.of(desired)
         seen, about = list[Seen](), dict[int, Decision]()
         for site in board.sites:
             for state in site.state.instances if site.state is not None else ():
                 decision = by_state.get((state.uuid, state.host))
                 if decision is not None:
                     about[len(seen)] = decision
-                seen.append(_seen(state, decision, fixed))
+                seen.append(_seen(state, decision, fixed, board))
         asked = Asked(seen, missing, _unsure(decisions, missing), sought.turns.weights)
         problem, homes = posed(asked, board, desired), homes_of(seen, board, desired.fleet)
         staying, out = Routed(problem.home), wrong(problem)
@@ -122,10 +121,11 @@ class Search:
 
         host = mended(self.problem, self.homes, mend)
         limits = Limits.of(self.desired.fleet.migrations)
-        self.routed = routed(self.problem, host, self._forecast, limits)
+        self.routed = routed(self.problem, host, self.forecast, limits)
         return self.routed.host
 
-    def _forecast(self, machine: int, host: int) -> Forecast:
+    def forecast(self, machine: int, host: int) -> Forecast:
+        """What the move of a machine to a host is thought to take."""
         return forecast_of(self.seen[machine].state, self.board.sites[host].host, self.desired.fleet)
 
     def moving(self, host: Integers) -> Iterator[Decision]:
@@ -136,8 +136,8 @@ class Search:
         numbers = {id(decision): machine for machine, decision in self.about.items()}
         for decision in self.decisions:
             machine = numbers.get(id(decision), NOWHERE)
-            if machine in still and self._is_told(machine):
-                yield replace(decision, verdict=self._held(machine))
+            if machine in still and machine in self.about:
+                yield self._staying(machine)
             elif machine not in needs:
                 yield decision
         lines = Lines(self.desired.written)
@@ -150,7 +150,7 @@ class Search:
                 why = Cause(f"makes room for {self.problem.names[makes_room[machine]]}")
             else:
                 why = self._why_away(machine, lines)
-            act = self._move(machine, int(host[machine]), why, needs[machine])
+            act = self.move(machine, int(host[machine]), why, needs[machine])
             yield replace(self.about[machine], verdict=act)
             self._enter(machine, int(host[machine]))
 
@@ -164,8 +164,14 @@ class Search:
             source = lines.of(about(seen.state.key), rule)
         return Cause(f"{host.name}: {reason}", source)
 
-    def _is_told(self, machine: int) -> bool:
-        return machine in self.about and self.seen[machine].why_not not in (_BUSY, NOBODYS)
+    def _staying(self, machine: int) -> Decision:
+        """What becomes of one that is to leave and does not: it is held, unless something comes first."""
+        seen, decision = self.seen[machine], self.about[machine]
+        if seen.why_not == NOBODYS:
+            return decision
+        if seen.why_not == _BUSY:
+            return replace(decision, later=f"{seen.state.host}: {self.refusals.of_home(seen)}")
+        return replace(decision, verdict=self._held(machine))
 
     def _held(self, machine: int) -> Hold:
         seen = self.seen[machine]
@@ -173,9 +179,10 @@ class Search:
         if why_not:
             here = Refusal(seen.state.host, self.refusals.of_home(seen))
             return Hold(BlockKind.NO_PLACE, (here, Refusal("*", f"it is not moved: {why_not}")))
-        return Hold(BlockKind.NO_PLACE, self.refusals.of_seen(seen))
+        return self.refusals.of_seen(seen)
 
-    def _move(self, machine: int, host: int, why: Cause, needs: tuple[int, ...]) -> Act:
+    def move(self, machine: int, host: int, why: Cause, needs: tuple[int, ...]) -> Act:
+        """That a machine moves, why, and after whom."""
         state, target = self.seen[machine].state, self.board.sites[host]
         terms = terms_of(self.desired.fleet, state, target.host)
         after = tuple(self.seen[each].state.key for each in needs)
@@ -205,37 +212,34 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """What keeps machines where they are: fixed hosts, components that are asked for their health, and all
-    images but these.
-    """
+    """What keeps machines where they are: fixed hosts, and all images but these."""
 
     hosts: frozenset[HostName]
-    awaited: frozenset[Group]
     images: frozenset[str]
 
     @staticmethod
-    def of(desired: Desired, awaited: frozenset[Group]) -> _Fixed:
+    def of(desired: Desired) -> _Fixed:
         fleet = desired.fleet
         fixed = {each.name for each in fleet.clusters if each.policy is Policy.FIXED}
         hosts = frozenset(host.name for host in fleet.hosts if host.cluster in fixed)
-        return _Fixed(hosts, awaited, frozenset(image.use.name for image in desired.images))
+        return _Fixed(hosts, frozenset(image.use.name for image in desired.images))
 
 
-def _seen(state: InstanceState, decision: Decision | None, fixed: _Fixed) -> Seen:
+def _seen(state: InstanceState, decision: Decision | None, fixed: _Fixed, board: Board) -> Seen:
     if decision is None or decision.case.instance is None:
         leaving = decision is not None and isinstance(decision.verdict, Act)
         return Seen(state, leaving=leaving)
-    return Seen(state, decision.case.instance, _why_not(state, decision, fixed))
+    return Seen(state, decision.case.instance, _why_not(state, decision, fixed, board))
 
 
-def _why_not(state: InstanceState, decision: Decision, fixed: _Fixed) -> str:
+def _why_not(state: InstanceState, decision: Decision, fixed: _Fixed, board: Board) -> str:
     """Why a machine is not moved now; empty where it may be."""
     sighting = decision.case.sighting
     is_whole = isinstance(sighting, Running) and sighting.twin is None and state.journey is None
-    if not isinstance(decision.verdict, Keep) or not is_whole or not state.persistent:
+    if not isinstance(decision.verdict, Keep):
         return _BUSY
-    if group_of(state.key) in fixed.awaited:
-        return _BUSY
+    if not is_whole or not state.persistent:
+        return untidied(state, board.sites) or _BUSY
     if state.live.astray:
         return astray_reason(state.live.astray[0])
     if state.host in fixed.hosts:

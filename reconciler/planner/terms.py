@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconciler.actions import Terms
 from reconciler.planner.placement.ledger import Site
 from reconciler.specs.desired import Fleet, Host, HostName
@@ -64,3 +66,9 @@ def has_its_disk(state: InstanceState, source: Site, target: Site) -> str | None
 def ends_of(state: InstanceState) -> tuple[HostName, ...]:
     """The hosts between which its last migration was, where that is not tidied up."""
     return () if state.journey is None else (state.journey.source, state.journey.destination)
+
+
+def untidied(state: InstanceState, sites: Iterable[Site]) -> str:
+    """Why what its last migration left cannot be tidied up now; empty where it can, or there is nothing."""
+    silent = [site.name for site in sites if site.state is None and site.name in ends_of(state)]
+    return f"its last migration cannot be tidied up: {silent[0]} does not answer" if silent else ""

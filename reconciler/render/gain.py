@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.plan import Plan
 from reconciler.planner.rebalancing import ClusterGain, Gain
-from reconciler.render.json import Json, plan_json
+from reconciler.render.json import Json
 from reconciler.render.words import printable
 from reconciler.specs.placement import Policy
 
 
-def rebalance_json(plan: Plan, gain: Gain) -> Json:
-    """The plan as ever, and ``gain`` beside it."""
-    document = plan_json(plan)
-    assert isinstance(document, dict), "a plan is an object"
+def with_gain(document: Json, gain: Gain) -> Json:
+    """A plan or a report as ever, and ``gain`` beside it."""
+    assert isinstance(document, dict), "plans and reports are objects"
     return {**document, "gain": gain_json(gain)}
 
 

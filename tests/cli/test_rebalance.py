@@ -86,7 +86,17 @@ def test_the_gain_is_shown_without_moving_anybody(reconcile: Reconcile, crowded:
     assert cluster["score_after"] < cluster["score_before"]
     assert (gain(answer)["moves"], gain(answer)["mib"]) == (4, 4 * (2048 + 10240))
     assert gain(answer)["seconds"] > 0
+    done: set[str] = set()
+    for step in cast("list[dict[str, Any]]", answer.json["steps"]):
+        assert done.issuperset(step["needs"]), f"{step['id']} comes before what it needs"
+        done.add(step["id"])
+    assert cast("dict[str, Any]", answer.json["predicted"])["mib"] == gain(answer)["mib"]
     assert spread(reconcile, crowded)["hv1"] == 6
+
+
+def test_the_gain_stands_beside_what_became_of_the_moves(reconcile: Reconcile, crowded: Directory) -> None:
+    assert gain(reconcile("rebalance", crowded, "--yes", "-o", "json"))["moves"] == 4
+    assert gain(reconcile("rebalance", crowded, "--yes", "-o", "json"))["moves"] == 0
 
 
 def test_a_recorded_fleet_is_rebalanced_on_paper(

@@ -141,6 +141,16 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         Line("placement.standing", "if not host.maintenance:", "if True:"),
     ),
     (
+        "who leaves later is not told of",
+        standing.never_silent,
+        Line("settle", 'later=f"{seen.state.host}: {self.refusals.of_home(seen)}"', 'later=""'),
+    ),
+    (
+        "whose move is held back is not told of",
+        standing.never_silent,
+        Line("settle", "return replace(decision, verdict=self._held(machine))", "return decision"),
+    ),
+    (
         "where one comes from is a home to return to",
         standing.homing,
         Line(

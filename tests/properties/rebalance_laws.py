@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from types import ModuleType
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from reconciler.errors import SchedulerFailed
 from reconciler.planner.placement.check import violations
 from reconciler.planner.placement.headroom import endangered
+from reconciler.planner.placement.judge import exposed
 from reconciler.planner.placement.objective import broken, score
 from reconciler.planner.placement.problem import (
     NOWHERE,
@@ -36,6 +38,8 @@ class Case:
     junk: Integers
 
 
+_FEW = 512
+"""Ways that are gone through one after the other."""
 Modules = Mapping[str, ModuleType]
 Law = Callable[[Modules, Case], None]
 IMPROVE, JUDGE = f"{PACKAGE}.placement.improve", f"{PACKAGE}.placement.judge"
@@ -68,8 +72,9 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(problem, Ask(Question.REBALANCE, moves, 0.001, effort=0.02), junk)
 
 
-def _answer(modules: Modules, case: Case) -> Integers:
-    found: Answer = modules[IMPROVE].rebalance_by(None)(case.problem, case.ask)
+def _answer(modules: Modules, case: Case, at_once: int = 0) -> Integers:
+    """The search's, or where ``at_once`` has it so that of all ways."""
+    found: Answer = modules[IMPROVE].rebalance_by(None, at_once)(case.problem, case.ask)
     return found.host
 
 
@@ -146,7 +151,40 @@ def the_same_again(modules: Modules, case: Case) -> None:
         assert after <= before + 1e-9
 
 
+def as_brute_force(modules: Modules, case: Case) -> None:
+    """Where all ways can be gone through, none is better than the one that is found."""
+    problem, ask = case.problem, case.ask
+    movers = np.flatnonzero(problem.movable).tolist()
+    if len(problem.clusters) > 1 or len(problem.hosts) ** len(movers) > _FEW:
+        return
+    (cluster,) = problem.clusters
+    if cluster.policy is Policy.FIXED:
+        return
+
+    def cost(host: Integers) -> tuple[int, float]:
+        moves = int((host != problem.home).sum())
+        return broken(problem, host), round(score(problem, cluster, host) + ask.min_gain * moves, 6)
+
+    def stands(host: Integers) -> bool:
+        if ask.max_moves is not None and (host != problem.home).sum() > ask.max_moves:
+            return False
+        if not set(violations(problem, host)) <= set(violations(problem, problem.home)):
+            return False
+        return not cluster.spare or exposed(problem, host, cluster) <= exposed(problem, problem.home, cluster)
+
+    ways = []
+    for where in product(range(len(problem.hosts)), repeat=len(movers)):
+        host = problem.home.copy()
+        host[movers] = where
+        if stands(host):
+            ways.append(cost(host))
+    found = _answer(modules, case, _FEW)
+    assert stands(found)
+    assert cost(found) == min(ways)
+
+
 LAWS: tuple[Law, ...] = (
+    as_brute_force,
     never_worse,
     rules_are_kept,
     the_reserve_is_kept,
@@ -156,6 +194,16 @@ LAWS: tuple[Law, ...] = (
 )
 
 MUTANTS: tuple[tuple[str, Law, Line], ...] = (
+    (
+        "the first way is good enough",
+        as_brute_force,
+        Line("placement.exhaustive", "for number in order.tolist()", "for number in order.tolist()[:1]"),
+    ),
+    (
+        "what a move must gain is not counted",
+        as_brute_force,
+        Line("placement.exhaustive", " + max(budget.least, 1e-9) * moved.sum(axis=1)"),
+    ),
     (
         "a policy may buy a soft rule",
         never_worse,
@@ -197,7 +245,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "hosts are emptied whatever it takes",
         no_more_moves_than_allowed,
-        Line("placement.emptying", " or away(stand) + more > budget.moves"),
+        Line("placement.climb", "left = self.moves - made", "left = self.moves"),
     ),
     (
         "who is not to be moved is",

@@ -90,7 +90,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "a machine on its way takes no room where it goes",
         one_after_the_other,
-        Line("ordering.traffic", "self.free[resource][host] -= amount", "pass"),
+        Line("ordering.rooms", "self.free[resource][host] -= amount", "pass"),
     ),
     (
         "room is free before it is left",
@@ -128,7 +128,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "nobody says who has to leave first",
         at_any_pace,
-        Line("ordering.traffic", "return [leg for leg, _ in left[:counted]]", "return []"),
+        Line("ordering.rooms", "return [leg for leg, _ in left[:counted]]", "return []"),
     ),
     (
         "who keeps apart need not have left",

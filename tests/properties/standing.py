@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.actions import Create, Migrate
+from reconciler.actions import Create, Destroy, Migrate, Stop
 from reconciler.planner.placement.standing import why_empty
+from reconciler.sighting import Running, sighting_of
 from reconciler.specs.desired import Cluster, HostName, InstanceUuid
 from reconciler.state import Cordon, HostState, Observed
 from tests.properties.laws import ROUNDS, Planner
@@ -60,6 +61,29 @@ def spared(planner: Planner, world: World) -> None:
         assert host is not None
         uuid = step.action.instance.uuid if isinstance(step.action, Create) else step.action.before.uuid
         assert step.host not in closed or host.instance(uuid) is not None, f"{step.id} comes to {step.host}"
+
+
+def never_silent(planner: Planner, world: World) -> None:
+    """Who runs on a host that is to be empty leaves, or the plan says by name why it does not yet."""
+    plan = planner.make_plan(world.desired, world.observed)
+    leaving = {
+        step.action.before.uuid for step in plan.steps if isinstance(step.action, Migrate | Destroy | Stop)
+    }
+    told = {entry.instance for entry in plan.blocked}
+    declared = {each.uuid: each for each in world.desired.instances}
+    for host in world.fleet.hosts:
+        there = world.observed.host(host.name)
+        if there is None or not why_empty(host, there):
+            continue
+        for state in there.instances:
+            if state.fleet != world.fleet.name or state.uuid not in declared or state.uuid in leaving:
+                continue
+            seen = sighting_of(world.observed, state.uuid, could_be_on=frozenset())
+            if not isinstance(seen, Running) or seen.state is not state:
+                continue
+            if state.name not in told:
+                hint = next((each for each in plan.hints if each.startswith(f"{host.name}: ")), "")
+                assert state.name in hint or " more are " in hint, f"{state.name} stays in silence"
 
 
 def homing(planner: Planner, world: World) -> None:

@@ -40,7 +40,7 @@ OF_NETWORKS: tuple[Law, ...] = (
     network_laws.joined,
 )
 OF_RESUMING: tuple[Law, ...] = (resume_laws.resume_anywhere,)
-OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing)
+OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing, standing.never_silent)
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),

@@ -60,9 +60,12 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
             needs = (own[key],) if key in own else precedence.building.get(group_of(key), ())
             steps[key] = Step(identifier_of(wait), wait, _OTHERS if key in asked else _ASKED, needs)
 
+    # Who goes to another host is up meanwhile.
+    down = {key: name for key, name in own.items() if not deeds[name].moves}
+
     def back(replica: Replica) -> Needs:
         key = replica.instance.key
-        return (steps[key].id,) if key in steps else (own[key],) if key in own else ()
+        return (steps[key].id,) if key in steps else (down[key],) if key in down else ()
 
     needed = {}
     for name, deed in deeds.items():

@@ -37,6 +37,11 @@ class Budget:
         """Count what was looked at."""
         self.work -= (_EACH_TIME + judgements) / _A_SECOND
 
+    def moves_for_a_host(self, made: int) -> int:
+        """How many more moves a host less is worth, it being worth 1, where so many are made already."""
+        left = self.moves - made
+        return left if self.least <= 0 else min(left, int(1 / self.least))
+
 
 def away(stand: Stand) -> int:
     """How many machines are not where they were."""

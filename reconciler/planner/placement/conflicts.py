@@ -28,7 +28,7 @@ from reconciler.planner.placement.rules import (
     wired,
     with_its_data,
 )
-from reconciler.specs.desired import HostName, Instance
+from reconciler.specs.desired import HostName, Instance, Resources
 from reconciler.specs.placement import Affinity, Spread
 
 _MOST_TOGETHER = 12
@@ -55,10 +55,19 @@ class _Rule:
     way: Callable[[Site], _Way | None]
 
 
-def deadlock_of(instance: Instance, board: Board) -> Deadlock | None:
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """One that runs, and is to leave: from where, what it takes, and which hosts do not suit it for that."""
+
+    source: Site
+    takes: Resources
+    unfit: Check
+
+
+def deadlock_of(instance: Instance, board: Board, mover: Mover | None = None) -> Deadlock | None:
     """Why an instance has no place, found out of its rules; None where some host would do."""
     sites = board.sites
-    refused = {rule.name: rule for rule in _rules(instance, board)}
+    refused = {rule.name: rule for rule in _rules(instance, board, mover)}
     by_rule = {
         name: frozenset(site.name for site in sites if rule.refuses(site)) for name, rule in refused.items()
     }
@@ -116,7 +125,7 @@ def _nearest(
         yield f"{text} it would fit on {', '.join(hosts[:_NEAREST])}{more}"
 
 
-def _rules(instance: Instance, board: Board) -> Iterator[_Rule]:
+def _rules(instance: Instance, board: Board, mover: Mover | None) -> Iterator[_Rule]:
     yield _plain("answered", answered(instance, board), None)
     yield _plain("open", open_to(instance, board), lambda site: f"were {site.name} open to new instances")
     yield _plain("cluster", same_cluster(instance, board), lambda site: f"in cluster {site.host.cluster}")
@@ -130,7 +139,9 @@ def _rules(instance: Instance, board: Board) -> Iterator[_Rule]:
         "segments", wired(instance, board), lambda site: f"were its networks possible on {site.name}"
     )
     yield _plain("disks", with_its_data(instance, board), _always("without the disks it left behind"))
-    yield from _amounts(instance, board)
+    if mover is not None:
+        yield _plain("migration", mover.unfit, None)
+    yield from _amounts(demand(instance, board.ledger) if mover is None else mover.takes, board, mover)
     yield from _neighbours(instance, board)
 
 
@@ -146,17 +157,16 @@ def _always(text: str) -> Callable[[Site], str]:
     return lambda _: text
 
 
-def _amounts(instance: Instance, board: Board) -> Iterable[_Rule]:
+def _amounts(need: Resources, board: Board, mover: Mover | None) -> Iterable[_Rule]:
     def rule(name: str, asked: int) -> _Rule:
         def lacking(site: Site) -> int:
-            if site.state is None:
-                return 0
+            if site.state is None or (mover is not None and site is mover.source):
+                return 0  # nobody knows, or it is there already
             return asked - max(0, parts(board.ledger.free(site.name)).get(name, 0))
 
         return _Rule(name, lambda site: lacking(site) > 0, lambda site: _less(lacking(site), asked, name))
 
-    need = parts(demand(instance, board.ledger))
-    return (rule(name, asked) for name, asked in need.items() if asked > 0)
+    return (rule(name, asked) for name, asked in parts(need).items() if asked > 0)
 
 
 def _less(lacking: int, asked: int, name: str) -> _Way | None:

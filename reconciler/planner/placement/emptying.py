@@ -1,6 +1,7 @@
 """Consolidate a cluster: empty one host after the other into those that are in use anyway.
 
-A host is emptied all at once or left alone, the one that takes the least to move first.
+A host is emptied all at once or left alone. Small ones come first and then those that take the least to move;
+where the moves are limited, only that is looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def empty_hosts(stand: Stand, cluster: Cluster, budget: Budget) -> None:
     emptied = True
     while emptied and budget.work > 0:
         emptied = False
-        for host in _in_turn(stand, cluster):
+        for host in _in_turn(stand, cluster, budget):
             emptied |= _is_emptied(stand, cluster, host, budget)
 
 
@@ -27,34 +28,35 @@ def residents(stand: Stand, host: int) -> Integers:
     return np.flatnonzero(stand.host == host)
 
 
-def _in_turn(stand: Stand, cluster: Cluster) -> list[int]:
-    """Hosts that could be emptied, the cheapest first."""
+def _in_turn(stand: Stand, cluster: Cluster, budget: Budget) -> list[int]:
+    """Hosts that could be emptied, the smallest first, and of those the cheapest."""
     problem = stand.problem
     used = in_use(problem, stand.host) & cluster.hosts
     stuck = stand.host[(stand.host != NOWHERE) & ~problem.movable]
     used[stuck] = False
     placed = stand.host != NOWHERE
     bytes_there = np.bincount(stand.host[placed], weights=problem.cost[placed], minlength=len(problem.hosts))
-    return sorted(np.flatnonzero(used).tolist(), key=lambda host: (bytes_there[host], host))
+    # The large ones are what the others go to, unless every move counts.
+    size = (problem.room / _scale(stand)).sum(axis=1) * (budget.moves >= len(stand.host))
+    return sorted(np.flatnonzero(used).tolist(), key=lambda host: (size[host], bytes_there[host], host))
 
 
 def _is_emptied(stand: Stand, cluster: Cluster, host: int, budget: Budget) -> bool:
     machines = residents(stand, host)
     # A host is worth 1; who has come from elsewhere already is not one more to move.
     more = int((stand.problem.home[machines] == host).sum())
-    if not len(machines) or more * budget.least > 1 or away(stand) + more > budget.moves:
+    if not len(machines) or more > budget.moves_for_a_host(away(stand)):
         return False
     others = in_use(stand.problem, stand.host) & cluster.hosts
     others[host] = False
     size = (stand.demand[machines] / _scale(stand)).max(axis=1)
-    broken = 0
-    for done, machine in enumerate(machines[np.argsort(-size, kind="stable")].tolist()):
+    largest_first = machines[np.argsort(-size, kind="stable")].tolist()
+    for done, machine in enumerate(largest_first):
         budget.spend(20 * len(others))
-        to = best_fit(stand, machine, others)
-        cost = stand.broken(machine)
-        broken += 0 if to is None else int(cost[to] - cost[host])
-        if to is None or broken > 0:
-            for back in machines[np.argsort(-size, kind="stable")][:done].tolist():
+        broken = stand.broken(machine)
+        to = best_fit(stand, machine, others & (broken <= broken[host]))
+        if to is None:
+            for back in largest_first[:done]:
                 stand.move(back, host)
             return False
         stand.move(machine, to)

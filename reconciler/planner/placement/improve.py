@@ -1,6 +1,7 @@
 """Answer REBALANCE: the best fleet that a budget of moves can reach. A ``Scheduler``.
 
-A hill-climb for balance, emptying of hosts for consolidation, and then CP-SAT where ortools is installed.
+Of few ways the best is taken. Else a hill-climb for balance, emptying of hosts for consolidation, and then
+CP-SAT where ortools is installed.
 Each answer must break no strict rule that was kept before, and take away no headroom that a cluster asks
 for: else the one before it stands, in the end the fleet as it is.
 """
@@ -16,6 +17,7 @@ from reconciler.planner.placement import solver
 from reconciler.planner.placement.check import violations
 from reconciler.planner.placement.climb import Budget, away, climb
 from reconciler.planner.placement.emptying import empty_hosts
+from reconciler.planner.placement.exhaustive import cheapest_first, every_way
 from reconciler.planner.placement.judge import exposed
 from reconciler.planner.placement.neighbourhoods import Pack, fewer_hosts, solve_whole
 from reconciler.planner.placement.objective import broken, in_use, least_hosts, score
@@ -24,6 +26,9 @@ from reconciler.planner.placement.stand import Stand
 
 GREEDY = "greedy"
 CP_SAT = "CP-SAT"
+ALL = "all ways"
+AT_ONCE = 4096
+"""Where there are no more ways than this, all of them are looked at."""
 
 
 def opened(problem: Problem) -> Problem:
@@ -49,13 +54,14 @@ def rebalance(problem: Problem, ask: Ask) -> Answer:
     return rebalance_by(solver.pack if solver.is_there() else None)(problem, ask)
 
 
-def rebalance_by(pack: Pack | None) -> Callable[[Problem, Ask], Answer]:
-    """The scheduler with that solver, or with none."""
+def rebalance_by(pack: Pack | None, at_once: int = AT_ONCE) -> Callable[[Problem, Ask], Answer]:
+    """The scheduler with that solver, or with none; it looks at all ways where there are so few."""
 
     def answer(problem: Problem, ask: Ask) -> Answer:
         host, proven, method = problem.home, True, GREEDY
         for cluster in problem.clusters:
-            found = _Search(problem, cluster, ask, pack).found(host)
+            search = _Search(problem, cluster, ask, pack)
+            found = search.best_of_all(host, at_once) or search.found(host)
             host, proven = found.host, proven and found.proven
             method = found.by if found.by != GREEDY else method
         return Answer(host, method, proven)
@@ -81,9 +87,11 @@ class _Search:
         if self.cluster.policy is Policy.FIXED:
             return Answer(host, GREEDY, proven=True)
         stand = Stand(self.problem, host)
-        climb(stand, self.cluster, self.budget) if self._balances else empty_hosts(
-            stand, self.cluster, self.budget
-        )
+        if self._balances:
+            climb(stand, self.cluster, self.budget)
+        else:
+            empty_hosts(stand, self.cluster, self.budget)
+            fewer_hosts(stand, self.cluster, self.budget)
         better = self._allowed(stand.host, host)
         if self._cost(better) > self._cost(host):
             better = host  # rules that are not strict may send machines round in a circle
@@ -91,6 +99,24 @@ class _Search:
         if self.pack is None or best.proven:
             return best
         return self._by_solver(best, self.pack)
+
+    def best_of_all(self, host: Integers, most: int) -> Answer | None:
+        """The best there is; None where there are too many ways to look at."""
+        if self.cluster.policy is Policy.FIXED:
+            return None
+        ways = every_way(self.problem, self.cluster, host, most)
+        if ways is None:
+            return None
+        soft = any(not rule.strict for rule in self.problem.rules)
+        best, least = host, self._cost(host)
+        for way in cheapest_first(self.problem, self.cluster, ways, self.budget):
+            if not soft and (way == host).all():
+                break
+            if self._allowed(way, host) is way and (cost := self._cost(way)) < least:
+                best, least = way, cost
+                if not soft:
+                    break
+        return Answer(best, ALL, proven=True)
 
     @property
     def _balances(self) -> bool:

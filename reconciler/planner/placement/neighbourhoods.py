@@ -1,7 +1,8 @@
 """Large-neighbourhood search: a few hosts at a time are packed anew, over and over, towards fewer hosts.
 
-A victim is chosen and its machines are pressed into the free room of others, some hosts at a time, until
-it is empty; then the next. It ends at the bound below which nothing can be, or when the work is spent.
+A victim is chosen and its machines are pressed into the free room of others, by exchanges and then some hosts
+at a time, until it is empty; then the next. It ends at the bound below which nothing can be, or when the work
+is spent, or without a solver where nothing is gained by several.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reconciler.planner.placement.climb import Budget
+from reconciler.planner.placement.climb import Budget, away
 from reconciler.planner.placement.objective import in_use, least_hosts
+from reconciler.planner.placement.part import Packed, Part
+from reconciler.planner.placement.pressing import press
 from reconciler.planner.placement.problem import NOWHERE, Cluster, Integers
-from reconciler.planner.placement.solver import Packed, Part
 from reconciler.planner.placement.stand import Stand
 
 Pack = Callable[[Stand, Part], Packed]
@@ -33,6 +35,8 @@ _SMALL = _Size(50, 10)
 """What is solved at once, to proof."""
 _PATIENCE = 3
 """Rounds over all hosts without anything better."""
+_VICTIMS = 5
+"""So many are tried in vain before there is none, where no solver helps."""
 
 
 def solve_whole(stand: Stand, cluster: Cluster, budget: Budget, pack: Pack) -> Packed | None:
@@ -54,16 +58,22 @@ def _put(stand: Stand, packed: Packed) -> None:
             stand.move(machine, to)
 
 
-def fewer_hosts(stand: Stand, cluster: Cluster, budget: Budget, pack: Pack) -> bool:
+def fewer_hosts(stand: Stand, cluster: Cluster, budget: Budget, pack: Pack | None = None) -> bool:
     """Empty more hosts in place; True where the bound is reached and fewer are impossible."""
     least = least_hosts(stand.problem, cluster, stand.host)
     tired: set[int] = set()
     while budget.work > 0 and _used(stand, cluster) > least:
-        victim = _victim(stand, cluster, tired)
-        if victim is None:
+        victim = _victim(stand, cluster, budget, tired)
+        if victim is None or (pack is None and len(tired) >= _VICTIMS):
             break
-        if not _is_emptied(stand, cluster, victim, (budget, pack)):
+        before = stand.host.copy()
+        if not (
+            press(stand, cluster, victim, budget)
+            or (pack is not None and _is_emptied(stand, cluster, victim, (budget, pack)))
+        ):
             tired.add(victim)
+            for machine in np.flatnonzero(stand.host != before).tolist():
+                stand.move(machine, int(before[machine]))
     return _used(stand, cluster) <= least
 
 
@@ -71,19 +81,20 @@ def _used(stand: Stand, cluster: Cluster) -> int:
     return int((in_use(stand.problem, stand.host) & cluster.hosts).sum())
 
 
-def _victim(stand: Stand, cluster: Cluster, tired: set[int]) -> int | None:
-    """The host in use that holds the least of what may move."""
-    used = in_use(stand.problem, stand.host) & cluster.hosts
-    used[stand.host[(stand.host != NOWHERE) & ~stand.problem.movable]] = False
+def _victim(stand: Stand, cluster: Cluster, budget: Budget, tired: set[int]) -> int | None:
+    """The host in use that holds the least of what may move, and is worth the moves."""
+    problem, used = stand.problem, in_use(stand.problem, stand.host) & cluster.hosts
+    used[stand.host[(stand.host != NOWHERE) & ~problem.movable]] = False
+    at_home = stand.host[(stand.host == problem.home) & (stand.host != NOWHERE)]
+    used[np.bincount(at_home, minlength=len(used)) > budget.moves_for_a_host(away(stand))] = False
     hosts = [host for host in np.flatnonzero(used).tolist() if host not in tired]
-    scale = np.maximum(1, stand.problem.room.max(axis=0))
+    scale = np.maximum(1, problem.room.max(axis=0))
     weight = (stand.used / scale).sum(axis=1)
     return min(hosts, key=lambda host: (weight[host], host), default=None)
 
 
 def _is_emptied(stand: Stand, cluster: Cluster, victim: int, means: tuple[Budget, Pack]) -> bool:
     budget, pack = means
-    before = stand.host.copy()
     for attempt in range(_PATIENCE):
         others = _others(stand, cluster, victim, attempt)
         for start in range(0, len(others), WIDTH - 1):
@@ -95,9 +106,7 @@ def _is_emptied(stand: Stand, cluster: Cluster, victim: int, means: tuple[Budget
             if not (stand.host == victim).any():
                 return True
             if budget.work <= 0:
-                break
-    for machine in np.flatnonzero(stand.host != before).tolist():
-        stand.move(machine, int(before[machine]))
+                return False
     return False
 
 

@@ -10,7 +10,7 @@ from reconciler.plan import BlockKind, Refusal
 from reconciler.planner.amounts import parts, some
 from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.conflicts import deadlock_of
+from reconciler.planner.placement.conflicts import Mover, deadlock_of
 from reconciler.planner.placement.fields import field_against
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.pose import Seen
@@ -25,9 +25,11 @@ from reconciler.planner.placement.rules import (
 )
 from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.planner.verdicts import Hold
-from reconciler.specs.desired import Instance
+from reconciler.specs.desired import Instance, Resources
 
 NO_ROOM_FOR_OTHERS = "would do, but then others would have no place"
+_MOST_ASKED = 50_000
+"""Of those that run, conflicts are looked for until so many hosts were asked every rule."""
 _NO_HOSTS = (Refusal("*", "the fleet has no hosts"),)
 
 
@@ -37,6 +39,7 @@ class Refusals:
 
     board: Board
     _known: dict[Hashable, Hold] = field(default_factory=dict)
+    _asked: int = 0
 
     def held(self, instance: Instance) -> Hold:
         """Why no host will do for one that is nowhere."""
@@ -50,16 +53,20 @@ class Refusals:
             self._known[key] = Hold(BlockKind.NO_PLACE, found or _NO_HOSTS, deadlock)
         return self._known[key]
 
-    def of_seen(self, seen: Seen) -> tuple[Refusal, ...]:
+    def of_seen(self, seen: Seen) -> Hold:
         """Why one may not stay where it is, then why no other host will do; sorted by host."""
         ledger, state = self.board.ledger, seen.state
         assert seen.instance is not None, "nobody looks for a place for what nobody asks for"
         moved, source = replace(seen.instance, machine=state.applied), ledger.site(state.host)
         here = self.of_home(seen)
+
+        def unfit(site: Site) -> str | None:
+            return unlike(source, site) or has_its_disk(state, source, site) if site is not source else None
+
         with self._lifted(seen):
             checks = (
                 *(rule(moved, self.board) for rule in (*STANDING[:3], open_to, required, *STANDING[3:])),
-                lambda site: unlike(source, site) or has_its_disk(state, source, site),
+                unfit,
                 lambda site: shortage(footprint(state), site, self.board),
                 *neighbourly(moved, self.board, strict=True),
             )
@@ -67,7 +74,11 @@ class Refusals:
                 Refusal(site.name, here if site is source else first_refusal(checks, site) or _WORSE)
                 for site in self.board.sites
             ]
-        return tuple(reasons)
+            deadlock = None
+            if self._asked * len(self.board.sites) < _MOST_ASKED:
+                deadlock = deadlock_of(moved, self.board, Mover(source, footprint(state), unfit))
+                self._asked += 1
+        return Hold(BlockKind.NO_PLACE, tuple(reasons), deadlock)
 
     def of_home(self, seen: Seen) -> str:
         """Why one may not stay where it is."""
@@ -79,7 +90,7 @@ class Refusals:
             reason = first_refusal(standing, site) or first_refusal(
                 neighbourly(moved, self.board, strict=True), site
             )
-        return reason or self._excess(site) or "breaks a rule"
+        return reason or excess(self.board.ledger.free(site.name)) or "breaks a rule"
 
     def field_of_home(self, seen: Seen) -> str:
         """The field of its component that does not let it stay where it is; empty where none is."""
@@ -88,12 +99,6 @@ class Refusals:
         moved, site = replace(seen.instance, machine=state.applied), self.board.ledger.site(state.host)
         with self._lifted(seen):
             return field_against(moved, self.board, site)
-
-    def _excess(self, site: Site) -> str | None:
-        for name, left in parts(self.board.ledger.free(site.name)).items():
-            if left < 0:
-                return f"has given out {some(name, -left)} that it does not have"
-        return None
 
     @contextmanager
     def _lifted(self, seen: Seen) -> Iterator[None]:
@@ -106,3 +111,11 @@ class Refusals:
 
 
 _WORSE = "would do, but then others could not stay where they are"
+
+
+def excess(free: Resources) -> str | None:
+    """What a host has given out too much of, given what is left of it; None where nothing."""
+    for name, left in parts(free).items():
+        if left < 0:
+            return f"has given out {some(name, -left)} that it does not have"
+    return None

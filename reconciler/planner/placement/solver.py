@@ -7,7 +7,6 @@ fixed seed and deterministic time: the same question has the same answer on ever
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from math import gcd
@@ -17,7 +16,8 @@ import numpy as np
 
 from reconciler.planner.placement.climb import away
 from reconciler.planner.placement.objective import steepness
-from reconciler.planner.placement.problem import NOWHERE, Cluster, Flags, Integers, Policy, Relation, Rule
+from reconciler.planner.placement.part import Packed, Part
+from reconciler.planner.placement.problem import NOWHERE, Flags, Integers, Policy, Relation, Rule
 from reconciler.planner.placement.stand import Stand
 
 if TYPE_CHECKING:
@@ -32,35 +32,6 @@ _FINE = 10**7
 def is_there() -> bool:
     """Whether ortools is installed."""
     return find_spec("ortools") is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is packed anew: some hosts, and the machines on them that may move.
-
-    ``victim`` is the host to be emptied as far as it goes, where not even one can be emptied altogether.
-    ``moves`` is how many machines of the fleet may be away from home, ``least`` what each must gain.
-    ``effort`` is deterministic time.
-    """
-
-    cluster: Cluster
-    hosts: tuple[int, ...]
-    moves: int
-    least: float
-    effort: float
-    victim: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Where machines are to be, empty where nothing was found; ``proven`` where nothing is better.
-
-    ``work`` is the deterministic time that it took, 1.0 about a second.
-    """
-
-    to: dict[int, int]
-    proven: bool
-    work: float
 
 
 def pack(stand: Stand, part: Part) -> Packed:

@@ -106,13 +106,16 @@ class Stand:
         return allowed
 
     def broken(self, machine: int) -> Integers:
-        """How many rules that are not strict it would break on each host, (H,)."""
+        """How often rules that are not strict would be broken with it on each host, (H,)."""
         count = np.zeros(len(self.problem.hosts), np.int64)
         soft = [rule for rule in self._rules.get(int(self.group[machine]), ()) if not rule.strict]
         if soft:
             was = int(self.host[machine])
             self.move(machine, NOWHERE)
             for rule in soft:
+                if rule.relation == Relation.SPREAD:
+                    count += self._uneven(machine, rule)
+                    continue
                 for refused in self._refused(machine, rule, was):
                     count += refused
             self.move(machine, was)
@@ -154,6 +157,29 @@ class Stand:
         if rule.group == rule.other and mine.sum() == 1:
             return np.zeros(len(values), np.bool_)  # `_unlike` has sent it to the only other one
         return np.asarray(values != (here if here in left else left[0]), np.bool_)
+
+    def _uneven(self, machine: int, rule: Rule) -> Integers:
+        """How many would be where too many are, with one more on each host, (H,)."""
+        values = self.problem.labels[rule.over]
+        count = self._staying[(rule.group, rule.over)]
+        if self.problem.leaving[machine] or not len(count):
+            return np.zeros(len(values), np.int64)
+        is_open = self._open[(rule.group, rule.over)]
+        lows = np.sort(count[is_open])
+        least = int(lows[0]) if len(lows) else 0
+
+        def crowded(there: Integers, least: int) -> Integers:
+            return np.asarray(np.where(there - least > rule.max_skew, there, 0), np.int64)
+
+        now = crowded(count, least)
+        found = now.sum() - now + crowded(count + 1, least)
+        only = np.flatnonzero(is_open & (count == least))
+        if len(only) == 1:
+            # With one more where the fewest are, there are nowhere as few.
+            then = count.copy()
+            then[only] += 1
+            found[only] = crowded(then, int(then[is_open].min())).sum()
+        return np.asarray(np.where(values == NOWHERE, found.max(initial=0) + 1, found[values]), np.int64)
 
     def _skewed(self, rule: Rule) -> Flags:
         """Values where one more would leave the numbers further apart than they may be."""

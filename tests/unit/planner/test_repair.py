@@ -16,9 +16,10 @@ from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.settle import settle
 from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act
-from reconciler.specs.desired import Fleet, Instance, Resources
+from reconciler.specs.desired import Fleet, HostName, Instance, Resources
+from reconciler.specs.health import HealthCheck, TcpCheck
 from reconciler.specs.placement import Affinity, Placement, Spread
-from reconciler.state import InstanceState
+from reconciler.state import InstanceState, Journey
 from tests.builders import (
     GIB,
     desired_of,
@@ -218,3 +219,73 @@ def test_a_scheduler_that_lets_two_full_hosts_swap_gets_a_way_round() -> None:
         ("a", [str(one.key)]),
     ]
     assert [act.forecast.wave for act in acts if act.forecast] == [1, 2]
+
+
+def test_one_that_has_no_place_keeps_nobody_whose_health_it_needs_on_a_host_in_maintenance() -> None:
+    db = replace(instance("shop-db-0"), health=HealthCheck(TcpCheck(5432)))
+    big = (instance(f"shop-app-{n}", machine(memory_mib=30 * GIB)) for n in range(2))
+    app = [replace(each, depends_on=("db",), healthy_first=("db",)) for each in big]
+    plan = made(resting(THREE, "b"), [db, *app], running(db, on="b"))
+    assert moves(plan) == {"shop-db-0": "a"}
+    assert {each.instance for each in plan.blocked} == {each.name for each in app}
+
+
+def test_who_needs_another_one_healthy_waits_for_that_where_it_goes() -> None:
+    db = replace(instance("shop-db-0"), health=HealthCheck(TcpCheck(5432)))
+    app = replace(instance("shop-app-0"), depends_on=("db",), healthy_first=("db",))
+    plan = made(resting(THREE, "b"), [db, app], running(db, on="b"))
+    needs = {str(step.id): step.needs for step in plan.steps}
+    assert "migrate/shop-db-0" in needs["wait/shop-db-0"]
+    assert "wait/shop-db-0" in needs["create/shop-app-0"]
+    (wait,) = (step for step in plan.steps if step.id == "wait/shop-db-0")
+    assert wait.host == "a"
+
+
+def test_who_leaves_only_in_a_later_plan_is_told() -> None:
+    db = instance("shop-db-0")
+    was = replace(db, machine=machine(2))
+    plan = made(resting(THREE, "b"), [db], running(was, on="b"))
+    assert plan.hints == (
+        "b: is in maintenance: hosts.b.maintenance: "
+        "shop-db-0 is to leave later, for something else is done first",
+    )
+
+
+def test_a_host_that_cannot_get_rid_of_what_it_has_given_out_too_much_is_told() -> None:
+    db = instance("shop-db-0", machine(memory_mib=8 * GIB))
+    plan = made(fleet_of(a=6 * GIB, b=4 * GIB), [db], running(db, on="a"))
+    assert plan.steps == ()
+    assert plan.hints == (
+        "a has given out 2 GiB of memory that it does not have, and nobody there can be moved elsewhere",
+    )
+
+
+def test_who_cannot_leave_before_its_last_migration_is_tidied_up_is_told() -> None:
+    db = instance("shop-db-0")
+    journey = Journey(HostName("c"), HostName("b"))
+    observed = observed_of(resting(THREE, "b"), replace(running(db, on="b"), journey=journey), silent=("c",))
+    plan = make_plan(desired_of(resting(THREE, "b"), db), observed)
+    (held,) = plan.blocked
+    assert held.refusals[-1].reason == (
+        "it is not moved: its last migration cannot be tidied up: c does not answer"
+    )
+
+
+def test_whoever_cannot_leave_is_told_which_rules_leave_no_host_between_them() -> None:
+    ssd = Placement(require=('host.labels.disk == "ssd"',))
+    db = instance("shop-db-0", machine(memory_mib=8 * GIB), placement=ssd)
+    disk = {"disk": "ssd"}
+    fleet = fleet_of(
+        host("a", size(), labels=disk),
+        host("b", size(memory_mib=6 * GIB), labels=disk),
+        host("c", size()),
+    )
+    plan = made(resting(fleet, "a"), [db], running(db, on="a"))
+    (held,) = plan.blocked
+    assert held.deadlock is not None
+    assert sorted(held.deadlock.conflict) == ["memory", "open", 'require host.labels.disk == "ssd"']
+    assert [str(each) for each in held.deadlock.nearest] == [
+        "were a open to new instances it would fit on a",
+        "with 2 GiB less memory it would fit on b",
+        'without require host.labels.disk == "ssd" it would fit on c',
+    ]
