@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "what failed does not rest",
         _LOOP,
-        "0 if self._refused else None, self._backoff.resting(now=self._now()))",
-        "0 if self._refused else None)",
+        "resting = self._backoff.resting(now=self._now())",
+        "resting = frozenset()",
     ),
     Mutant(
         "what failed rests for ever",
