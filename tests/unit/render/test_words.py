@@ -123,7 +123,7 @@ def test_json_plans_are_the_contract() -> None:
 
 
 def test_json_is_laid_out_as_everybody_lays_it_out() -> None:
-    values = (
+    values: tuple[Json, ...] = (
         None,
         True,
         0,
