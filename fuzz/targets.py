@@ -22,7 +22,7 @@ from reconciler.specs.load import load
 
 FLEET = "lab"
 DOMAIN = "domain.xml"
-_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk would be most of the time
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk would be most of the time
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -36,7 +36,7 @@ class Target:
 
 def feed_loader(files: Input) -> None:
     """A directory is loaded, and then can be carried out; or refused, each fault in its place."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY) as name:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=IN_MEMORY) as name:
         directory = Path(name)
         write(files, directory)
         try:
@@ -44,7 +44,7 @@ def feed_loader(files: Input) -> None:
         except InvalidInput as refused:
             assert refused.faults, "refused without a fault"
             for fault in refused.faults:
-                _is_sound(fault)
+                is_sound(fault)
             return
     _can_be_carried_out(desired)
 
@@ -61,7 +61,8 @@ def feed_domain(files: Input) -> None:
         assert isinstance(found, Foreign)
 
 
-def _is_sound(fault: Fault) -> None:
+def is_sound(fault: Fault) -> None:
+    """It says where and what, in one line that can be shown."""
     assert fault.message
     assert fault.position.line >= 1
     assert fault.position.column >= 1
@@ -86,4 +87,3 @@ def _can_be_carried_out(desired: Desired) -> None:
 
 LOADER = Target("loader", feed_loader)
 DOMAINS = Target("domains", feed_domain)
-TARGETS = {target.name: target for target in (LOADER, DOMAINS)}

@@ -15,7 +15,7 @@ _HERE = "__RECONCILER__"
 """Ends a text within the script: no line of ours looks like it."""
 
 # Everything but what is between our marks; where the second mark is missing, nothing is ours.
-_WITHOUT_OURS = f"""\
+WITHOUT_OURS = f"""\
 /^{BEGIN}$/ {{ inside = 1; held = ""; next }}
 inside && /^{END}$/ {{ inside = 0; next }}
 inside {{ held = held $0 "\\n"; next }}
@@ -36,7 +36,7 @@ put() {{
 }}
 hosts=$(readlink -f {HOSTS_FILE})
 [ -e "$hosts" ] || : > "$hosts"
-if {{ awk '{_WITHOUT_OURS}' "$hosts" && cat <<'{_HERE}'
+if {{ awk '{WITHOUT_OURS}' "$hosts" && cat <<'{_HERE}'
 {hosts_block(context.peers)}{_HERE}
 }} > "$hosts.reconciler"; then chmod 644 "$hosts.reconciler" && put "$hosts"; fi
 {_environment(context.environment)}}} </dev/null

@@ -64,7 +64,7 @@ class RemoteWires:
 
     async def look(self) -> tuple[Link, ...]:
         """By what the kernel says, in one command."""
-        return read_links(await self._ssh.run(["sh", "-c", LOOK]))
+        return understood(self._host.name, await self._ssh.run(["sh", "-c", LOOK]))
 
     async def run(self, commands: Iterable[Argv]) -> None:
         """In one shell."""
@@ -84,7 +84,7 @@ class LocalWires:
 
     async def look(self) -> tuple[Link, ...]:
         """By what the kernel says, in one command."""
-        return read_links(await self._sh(LOOK))
+        return understood(self._host.name, await self._sh(LOOK))
 
     async def run(self, commands: Iterable[Argv]) -> None:
         """In one shell."""
@@ -111,6 +111,14 @@ class LocalWires:
             said = err.decode(errors="replace").strip() or f"exit {process.returncode}"
             raise ActionFailed(self._host.name, f"sh: {said}")
         return out.decode(errors="replace")
+
+
+def understood(host: str, text: str) -> tuple[Link, ...]:
+    """The links that a host tells of. Raises ActionFailed where nobody can read what it printed."""
+    try:
+        return read_links(text)
+    except ValueError as error:
+        raise ActionFailed(host, "what `ip -j` and `bridge -j` print there cannot be understood") from error
 
 
 def in_a_row(commands: Iterable[Argv]) -> str:

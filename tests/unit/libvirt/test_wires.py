@@ -8,8 +8,9 @@ import pytest
 
 from reconciler.actions import PutNetwork
 from reconciler.actuators.libvirt.iproute import read_links
-from reconciler.actuators.libvirt.wires import in_a_row, making, removing
+from reconciler.actuators.libvirt.wires import in_a_row, making, removing, understood
 from reconciler.actuators.links import Link, LinkKind, alias_of, seen_by
+from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName
 from reconciler.specs.identity import link_mac, vxlan_of
 from reconciler.state import ForeignLink
@@ -93,6 +94,8 @@ def test_a_host_without_links_prints_empty_lists() -> None:
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         read_links(text)
+    with pytest.raises(ActionFailed, match="hv1: what `ip -j`"):
+        understood("hv1", text)
 
 
 def test_a_segment_that_is_as_it_should_be_gets_nothing_that_changes_it() -> None:
