@@ -16,7 +16,7 @@ from reconciler.plan import Blocked, BlockKind, Refusal
 from reconciler.planner.diff import differences
 from reconciler.planner.impact import worst
 from reconciler.planner.service_view import Segments, Service, View, bridges_of
-from reconciler.specs.desired import Desired, Instance, NicKind, ServiceNames, Sha256
+from reconciler.specs.desired import MTU, Desired, Instance, NicKind, ServiceNames, Sha256
 from reconciler.specs.expressions import Unanswered
 from reconciler.specs.fingerprint import digest_of_written, sha256_hex
 from reconciler.specs.guest import GuestContext, Interface
@@ -162,10 +162,12 @@ def _cards(instance: Instance, segments: Segments) -> Iterable[Interface]:
 
 
 def _digest(written: GuestContext, complete: GuestContext, view: View) -> Sha256 | None:
-    """Of what follows from others; None where nothing does."""
+    """Of what follows from others and from the segments it is on; None where nothing does."""
     pairs = zip(written.environment, complete.environment, strict=True)
     resolved = [after for before, after in pairs if has_expressions(before[1])]
     document = complete.cloud_init if has_expressions(written.cloud_init) else ""
-    if not (complete.peers or resolved or document):
+    # The usual one is left out: it is what most guests have, and nobody needs to be told of it.
+    mtus = [card.mtu for card in complete.interfaces if card.mtu not in (None, MTU)]
+    if not (complete.peers or resolved or document or mtus):
         return None
-    return sha256_hex(json.dumps([view.digest, resolved, document]).encode())
+    return sha256_hex(json.dumps([view.digest, resolved, document, *mtus]).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -129,3 +130,12 @@ def test_only_what_is_there_is_deleted_and_only_if_nothing_is_plugged_in() -> No
 
 def test_commands_are_quoted_for_the_shell() -> None:
     assert in_a_row([["a", "b c"], ["$(d)"]]) == "a 'b c' && '$(d)'"
+
+
+def test_running_guests_get_another_mtu_before_their_bridge_has_it() -> None:
+    larger = replace(PUT, segment=replace(BACK, mtu=8950))
+    commands = [" ".join(command) for command in making(larger, "lab", read_links(PRINTED))]
+    at = next(number for number, command in enumerate(commands) if "vnet*" in command)
+    assert commands[at].endswith(f"sh {BACK.bridge} 8950")
+    assert commands.index(f"ip link set dev {BACK.bridge} mtu 8950 up") > at
+    assert not any("vnet*" in " ".join(command) for command in making(PUT, "lab", read_links(PRINTED)))

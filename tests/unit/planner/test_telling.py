@@ -130,3 +130,14 @@ def test_guests_of_a_large_service_share_what_they_are_told() -> None:
     crowd = [guest(f"shop-web-{number}") for number in range(200)]
     ready = prepared(service(*crowd), look()).desired.instances
     assert len({id(each.context.peers) for each in ready if each.context}) == 1  # they share one list
+
+
+def test_everybody_on_a_segment_is_told_of_its_changed_mtu_once_it_has_it() -> None:
+    small = replace(service(*DB, APP), segments=(replace(BACK, mtu=1400),))
+    plan = make_plan(small, settled(service(*DB, APP)))
+    told = [step for step in plan.steps if step.id.startswith("update/")]
+    assert [step.id for step in told] == ["update/shop-db-0", "update/shop-db-1", "update/shop-app-0"]
+    assert {update_of(plan, step.id.partition("/")[2]).impact for step in told} == {Impact.LIVE}
+    assert all(f"network/shop.back@{step.host}" in step.needs for step in told)
+    back = make_plan(service(*DB, APP), settled(small))
+    assert len([step for step in back.steps if step.id.startswith("update/")]) == 3
