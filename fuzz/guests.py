@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
-from pathlib import Path
 
 import yaml
 
-from fuzz.inputs import Input, write
-from fuzz.targets import IN_MEMORY, Target, is_sound
+from fuzz.inputs import Input
+from fuzz.targets import Target, loaded
 from reconciler.actions import Create
 from reconciler.context.cloud_config import meta_data, user_data
 from reconciler.context.network_config import network_config
 from reconciler.context.script import BEGIN, END, WITHOUT_OURS
-from reconciler.errors import InvalidInput
 from reconciler.planner import make_plan
 from reconciler.specs.desired import HostName, Instance, Resources
-from reconciler.specs.load import load
 from reconciler.state import HostState, Observed
 
 _CLOUD_INIT = "user.cloud-init.yaml"
@@ -57,17 +53,10 @@ _EMPTY = Observed("lab", (HostState(HostName("hv1"), _SIM),))
 def feed_context(files: Input) -> None:
     """What may be loaded can be told: documents that are what cloud-init reads, with ours in them."""
     value = files[_VALUE].decode("utf-8", "replace")
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=IN_MEMORY) as name:
-        directory = Path(name)
-        said = _FLEET.replace("VALUE", json.dumps(value)).encode()
-        write({"fleet.yaml": said, _CLOUD_INIT: files[_CLOUD_INIT]}, directory)
-        try:
-            desired = load(directory)
-        except InvalidInput as refused:
-            assert refused.faults, "refused without a fault"
-            for fault in refused.faults:
-                is_sound(fault)
-            return
+    said = _FLEET.replace("VALUE", json.dumps(value)).encode()
+    desired = loaded({"fleet.yaml": said, _CLOUD_INIT: files[_CLOUD_INIT]})
+    if desired is None:
+        return
     steps = make_plan(desired, _EMPTY).steps
     made = [step.action.instance for step in steps if isinstance(step.action, Create)]
     # Whoever asks for what nobody answers is held, and then nothing is made of it.

@@ -22,7 +22,7 @@ from reconciler.specs.load import load
 
 FLEET = "lab"
 DOMAIN = "domain.xml"
-IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk would be most of the time
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk would be most of the time
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -36,17 +36,23 @@ class Target:
 
 def feed_loader(files: Input) -> None:
     """A directory is loaded, and then can be carried out; or refused, each fault in its place."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=IN_MEMORY) as name:
+    desired = loaded(files)
+    if desired is not None:
+        _can_be_carried_out(desired)
+
+
+def loaded(files: Input) -> Desired | None:
+    """What a directory says; None where it is refused, each fault in its place."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY) as name:
         directory = Path(name)
         write(files, directory)
         try:
-            desired = load(directory)
+            return load(directory)
         except InvalidInput as refused:
             assert refused.faults, "refused without a fault"
             for fault in refused.faults:
-                is_sound(fault)
-            return
-    _can_be_carried_out(desired)
+                _is_sound(fault)
+            return None
 
 
 def feed_domain(files: Input) -> None:
@@ -61,8 +67,7 @@ def feed_domain(files: Input) -> None:
         assert isinstance(found, Foreign)
 
 
-def is_sound(fault: Fault) -> None:
-    """It says where and what, in one line that can be shown."""
+def _is_sound(fault: Fault) -> None:
     assert fault.message
     assert fault.position.line >= 1
     assert fault.position.column >= 1
