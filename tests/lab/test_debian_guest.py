@@ -135,15 +135,19 @@ def _ready(guest: Inside, *, times: int) -> None:
 
 
 def _is_told_in_silence(desk: Desk, guest: Inside) -> None:
-    """Its peer moves while its agent is away for a moment, and again once that has stopped for good."""
+    """Its peer moves, and its network changes, while its agent is away for a moment; its peer once more when
+    that has stopped for good.
+    """
     agent = "$(pidof qemu-ga)"
     pause = f"sleep 1; kill -STOP {agent}; sleep 8; kill -CONT {agent}"
     guest.run(f"({pause}) > /dev/null 2>&1 < /dev/null &")
     wait_until(lambda: not guest.is_there(), what="the agent to fall silent", within=30, every=1)
     desk.edit("10.42.0.21", "10.42.0.23")
+    desk.edit("cidr: 10.42.0.0/24", "cidr: 10.42.0.0/24, mtu: 1400")
     assert desk.reconcile("apply", "--yes")[0] == 0
     wait_until(guest.is_there, what="the agent to be back", within=60, every=1)
     assert _NAMES.format(23) in guest.run("cat /etc/hosts")
+    assert guest.run("cat /sys/class/net/eth0/mtu") == "1400\n"
 
     # An agent that has stopped answering is no error, and keeps nobody waiting for long.
     guest.run(f"(sleep 1; kill -STOP {agent}) > /dev/null 2>&1 < /dev/null &")
