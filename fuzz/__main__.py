@@ -8,13 +8,22 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fuzz.guests import CONTEXT, HOSTS, context_seeds, hosts_seeds
 from fuzz.inputs import Input, digest, read, write
 from fuzz.run import Failure, Result, choked, run
 from fuzz.seeds import ROOT, domain_seeds, loader_seeds
-from fuzz.targets import DOMAINS, LOADER, TARGETS, Target
+from fuzz.targets import DOMAINS, LOADER, Target
+from fuzz.wires import LINKS, links_seeds
 
 KEPT = ROOT / "fuzz" / "failures"
-_SEEDS: dict[str, Callable[[], list[Input]]] = {LOADER.name: loader_seeds, DOMAINS.name: domain_seeds}
+_SEEDS: dict[Target, Callable[[], list[Input]]] = {
+    LOADER: loader_seeds,
+    DOMAINS: domain_seeds,
+    CONTEXT: context_seeds,
+    HOSTS: hosts_seeds,
+    LINKS: links_seeds,
+}
+TARGETS = {target.name: target for target in _SEEDS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,12 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     targets = [TARGETS[name] for name in options.targets or sorted(TARGETS)]
     print(f"seed {seed}", flush=True)
-    results = [run(each, _SEEDS[each.name](), count=options.count, seed=seed) for each in targets]
-    for result in results:
-        print(_figures(result))
-        for failure in result.failures:
-            print(_kept(result.target, failure, options.keep))
-    return int(any(result.failures for result in results))
+    failed = False
+    for target in targets:
+
+        def keep(failure: Failure, name: str = target.name) -> None:
+            print(_kept(name, failure, options.keep), flush=True)
+
+        result = run(target, _SEEDS[target](), count=options.count, seed=seed, heard=keep)
+        print(_figures(result), flush=True)
+        failed = failed or bool(result.failures)
+    return int(failed)
 
 
 def _options() -> argparse.ArgumentParser:

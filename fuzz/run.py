@@ -33,8 +33,12 @@ class Result:
     failures: tuple[Failure, ...]
 
 
-def run(target: Target, seeds: Sequence[Input], *, count: int, seed: int) -> Result:
-    """Feed ``count`` inputs; number ``n`` of a seed is always the same one."""
+def run(
+    target: Target, seeds: Sequence[Input], *, count: int, seed: int, heard: Callable[[Failure], None]
+) -> Result:
+    """Feed ``count`` inputs; number ``n`` of a seed is always the same one. ``heard`` is told of each failure
+    as it comes.
+    """
     found: dict[str, Failure] = {}
     began, slowest = time.perf_counter(), 0.0
     for number in range(count):
@@ -43,7 +47,9 @@ def run(target: Target, seeds: Sequence[Input], *, count: int, seed: int) -> Res
         error = choked(target, files)
         slowest = max(slowest, time.perf_counter() - start)
         if error and _kind(error) not in found:
-            found[_kind(error)] = Failure(_smaller(files, lambda each: choked(target, each), error), error)
+            failure = Failure(_smaller(files, lambda each: choked(target, each), error), error)
+            found[_kind(error)] = failure
+            heard(failure)
     return Result(target.name, count, time.perf_counter() - began, slowest, tuple(found.values()))
 
 

@@ -36,17 +36,23 @@ class Target:
 
 def feed_loader(files: Input) -> None:
     """A directory is loaded, and then can be carried out; or refused, each fault in its place."""
+    desired = loaded(files)
+    if desired is not None:
+        _can_be_carried_out(desired)
+
+
+def loaded(files: Input) -> Desired | None:
+    """What a directory says; None where it is refused, each fault in its place."""
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY) as name:
         directory = Path(name)
         write(files, directory)
         try:
-            desired = load(directory)
+            return load(directory)
         except InvalidInput as refused:
             assert refused.faults, "refused without a fault"
             for fault in refused.faults:
                 _is_sound(fault)
-            return
-    _can_be_carried_out(desired)
+            return None
 
 
 def feed_domain(files: Input) -> None:
@@ -86,4 +92,3 @@ def _can_be_carried_out(desired: Desired) -> None:
 
 LOADER = Target("loader", feed_loader)
 DOMAINS = Target("domains", feed_domain)
-TARGETS = {target.name: target for target in (LOADER, DOMAINS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -68,13 +68,16 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action, why, and the steps that must have succeeded before it. Migrations have a ``forecast``."""
+    """One action, why, the steps that must have succeeded before it, and those that it ``follows``: they
+    must be over, however they ended. Migrations have a ``forecast``.
+    """
 
     id: StepId
     action: Action
     because: tuple[Reason, ...]
     needs: tuple[StepId, ...] = ()
     forecast: Forecast | None = None
+    follows: tuple[StepId, ...] = ()
 
     @property
     def host(self) -> HostName:
@@ -171,7 +174,7 @@ class Plan:
 
     def without(self, left: Collection[StepId]) -> Plan:
         """The plan without these steps, without every step that needs one of them, and without the
-        waits that nobody is left to need.
+        waits that nobody is left to need. Who would have followed one of them waits for it no more.
         """
         gone = set(left)
         kept: list[Step] = []
@@ -183,7 +186,11 @@ class Plan:
         was_needed = {need for step in self.steps for need in step.needs}
         needed = {need for step in kept for need in step.needs}
         idle = {step.id for step in kept if isinstance(step.action, Await)} & was_needed - needed
-        return replace(self, steps=tuple(step for step in kept if step.id not in idle))
+        staying = {step.id for step in kept} - idle
+        steps = (step for step in kept if step.id in staying)
+        return replace(
+            self, steps=tuple(replace(step, follows=_among(step.follows, staying)) for step in steps)
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -218,6 +225,10 @@ class Plan:
                 counts[key] += 1
         counts["blocked"] = len(self.blocked)
         return counts
+
+
+def _among(steps: Iterable[StepId], those: Collection[StepId]) -> tuple[StepId, ...]:
+    return tuple(each for each in steps if each in those)
 
 
 _NOT_MEANT: dict[str, Any] = {

@@ -9,6 +9,7 @@ instances in ``/etc/hosts``. Both are written at every boot, since they follow f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import yaml
 
@@ -30,7 +31,7 @@ def meta_data(instance: Instance) -> str:
     """``meta-data``: what is written for the guest, or for its cards, changed: another instance-id.
 
     To cloud-init that is a first boot: it obeys everything anew, and also makes new SSH host keys unless
-    the user's document says ``ssh_deletekeys: false``. What follows from peers does not change it.
+    the user's document says ``ssh_deletekeys: false``. Neither what follows from peers nor an MTU changes it.
     """
     version = f"-{_version(instance)}" if instance.machine.context else ""
     hostname = instance.context.hostname if instance.context else instance.name
@@ -50,7 +51,9 @@ def user_data(instance: Instance) -> str:
 
 
 def _version(instance: Instance) -> str:
-    cards = network_config(instance.context.interfaces) if instance.context else None
+    # What the script sets at every boot is no reason for another first boot.
+    interfaces = instance.context.interfaces if instance.context else ()
+    cards = network_config([replace(each, mtu=None) for each in interfaces])
     return sha256_hex(f"{instance.machine.context} {cards}".encode())[:8]
 
 

@@ -1,4 +1,5 @@
-"""What follows from peers, as a shell script: their names in ``/etc/hosts``, and the environment file.
+"""What may change around a guest, as a shell script: its peers' names in ``/etc/hosts``, the environment
+file, and how large a packet its cards may send.
 
 The same text runs in two places: at every boot, as a boot command of cloud-init, and in a running guest,
 through its agent. What is there already is replaced, so it may run any number of times.
@@ -6,7 +7,9 @@ through its agent. What is there already is replaced, so it may run any number o
 
 from __future__ import annotations
 
-from reconciler.specs.guest import GuestContext, Peer
+from collections.abc import Iterable
+
+from reconciler.specs.guest import GuestContext, Interface, Peer
 
 ENVIRONMENT_FILE = "/etc/reconciler/environment"
 HOSTS_FILE = "/etc/hosts"
@@ -15,7 +18,7 @@ _HERE = "__RECONCILER__"
 """Ends a text within the script: no line of ours looks like it."""
 
 # Everything but what is between our marks; where the second mark is missing, nothing is ours.
-_WITHOUT_OURS = f"""\
+WITHOUT_OURS = f"""\
 /^{BEGIN}$/ {{ inside = 1; held = ""; next }}
 inside && /^{END}$/ {{ inside = 0; next }}
 inside {{ held = held $0 "\\n"; next }}
@@ -36,10 +39,10 @@ put() {{
 }}
 hosts=$(readlink -f {HOSTS_FILE})
 [ -e "$hosts" ] || : > "$hosts"
-if {{ awk '{_WITHOUT_OURS}' "$hosts" && cat <<'{_HERE}'
+if {{ awk '{WITHOUT_OURS}' "$hosts" && cat <<'{_HERE}'
 {hosts_block(context.peers)}{_HERE}
 }} > "$hosts.reconciler"; then chmod 644 "$hosts.reconciler" && put "$hosts"; fi
-{_environment(context.environment)}}} </dev/null
+{_environment(context.environment)}{_mtus(context.interfaces)}}} </dev/null
 """
 
 
@@ -67,4 +70,19 @@ mkdir -p -m 755 {ENVIRONMENT_FILE.rpartition("/")[0]}
 if cat > {ENVIRONMENT_FILE}.reconciler <<'{_HERE}'
 {environment_text(environment)}{_HERE}
 then put {ENVIRONMENT_FILE}; fi
+"""
+
+
+def _mtus(interfaces: Iterable[Interface]) -> str:
+    """Cards are known by their MAC address, whatever they are called. One that is not there is left out."""
+    wanted = [f"    {card.mac}) mtu={card.mtu} ;;\n" for card in interfaces if card.mtu is not None]
+    if not wanted:
+        return ""
+    return f"""\
+for card in /sys/class/net/*; do
+    mtu=
+    case $(cat "$card/address" 2> /dev/null) in
+{"".join(wanted)}    esac
+    if [ -n "$mtu" ]; then echo "$mtu" > "$card/mtu"; fi
+done
 """

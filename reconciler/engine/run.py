@@ -1,6 +1,7 @@
 """Carry a plan out: independent steps at once, each confirmed by a second look.
 
-A step that fails skips those that need it, by name, and leaves the rest running. A step whose
+A step that fails skips those that need it, by name, and leaves the rest running; those that only follow
+it go on. A step whose
 call did not return, or whose host fell silent, is looked at: only what is seen is believed.
 """
 
@@ -100,6 +101,8 @@ class _Runner:
         return task.result()
 
     async def _step(self, step: Step) -> StepReport:
+        for other in step.follows:
+            await asyncio.shield(self._tasks[other])
         for need in step.needs:
             if not isinstance((await asyncio.shield(self._tasks[need])).outcome, Done):
                 return self._ended(StepReport(step, Skipped(need)))

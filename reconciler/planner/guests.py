@@ -213,10 +213,10 @@ def _prefix_of(cidr: str) -> int:
 
 
 def _digest(written: GuestContext, environment: Environment, document: str, view: View) -> Sha256 | None:
-    """Of what follows from others; None where nothing does."""
+    """Of what follows from others and from the segments it is on; None where nothing does."""
     pairs = zip(written.environment, environment, strict=True)
     resolved = [after for before, after in pairs if has_expressions(before[1])]
     document = document if has_expressions(written.cloud_init) else ""
-    if not (view.peers or resolved or document):
+    if not (view.peers or resolved or document or view.mtus):
         return None
-    return sha256_hex(json.dumps([view.digest, resolved, document]).encode())
+    return sha256_hex(json.dumps([view.digest, resolved, document, *view.mtus]).encode())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.specs.desired import Instance, NicKind, Segment, ServiceNames, Sha256
+from reconciler.specs.desired import MTU, Instance, NicKind, Segment, ServiceNames, Sha256
 from reconciler.specs.fingerprint import sha256_hex
 from reconciler.specs.guest import Peer
 from reconciler.specs.service_facts import Member, ServiceFacts
@@ -77,6 +77,12 @@ class View:
             for each in members
             if (address := self.address(each)) is not None
         )
+
+    @cached_property
+    def mtus(self) -> tuple[int, ...]:
+        """Of its segments, but for the usual one: that is what most guests have, and nobody is told of it."""
+        mtus = (self.service.segments[bridge].mtu for bridge in self.bridges)
+        return tuple(mtu for mtu in mtus if mtu != MTU)
 
     @cached_property
     def digest(self) -> Sha256:

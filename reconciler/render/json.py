@@ -208,6 +208,7 @@ def _step(step: Step) -> dict[str, Json]:
         "from_host": step.action.source if isinstance(step.action, PutImage) else peer_of(step.action),
         "because": [reason_json(reason) for reason in step.because],
         "needs": list(step.needs),
+        "follows": list(step.follows),
         "predicted": _forecast(step.forecast),
     }
 

@@ -25,6 +25,8 @@ InstanceName = NewType("InstanceName", str)
 InstanceUuid = NewType("InstanceUuid", str)
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal digits."""
+MTU = 1450
+"""Of a segment, unless another is asked for: what is left of an Ethernet frame inside VXLAN over IPv4."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

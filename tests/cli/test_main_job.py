@@ -63,6 +63,7 @@ def test_plan_in_json_has_the_keys_of_the_contract(reconcile: Reconcile, directo
         "from_host",
         "because",
         "needs",
+        "follows",
         "predicted",
     }
     assert all(("instance" in step) != ("object" in step) for step in steps)

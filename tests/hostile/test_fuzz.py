@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from fuzz import guests
 from fuzz.__main__ import main
+from fuzz.guests import CONTEXT, HOSTS, context_seeds, hosts_seeds
 from fuzz.inputs import Input, read, write
-from fuzz.run import run
+from fuzz.run import Failure, run
 from fuzz.seeds import domain_seeds, loader_seeds
 from fuzz.targets import DOMAINS, LOADER, Target
-from reconciler.actuators.libvirt import parse
+from fuzz.wires import LINKS, links_seeds
+from reconciler.actuators.libvirt import iproute, parse
+from reconciler.context import cloud_config
+from reconciler.context.script import WITHOUT_OURS
 from reconciler.errors import InvalidInput
 from reconciler.specs.load import load
 from reconciler.specs.yaml import compose
@@ -22,13 +27,32 @@ from reconciler.specs.yaml import compose
 SEED = 20261123
 
 
+def _nobody(_: Failure) -> None:
+    return None
+
+
 def test_no_broken_directory_makes_the_loader_fall_over() -> None:
-    result = run(LOADER, loader_seeds(), count=600, seed=SEED)
+    result = run(LOADER, loader_seeds(), count=600, seed=SEED, heard=_nobody)
     assert [failure.error for failure in result.failures] == []
 
 
 def test_no_broken_domain_makes_its_reader_fall_over() -> None:
-    result = run(DOMAINS, domain_seeds(), count=10_000, seed=SEED)
+    result = run(DOMAINS, domain_seeds(), count=10_000, seed=SEED, heard=_nobody)
+    assert [failure.error for failure in result.failures] == []
+
+
+def test_no_cloud_config_and_no_expression_makes_a_seed_that_cannot_be_read() -> None:
+    result = run(CONTEXT, context_seeds(), count=300, seed=SEED, heard=_nobody)
+    assert [failure.error for failure in result.failures] == []
+
+
+def test_no_file_of_hosts_loses_a_line_that_is_not_ours() -> None:
+    result = run(HOSTS, hosts_seeds(), count=300, seed=SEED, heard=_nobody)
+    assert [failure.error for failure in result.failures] == []
+
+
+def test_nothing_that_a_host_says_of_its_links_makes_their_reader_fall_over() -> None:
+    result = run(LINKS, links_seeds(), count=5_000, seed=SEED, heard=_nobody)
     assert [failure.error for failure in result.failures] == []
 
 
@@ -42,14 +66,14 @@ def test_enough_inputs_are_sound_to_try_what_comes_after_loading(directory: Path
             load(folder)
             accepted.append(files)
 
-    run(Target("loader", feed), loader_seeds(), count=200, seed=SEED)
+    run(Target("loader", feed), loader_seeds(), count=200, seed=SEED, heard=_nobody)
     assert len(accepted) >= 10
 
 
 def test_the_same_seed_feeds_the_same_inputs() -> None:
     def fed(seed: int) -> list[Input]:
         inputs: list[Input] = []
-        run(Target("loader", inputs.append), loader_seeds(), count=50, seed=seed)
+        run(Target("loader", inputs.append), loader_seeds(), count=50, seed=seed, heard=_nobody)
         return inputs
 
     assert fed(1) == fed(1) != fed(2)
@@ -79,3 +103,22 @@ def test_a_bug_planted_in_the_reader_of_domains_is_found(
     monkeypatch.setattr(parse, "_text", lambda parts, tag: parts[tag].text or "")
     assert main(["domains", "--count", "1000", "--seed", "1", "--keep", str(tmp_path)]) == 1
     assert [folder.name.partition("-")[0] for folder in tmp_path.iterdir()] == ["domains"]
+
+
+def test_bugs_planted_in_what_guests_are_told_are_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cloud_config, "_merged", lambda users, ours: {**ours, **users})
+    monkeypatch.setattr(guests, "WITHOUT_OURS", WITHOUT_OURS.partition("END {")[0])
+    assert main(["context", "hosts", "--count", "300", "--seed", "1", "--keep", str(tmp_path)]) == 1
+    assert {folder.name.partition("-")[0] for folder in tmp_path.iterdir()} == {"context", "hosts"}
+
+
+def test_a_bug_planted_in_the_reader_of_links_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # An address that is none is not thought of.
+    known = {"10.42.0.254/24": "10.42.0.254/24"}
+    monkeypatch.setattr(iproute, "ip_interface", known.__getitem__)
+    assert main(["links", "--count", "1000", "--seed", "1", "--keep", str(tmp_path)]) == 1
+    assert [folder.name.partition("-")[0] for folder in tmp_path.iterdir()] == ["links"]

@@ -219,5 +219,5 @@ def orderly(planner: Planner, world: World) -> None:
     done: set[str] = set()
     for step in planner.make_plan(world.desired, world.observed).steps:
         assert step.id not in done
-        assert done.issuperset(step.needs), step.id
+        assert done.issuperset((*step.needs, *step.follows)), step.id
         done.add(step.id)

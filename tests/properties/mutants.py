@@ -348,7 +348,17 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "guests are told before what is new is there",
         telling_laws.patient,
-        Line("ordering.precedence", "return self.telling.get(deed.group.service, ())", "return ()"),
+        Line("ordering.precedence", "self.telling.get(deed.group.service, ()) if deed.tells else ()", "()"),
+    ),
+    (
+        "a replica that cannot be made keeps the others from being told",
+        telling_laws.patient,
+        Line(
+            "ordering.precedence",
+            "if deed.moves or deed.tells:\n            return ()",
+            "if deed.moves:\n            return ()\n"
+            "        if deed.tells:\n            return self.telling.get(deed.group.service, ())",
+        ),
     ),
     (
         "dependants wait for those who are told",

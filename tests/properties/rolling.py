@@ -115,7 +115,7 @@ class Schedule:
     def run(self) -> None:
         waiting = list(self.plan.steps)
         while waiting or self.begun - self.done:
-            ready = [step for step in waiting if self.done.issuperset(step.needs)]
+            ready = [step for step in waiting if self.done.issuperset((*step.needs, *step.follows))]
             under_way = [step for step in self.plan.steps if step.id in self.begun - self.done]
             # Beginnings are likelier than endings: many things at once are what is to be tried.
             if ready and (not under_way or self.luck.random() < 0.7):

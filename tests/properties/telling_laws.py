@@ -70,7 +70,8 @@ def patient(planner: Planner, world: World) -> None:
     tellings = {step.id for step in steps if _only_tells(step)}
     for step in steps:
         if step.id in tellings:
-            assert made <= set(step.needs), f"{step.id} is told before all are there"
+            assert made <= set(step.follows), f"{step.id} is told before it is over with all that are new"
+            assert made.isdisjoint(step.needs), f"{step.id} is not told if one of {made} fails"
         elif not isinstance(step.action, Destroy | DropNetwork | PutNetwork):
             assert tellings.isdisjoint(step.needs), f"{step.id} waits for {tellings & set(step.needs)}"
 

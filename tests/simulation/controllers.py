@@ -112,6 +112,8 @@ class Controller:
     rounds: int = 0
     done: set[StepId] = field(default_factory=set)
     """Steps of the plan that is carried out, as far as they were reported done."""
+    reported: set[StepId] = field(default_factory=set)
+    """Those that were reported at all."""
     resting: dict[StepId, float] = field(default_factory=dict)
     """Until when what failed is to be left alone, at the least."""
     locked: dict[HostName, float] = field(default_factory=dict)
@@ -256,6 +258,7 @@ class Controller:
     def planned(self, current: Round) -> None:
         self.shown = current
         self.done.clear()
+        self.reported.clear()
         kept = {id(state) for state in current.observed.hosts}
         self._looks = [state for state in self._looks if id(state) in kept]
         self.looked = {key: time for key, time in self.looked.items() if key[1] in kept}
@@ -274,6 +277,7 @@ class Controller:
         self.scene.note(f"{self.name} begins {step.id}")
 
     def ended(self, report: StepReport) -> None:
+        self.reported.add(report.step.id)
         if isinstance(report.outcome, Done):
             self.done.add(report.step.id)
         if isinstance(report.outcome, Failed | Unresolved) and self.name.startswith("watch"):

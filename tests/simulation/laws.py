@@ -116,6 +116,8 @@ class Laws:
             self.breach("journal", f"{step.id} has no intent in the journal")
         if early := [need for need in step.needs if need not in controller.done]:
             self.breach("faithful", f"{step.id} is begun, and needs {early}")
+        if early := [other for other in step.follows if other not in controller.reported]:
+            self.breach("faithful", f"{step.id} is begun, and follows {early}")
         if step.id in controller.resting and controller.resting[step.id] > _time():
             self.breach("patience", f"{step.id} is begun again at once after it failed")
         assert controller.shown is not None

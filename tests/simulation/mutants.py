@@ -68,6 +68,12 @@ MUTANTS = (
         "await asyncio.shield(self._tasks[need])).outcome, object)",
     ),
     Mutant(
+        "a step is begun before what it follows is over",
+        _RUN,
+        "await asyncio.shield(self._tasks[other])",
+        "pass",
+    ),
+    Mutant(
         "a host that could not be locked is believed",
         _HOSTS,
         "for host in self._hosts if host.name not in self._given_up]",

@@ -1,20 +1,18 @@
 """Tell a running guest what has changed around it: by its seed for its next boot, by its agent for now.
 
 An agent is a courtesy: a guest that has none, whose agent does not answer or may not run commands, or
-that is still booting, reads the new seed when it boots next.
+that is still booting, reads the new seed when it boots next. One that is silent is asked a few times.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-import libvirt
-
-from reconciler.actuators.libvirt.agent import Agent
-from reconciler.actuators.libvirt.domains import Domain
+from reconciler.actuators.libvirt.agent import Agent, persistently
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import Instance
@@ -28,41 +26,34 @@ _LOOKS = 20
 async def tell(desk: Desk, instance: Instance) -> None:
     """Give a guest what follows from its peers. Raises ActionFailed where its seed cannot be written."""
 
-    def begin(hands: Hands) -> int | None:
+    def write(hands: Hands) -> bool:
         domain = hands.domains.get(instance.uuid)
         domain.write_mark(replace(domain.mark, applied=unsettled(domain.mark.applied, instance.machine)))
         hands.write_seed(domain.mark, hands.pool(), desk.seed(instance))
-        if instance.context is None or not domain.is_active():
-            return None
-        return _run(domain, desk.supplies.telling(instance))
+        return instance.context is not None and domain.is_active()
 
-    process = await desk.change("telling", begin)
-    looks = _LOOKS if process is not None else 0
-    while looks and await desk.change(
-        "telling", lambda hands: _runs(hands.domains.get(instance.uuid), process)
-    ):
-        looks -= 1
-        await asyncio.sleep(desk.pace.poll)
+    if await desk.change("telling", write):
+        # Whatever the reason is: the seed has been written, and a lost connection shows at the next call.
+        with contextlib.suppress(ActionFailed):
+            await _have_it_run(desk, instance, desk.supplies.telling(instance))
 
 
-def _run(domain: Domain, script: str) -> int | None:
-    """Have a guest's shell run a script; the process there, or None where that cannot be had."""
+async def _have_it_run(desk: Desk, instance: Instance, script: str) -> None:
+    """Have a guest's shell run a script, and wait a little for its end. Raises ActionFailed."""
     # By standard input: a command line can be read by everybody in the guest.
     text = base64.b64encode(script.encode()).decode()
-    answer = _ask(domain, "guest-exec", {"path": "/bin/sh", "arg": [], "input-data": text})
-    process = answer.get("pid")
-    return process if isinstance(process, int) else None
+    asked = {"path": "/bin/sh", "arg": [], "input-data": text}
 
+    async def ask(command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        def over(hands: Hands) -> Mapping[str, object]:
+            handle = hands.domains.get(instance.uuid).handle
+            return Agent(handle, desk.host, seconds=_AGENT_SECONDS).ask(command, arguments)
 
-def _runs(domain: Domain, process: int | None) -> bool:
-    return _ask(domain, "guest-exec-status", {"pid": process}).get("exited") is False
+        return await desk.change("telling", over)
 
-
-def _ask(domain: Domain, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
-    """What the agent says; nothing where it says no, or nothing."""
-    agent = Agent(domain.handle, domain.mark.key.name, seconds=_AGENT_SECONDS)
-    try:
-        return agent.ask(command, arguments)
-    except (ActionFailed, libvirt.libvirtError):
-        # Whatever the reason is: the seed has been written, and a lost connection shows at the next call.
-        return {}
+    # One that had begun it when its answer was lost may begin it twice: it may run any number of times.
+    process = (await persistently(lambda: ask("guest-exec", asked))).get("pid")
+    for _ in range(_LOOKS if isinstance(process, int) else 0):
+        if (await ask("guest-exec-status", {"pid": process})).get("exited") is not False:
+            return
+        await asyncio.sleep(desk.pace.poll)

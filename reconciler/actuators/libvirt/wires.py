@@ -33,6 +33,12 @@ for each in "/sys/class/net/$1/brif"/*; do
     echo "${each##*/} is plugged into $1" >&2; exit 1
 done
 """
+# What guests hang on got the MTU of their bridge when they started. One may go meanwhile.
+_PLUGGED = """
+for each in "/sys/class/net/$1/brif"/vnet*; do
+    [ ! -e "$each" ] || ip link set dev "${each##*/}" mtu "$2" || [ ! -e "$each" ] || exit 1
+done
+"""
 _NO_ROUTER = '[ ! -e "$1" ] || echo 0 > "$1"'
 
 
@@ -64,7 +70,7 @@ class RemoteWires:
 
     async def look(self) -> tuple[Link, ...]:
         """By what the kernel says, in one command."""
-        return read_links(await self._ssh.run(["sh", "-c", LOOK]))
+        return understood(self._host.name, await self._ssh.run(["sh", "-c", LOOK]))
 
     async def run(self, commands: Iterable[Argv]) -> None:
         """In one shell."""
@@ -84,7 +90,7 @@ class LocalWires:
 
     async def look(self) -> tuple[Link, ...]:
         """By what the kernel says, in one command."""
-        return read_links(await self._sh(LOOK))
+        return understood(self._host.name, await self._sh(LOOK))
 
     async def run(self, commands: Iterable[Argv]) -> None:
         """In one shell."""
@@ -113,6 +119,14 @@ class LocalWires:
         return out.decode(errors="replace")
 
 
+def understood(host: str, text: str) -> tuple[Link, ...]:
+    """The links that a host tells of. Raises ActionFailed where nobody can read what it printed."""
+    try:
+        return read_links(text)
+    except ValueError as error:
+        raise ActionFailed(host, "what `ip -j` and `bridge -j` print there cannot be understood") from error
+
+
 def in_a_row(commands: Iterable[Argv]) -> str:
     """Argument vectors as one line for a shell, up to the first that fails."""
     return " && ".join(map(shlex.join, commands)) or ":"
@@ -135,6 +149,9 @@ def making(put: PutNetwork, fleet: str, links: Iterable[Link]) -> Iterator[Argv]
     if bridge not in there:
         quiet = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"]
         yield _add(bridge, "address", link_mac(fleet, put.host, bridge), "type", "bridge", *quiet)
+    elif there[bridge].mtu != put.segment.mtu:
+        # Before its bridge's, which is what is looked at: cut short, it is done again.
+        yield ["sh", "-c", _PLUGGED, "sh", bridge, str(put.segment.mtu)]
     yield from _set_up(bridge, alias, put.segment.mtu)
     # Segments meet nowhere: a host that routes for others does not route for them.
     yield from (["sh", "-c", _NO_ROUTER, "sh", _forwarding(version, bridge)] for version in (4, 6))

@@ -1,9 +1,9 @@
 """Which steps of a service come before which.
 
-What is made or changed comes after the components it depends on. Guests are told of their peers once all
-that are new are there, and nothing waits for that. What is destroyed comes after
-all that, dependants first; components that are no longer declared, whose order nobody knows any
-more, come last.
+What is made or changed comes after the components it depends on. Guests are told of their peers once it is
+over with all that are new, whether they are there or not, and nothing waits for that. What is destroyed
+comes after all that, dependants first; components that are no longer declared, whose order nobody knows
+any more, come last.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ class Precedence:
     removing: Mapping[str, Needs]
     """By service: what the destructions of components that are no longer declared need."""
     telling: Mapping[str, Needs]
-    """By service: what comes before its guests are told of each other."""
+    """By service: what is over before its guests are told of each other."""
 
     def needs(self, deed: Deed) -> Needs:
         """The steps that must have succeeded before this one."""
-        if deed.moves or deed.records:
+        if deed.moves or deed.tells or deed.records:
             return ()
-        if deed.tells:
-            return self.telling.get(deed.group.service, ())
         if not deed.destroys:
             return self.building[deed.group]
         return self.destroying.get(deed.group, self.removing[deed.group.service])
+
+    def follows(self, deed: Deed) -> Needs:
+        """The steps that must be over before this one, however they ended."""
+        return self.telling.get(deed.group.service, ()) if deed.tells else ()
 
 
 def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[Group]) -> Precedence:

@@ -77,7 +77,8 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
         needs = (*records.needed_by(deed), *needs)
         if deed.key in work.mends:
             needs = (work.mends[deed.key][-1].id, *needs)
-        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs, deed.act.forecast)
+        follows = precedence.follows(deed)
+        steps[identifier] = Step(identifier, deed.action, deed.act.because, needs, deed.act.forecast, follows)
     steps |= {step.id: step for step in waits.steps.values() if step.id not in steps}
     return (*steps.values(), *networks.last)
 

@@ -22,10 +22,6 @@ _BRIDGE = text_like(
 _LIBVIRT_NETWORK = text_like(r"^[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,63}$", "the name of a libvirt network")
 
 
-MTU = 1450
-"""What is left of an Ethernet frame inside VXLAN over IPv4."""
-
-
 class NetworkModel(Spec):
     """Something that exists on the hosts (used, never changed), or a segment of the service's own."""
 

@@ -9,11 +9,11 @@ from ipaddress import ip_address, ip_network
 
 from reconciler.errors import Fault
 from reconciler.specs.addresses import Network, unusable
-from reconciler.specs.desired import Nic, NicKind, Segment
+from reconciler.specs.desired import MTU, Nic, NicKind, Segment
 from reconciler.specs.documents import Document
 from reconciler.specs.identity import bridge_of, vni_of
 from reconciler.specs.models.component import ComponentModel
-from reconciler.specs.models.service import MTU, NetworkModel, ServiceModel
+from reconciler.specs.models.service import NetworkModel, ServiceModel
 from reconciler.specs.resolve.moves import key_of_service
 from reconciler.specs.yaml.nodes import Place
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.context import telling_script
 from reconciler.context.script import environment_text
-from reconciler.specs.guest import GuestContext, Peer
+from reconciler.specs.guest import GuestContext, Interface, Peer
 
 AWKWARD = 'it\'s "quoted" $HOME `id` \\n\ttwo\nlines #not a comment'
 PEERS = (Peer("10.42.0.10", ("shop-db-0", "db-0", "db")), Peer("fd00::5", ("shop-app-0", "app-0", "app")))
@@ -32,7 +33,9 @@ def told(
     (root / "etc").mkdir(exist_ok=True)
     if hosts is not None:
         (root / "etc" / "hosts").write_text(hosts)
-    text = (script or telling_script(context)).replace("/etc/", f"{root}/etc/")
+    text = (
+        (script or telling_script(context)).replace("/etc/", f"{root}/etc/").replace("/sys/", f"{root}/sys/")
+    )
     subprocess.run(shell, input=text, text=True, check=True, timeout=20)
     return (root / "etc" / "hosts").read_text()
 
@@ -99,3 +102,20 @@ def test_environment_of_several_lines_survives_a_shell(tmp_path: Path) -> None:
     script = 'set -a; . "$1"/environment; printf %s "$VALUE"'
     done = subprocess.run(["sh", "-c", script, "sh", tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout == AWKWARD
+
+
+def test_cards_are_told_their_mtu_by_their_address(tmp_path: Path, shell: list[str]) -> None:
+    macs = {"ens3": "52:54:00:00:00:01", "lo": "00:00:00:00:00:00", "eth1": "52:54:00:00:00:02"}
+    for name, mac in macs.items():
+        card = tmp_path / "sys" / "class" / "net" / name
+        card.mkdir(parents=True)
+        (card / "address").write_text(f"{mac}\n")
+        (card / "mtu").write_text("1500\n")
+    cards = (
+        Interface(macs["ens3"], "10.42.0.10/24", 1400),
+        Interface(macs["eth1"]),
+        Interface("52:54:00:0:0:9"),
+    )
+    told(tmp_path, shell, replace(context(*PEERS), interfaces=cards))
+    found = {name: (tmp_path / "sys" / "class" / "net" / name / "mtu").read_text().strip() for name in macs}
+    assert found == {"ens3": "1400", "lo": "1500", "eth1": "1500"}

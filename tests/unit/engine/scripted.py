@@ -160,19 +160,28 @@ class NoSupplies:
         raise AssertionError(instance)
 
 
-def starting(*states: InstanceState, needs: Mapping[str, str] | None = None) -> Plan:
-    """A plan that starts machines in this order; ``needs`` maps a service to the one it needs."""
-    wanted = needs or {}
+def starting(
+    *states: InstanceState, needs: Mapping[str, str] | None = None, follows: Mapping[str, str] | None = None
+) -> Plan:
+    """A plan that starts machines in this order; ``needs`` maps a service to the one it needs, ``follows``
+    to the one that must be over before it.
+    """
     steps = tuple(
         Step(
             _step_id(state.key.service),
             Start(state.host, state),
             (Cause("stopped"),),
-            (_step_id(wanted[state.key.service]),) if state.key.service in wanted else (),
+            needs=_step_of(state, needs),
+            follows=_step_of(state, follows),
         )
         for state in states
     )
     return Plan(Basis(Sha256("a" * 64), Sha256("b" * 64)), steps)
+
+
+def _step_of(state: InstanceState, others: Mapping[str, str] | None) -> tuple[StepId, ...]:
+    other = (others or {}).get(state.key.service)
+    return () if other is None else (_step_id(other),)
 
 
 def _step_id(service: str) -> StepId:

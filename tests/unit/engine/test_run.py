@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.engine.interruption import Interruption
 from reconciler.engine.patience import Patience
 from reconciler.engine.run import run
-from reconciler.plan import Plan
+from reconciler.plan import Plan, StepId
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, Unresolved
 from reconciler.state import InstanceState, Power
 from tests.unit.engine.scripted import (
@@ -89,6 +89,30 @@ def test_a_failure_skips_those_that_need_it_by_name_and_no_others() -> None:
         Done(),
     ]
     assert host.asked == ["db-x-0", "other-x-0"]
+
+
+def test_what_follows_a_step_waits_for_it_and_goes_on_when_it_fails() -> None:
+    for mood, ended in ((Mood.SAYS_NO, Failed("hv1: no")), (Mood.WELL, Done())):
+        db, app = stopped("db"), stopped("app")
+        notes = Notes()
+        host = ScriptedHost("hv1", {db: mood, app: Mood.WELL})
+        report = carried_out(starting(db, app, follows={"app": "db"}), host, notes=notes)
+        assert [entry.outcome for entry in report.steps] == [ended, Done()]
+        assert notes.told == ["begun start/db", "ended start/db", "begun start/app", "ended start/app"]
+
+
+def test_what_follows_a_step_that_is_skipped_goes_on() -> None:
+    db, app, web = stopped("db"), stopped("app"), stopped("web")
+    host = ScriptedHost("hv1", {db: Mood.SAYS_NO, app: Mood.WELL, web: Mood.WELL})
+    plan = starting(db, app, web, needs={"app": "db"}, follows={"web": "app"})
+    report = carried_out(plan, host)
+    assert [type(entry.outcome) for entry in report.steps] == [Failed, Skipped, Done]
+
+
+def test_what_follows_a_step_that_is_left_for_later_waits_for_nobody() -> None:
+    db, app = stopped("db"), stopped("app")
+    left = starting(db, app, follows={"app": "db"}).without({StepId("start/db")})
+    assert [(step.id, step.follows) for step in left.steps] == [("start/app", ())]
 
 
 def test_what_is_needed_is_done_before_what_needs_it_begins() -> None:

@@ -53,6 +53,11 @@ def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+def closed_but(count: int) -> bool:
+    """Whether no more than that many files stay open: libvirt's loop closes a socket at its next turn."""
+    return any(open_files() <= count or threading.Event().wait(0.01) for _ in range(500))
+
+
 def test_silent_daemon_is_given_up_in_time(silent: str) -> None:
     async def scene() -> None:
         session = session_to(silent)
@@ -76,7 +81,7 @@ def test_a_hundred_silences_leave_nothing_behind(silent: str, workshop: Path) ->
     asyncio.run(scene())
     assert threads_of("hv1") == []
     assert list(workshop.iterdir()) == []
-    assert open_files() <= before
+    assert closed_but(before)
 
 
 def test_cancelled_call_returns_and_leaves_no_thread(silent: str) -> None:

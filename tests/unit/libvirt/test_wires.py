@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from reconciler.actions import PutNetwork
 from reconciler.actuators.libvirt.iproute import read_links
-from reconciler.actuators.libvirt.wires import in_a_row, making, removing
+from reconciler.actuators.libvirt.wires import in_a_row, making, removing, understood
 from reconciler.actuators.links import Link, LinkKind, alias_of, seen_by
+from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName
 from reconciler.specs.identity import link_mac, vxlan_of
 from reconciler.state import ForeignLink
@@ -93,6 +95,8 @@ def test_a_host_without_links_prints_empty_lists() -> None:
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         read_links(text)
+    with pytest.raises(ActionFailed, match="hv1: what `ip -j`"):
+        understood("hv1", text)
 
 
 def test_a_segment_that_is_as_it_should_be_gets_nothing_that_changes_it() -> None:
@@ -126,3 +130,12 @@ def test_only_what_is_there_is_deleted_and_only_if_nothing_is_plugged_in() -> No
 
 def test_commands_are_quoted_for_the_shell() -> None:
     assert in_a_row([["a", "b c"], ["$(d)"]]) == "a 'b c' && '$(d)'"
+
+
+def test_running_guests_get_another_mtu_before_their_bridge_has_it() -> None:
+    larger = replace(PUT, segment=replace(BACK, mtu=8950))
+    commands = [" ".join(command) for command in making(larger, "lab", read_links(PRINTED))]
+    at = next(number for number, command in enumerate(commands) if "vnet*" in command)
+    assert commands[at].endswith(f"sh {BACK.bridge} 8950")
+    assert commands.index(f"ip link set dev {BACK.bridge} mtu 8950 up") > at
+    assert not any("vnet*" in " ".join(command) for command in making(PUT, "lab", read_links(PRINTED)))

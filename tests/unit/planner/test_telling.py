@@ -60,6 +60,11 @@ def needs(plan: Plan) -> dict[str, tuple[str, ...]]:
     }
 
 
+def follows(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Whom each step on an instance waits for, however that ends."""
+    return {step.id: step.follows for step in plan.steps if not step.id.startswith(("image", "network"))}
+
+
 def update_of(plan: Plan, name: str) -> Update:
     action = next(step.action for step in plan.steps if step.id == f"update/{name}")
     assert isinstance(action, Update)
@@ -70,11 +75,12 @@ DB = (guest("shop-db-0"), guest("shop-db-1"))
 APP = guest("shop-app-0", depends_on=["db"])
 
 
-def test_everybody_is_told_of_a_new_replica_once_it_is_there() -> None:
+def test_everybody_is_told_of_a_new_replica_once_it_is_over_with_it() -> None:
     plan = make_plan(service(*DB, guest("shop-db-2"), APP), settled(service(*DB, APP)))
-    made = needs(plan)
+    made = follows(plan)
     assert list(made) == ["create/shop-db-2", "update/shop-db-0", "update/shop-db-1", "update/shop-app-0"]
     assert {made[name] for name in list(made)[1:]} == {("create/shop-db-2",)}
+    assert set(needs(plan).values()) == {()}
     assert update_of(plan, "shop-app-0").impact is Impact.LIVE
 
 
@@ -82,7 +88,7 @@ def test_nothing_waits_for_those_who_are_told() -> None:
     more = guest("shop-app-1", depends_on=["db"])
     made = needs(make_plan(service(*DB, APP, more), settled(service(*DB, APP))))
     assert made["create/shop-app-1"] == ()
-    assert made["update/shop-db-0"] == ("create/shop-app-1",)
+    assert not any(step.startswith("update") for needed in made.values() for step in needed)
 
 
 def test_own_address_costs_a_restart_and_the_peers_nothing() -> None:
@@ -134,3 +140,14 @@ def test_whoever_is_made_or_changed_is_told_its_cards_and_its_peers() -> None:
     told = [each.instance.context for each in actions if isinstance(each, Create | Update)]
     assert len(told) == 4
     assert all(each and each.interfaces[0].address and len(each.peers) == 4 for each in told)
+
+
+def test_everybody_on_a_segment_is_told_of_its_changed_mtu_once_it_has_it() -> None:
+    small = replace(service(*DB, APP), segments=(replace(BACK, mtu=1400),))
+    plan = make_plan(small, settled(service(*DB, APP)))
+    told = [step for step in plan.steps if step.id.startswith("update/")]
+    assert [step.id for step in told] == ["update/shop-db-0", "update/shop-db-1", "update/shop-app-0"]
+    assert {update_of(plan, step.id.partition("/")[2]).impact for step in told} == {Impact.LIVE}
+    assert all(f"network/shop.back@{step.host}" in step.needs for step in told)
+    back = make_plan(service(*DB, APP), settled(small))
+    assert len([step for step in back.steps if step.id.startswith("update/")]) == 3

@@ -117,6 +117,7 @@ def test_json_plans_are_the_contract() -> None:
             {"field": "memory_mib", "was": "1 GiB", "now": "2 GiB", "origin": "drift", "source": None},
         ],
         "needs": [],
+        "follows": [],
         "predicted": None,
     }
     assert document["blocked"] == [
