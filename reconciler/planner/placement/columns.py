@@ -139,7 +139,8 @@ def _class_for(expression: str, site: Site, free: Integers) -> Hashable:
     asked = asks(expression).free
     if asked is None:
         return (site.name, *free.tolist())
-    amounts = [left for name, left in zip(AMOUNTS, free.tolist(), strict=True) if name in asked]
+    # After the amounts come the devices, for which no expression can ask.
+    amounts = [left for name, left in zip(AMOUNTS, free.tolist(), strict=False) if name in asked]
     return (_class_of(expression, site), *amounts)
 
 
