@@ -326,7 +326,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         network_laws.joined,
         Line(
             "ordering.networks",
-            "final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)",
+            "final = soon if leaves else wiring.put(host, ends[host], joined)",
             "final = soon",
         ),
     ),
@@ -355,8 +355,8 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         telling_laws.patient,
         Line(
             "ordering.precedence",
-            "if deed.moves or deed.tells:\n            return ()",
-            "if deed.moves:\n            return ()\n"
+            "if deed.moves or deed.tells or deed.records:\n            return ()",
+            "if deed.moves or deed.records:\n            return ()\n"
             "        if deed.tells:\n            return self.telling.get(deed.group.service, ())",
         ),
     ),

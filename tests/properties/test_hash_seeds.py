@@ -90,7 +90,11 @@ def test_the_plan_is_the_same_under_every_hash_seed() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        Line("ordering.images", "in sorted(missing)", "in missing"),
+        Line(
+            "ordering.images",
+            "in sorted(missing.items(), key=lambda each: (each[0][0], each[1].name, each[0][1]))",
+            "in set(missing.items())",
+        ),
         Line(
             "diff",
             "return tuple(sorted(found, key=lambda difference: difference.path))",
