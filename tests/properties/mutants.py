@@ -275,7 +275,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         network_laws.joined,
         Line(
             "ordering.networks",
-            "final = soon if leaves else wiring.put(host, ends[host], wiring.seats.staying)",
+            "final = soon if leaves else wiring.put(host, ends[host], joined)",
             "final = soon",
         ),
     ),
