@@ -191,8 +191,8 @@ MUTANTS = (
     Mutant(
         "the members of a network are not told of a new one",
         "planner.ordering.networks",
-        "others = set(map(self.local, members)) | self.remembered()",
-        "others = set(now.peers if (now := self.state(host)) else ()) or set(map(self.local, members))",
+        "peers = tuple([each for each in joined if each != own]) if own else ()",
+        "peers = now.peers if (now := self.state(host)) else tuple([each for each in joined if each != own])",
     ),
     Mutant(
         "an address is looked for anew in every round",
