@@ -270,6 +270,12 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
+        "disks stay behind that were dropped after a migration",
+        _PASSAGE,
+        "marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]",
+        "marks = [mark]",
+    ),
+    Mutant(
         "the journey is written down after the disks are made",
         _PASSAGE,
         "        Leg(True, Define(coming)),\n        *(Leg(False, AddVolume(volume, source.volumes[volume]))"
