@@ -30,9 +30,9 @@ BROKEN = (
     Mutant(
         "a seed is written before anybody owns it",
         "actuators.libvirt.create",
-        "    domain = hands.define(mark, pool, seeded=seed is not None)\n",
-        f"    hands.write_seed(mark, pool, seed)\n    {_DIE}\n"
-        "    domain = hands.define(mark, pool, seeded=seed is not None)\n",
+        "    domain = hands.define(replace(finished,",
+        f"    formerly.write_seed(hands, mark, instance, pool)\n    {_DIE}\n"
+        "    domain = hands.define(replace(finished,",
     ),
     Mutant(
         "a link is made that does not say whose it is",

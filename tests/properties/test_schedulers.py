@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reconciler.planner.placement import check, judge, problem
 from reconciler.planner.placement.check import violations
 from reconciler.planner.placement.greedy import greedy
-from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Relation
+from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Relation, Served
 from reconciler.planner.placement.read import read_question, write_answer
 from reconciler.planner.placement.written import read_answer, write_question
 from tests.properties.broken import PACKAGE, Line, imported
@@ -185,6 +185,8 @@ def test_an_answer_is_read_as_it_was_written(question: Problem) -> None:
 def _plain(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, Served):
+        return value.turn.tolist(), value.service.tolist()
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items() if name}
     return value

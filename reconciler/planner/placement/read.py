@@ -21,6 +21,7 @@ from reconciler.planner.placement.problem import (
     Reals,
     Relation,
     Rule,
+    Served,
     Shape,
 )
 from reconciler.planner.placement.written import FORMAT_VERSION
@@ -55,6 +56,7 @@ def read_question(data: bytes) -> tuple[Problem, Ask]:
         names=tuple(each["name"] for each in machines),
         closed=np.array([each["closed"] for each in hosts], np.bool_),
         size=_rows([each["size"] for each in hosts], len(asked["resources"])),
+        served=_served(machines),
     )
     ask = Ask(Question(asked["question"]), asked["max_moves"], asked["min_gain"], asked["effort"])
     return problem, ask
@@ -65,6 +67,13 @@ def write_answer(answer: Answer) -> bytes:
     places = [None if each == NOWHERE else each for each in np.asarray(answer.host).tolist()]
     said = {"format_version": FORMAT_VERSION, "places": places, "notes": list(answer.notes)}
     return json.dumps(said, separators=(",", ":")).encode()
+
+
+def _served(machines: Sequence[_Json]) -> Served | None:
+    if all(each["turn"] is None for each in machines):
+        return None
+    turn, service = ([each[name] for each in machines] for name in ("turn", "service"))
+    return Served(_places(turn), _places(service))
 
 
 def _shape(

@@ -168,6 +168,8 @@ def _machine(problem: Problem, number: int) -> dict[str, object]:
         "movable": bool(problem.movable[number]),
         "leaving": bool(problem.leaving[number]),
         "cost": float(problem.cost[number]),
+        "turn": None if problem.served is None else _number(problem.served.turn[number]),
+        "service": None if problem.served is None else _number(problem.served.service[number]),
     }
 
 
