@@ -12,7 +12,7 @@ from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.simulate import after
 from reconciler.planner.verdicts import Act, Case, Verdict
-from reconciler.sighting import Absent, Running
+from reconciler.sighting import Absent, Running, Stranded
 from reconciler.specs.desired import HostName, Instance, InstanceUuid
 from reconciler.specs.health import OnFailure
 from reconciler.state import InstanceState, Observed
@@ -117,14 +117,14 @@ def boots(action: Action) -> bool:
 
 def part_of(case: Case, verdict: Verdict) -> Part:
     """The part of a replica, given what is known of it and what becomes of it."""
-    runs = isinstance(case.sighting, Running)
     if not isinstance(verdict, Act):
         if isinstance(case.sighting, Absent):
             return Part.NOWHERE
-        return Part.UP if runs else Part.OUT
+        return Part.UP if isinstance(case.sighting, Running) else Part.OUT
     if not boots(verdict.action):
         return Part.UP
-    return Part.TAKEN if runs else Part.BACK
+    # Who stands still after a migration goes on before anything else is done to it.
+    return Part.TAKEN if isinstance(case.sighting, Running | Stranded) else Part.BACK
 
 
 def _host(decision: Decision, part: Part) -> HostName | None:

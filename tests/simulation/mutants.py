@@ -270,6 +270,12 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
+        "who stands still is replaced before others stand in",
+        "planner.replicas",
+        "isinstance(case.sighting, Running | Stranded)",
+        "isinstance(case.sighting, Running)",
+    ),
+    Mutant(
         "disks stay behind that were dropped after a migration",
         _PASSAGE,
         "marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]",
