@@ -75,7 +75,7 @@ class _Citing:
 
     def step(self, step: Step) -> Step:
         because = tuple(self.reason(step.action, reason) for reason in step.because)
-        return Step(step.id, step.action, because, step.needs, step.forecast)
+        return replace(step, because=because)
 
     def reason(self, action: Action, reason: Reason) -> Reason:
         source = reason.source or self._source(action, reason)
