@@ -8,6 +8,7 @@ from dataclasses import replace
 from reconciler.actions import Create, Impact, Update
 from reconciler.plan import Plan
 from reconciler.planner import make_plan
+from reconciler.planner.citing import cited
 from reconciler.planner.prepare import prepared
 from reconciler.planner.simulate import after
 from reconciler.specs.desired import Desired, HostName, Instance, Nic, NicKind, Segment
@@ -82,6 +83,13 @@ def test_everybody_is_told_of_a_new_replica_once_it_is_over_with_it() -> None:
     assert {made[name] for name in list(made)[1:]} == {("create/shop-db-2",)}
     assert set(needs(plan).values()) == {()}
     assert update_of(plan, "shop-app-0").impact is Impact.LIVE
+
+
+def test_citing_the_lines_of_a_plan_leaves_its_steps_as_they_are() -> None:
+    desired = service(*DB, APP, guest("shop-db-2"))
+    plan = make_plan(desired, settled(service(*DB, APP)))
+    assert any(step.follows for step in plan.steps)
+    assert cited(plan, desired) == plan
 
 
 def test_nothing_waits_for_those_who_are_told() -> None:
