@@ -20,7 +20,7 @@ from reconciler.engine.interruption import Interruption, on_signals
 from reconciler.engine.rounds import Round, Wish
 from reconciler.engine.run import Conditions
 from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
-from reconciler.errors import StalePlan
+from reconciler.errors import ReconcilerError, StalePlan
 from reconciler.plan import Plan
 from reconciler.report import Report
 from reconciler.specs.limits import MigrationLimits
@@ -78,7 +78,11 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
         # A signed plan is all that was agreed to: what follows from it is for the next apply.
-        back = await _rolled_back(report, wish, cycle, options) if options.promise is None else None
+        try:
+            back = await _rolled_back(report, wish, cycle, options) if options.promise is None else None
+        except ReconcilerError:
+            show_report(report, options.output, gain=current.gain)
+            raise
         show_report(report, options.output, back, current.gain)
         return exits.of_report(report) if back is None else exits.of_reports(report, back)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Update
+from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Stop, Update
 from reconciler.plan import Step, StepId
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
@@ -121,6 +121,8 @@ def part_of(case: Case, verdict: Verdict) -> Part:
         if isinstance(case.sighting, Absent):
             return Part.NOWHERE
         return Part.UP if isinstance(case.sighting, Running) else Part.OUT
+    if isinstance(verdict.action, Stop):
+        return Part.OUT  # it goes down, and is not to be waited for
     if not boots(verdict.action):
         return Part.UP
     # Who stands still after a migration goes on before anything else is done to it.
@@ -128,6 +130,8 @@ def part_of(case: Case, verdict: Verdict) -> Part:
 
 
 def _host(decision: Decision, part: Part) -> HostName | None:
+    if part is Part.OUT:
+        return None
     if isinstance(decision.verdict, Act):
         return decision.verdict.action.host
     return decision.case.found.host if part is Part.UP else None
