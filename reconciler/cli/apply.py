@@ -78,12 +78,17 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
             return exits.Exit.ERROR
         report = await carried_out(plan, cycle, wish.desired.fleet.migrations)
         # A signed plan is all that was agreed to: what follows from it is for the next apply.
+        is_told = options.output is Output.HUMAN
+        if is_told:
+            show_report(report, options.output)
         try:
             back = await _rolled_back(report, wish, cycle, options) if options.promise is None else None
         except ReconcilerError:
-            show_report(report, options.output, gain=current.gain)
+            if not is_told:
+                show_report(report, options.output, gain=current.gain)
             raise
-        show_report(report, options.output, back, current.gain)
+        if back is not None or not is_told:
+            show_report(report, options.output, back, current.gain)
         return exits.of_report(report) if back is None else exits.of_reports(report, back)
 
 
@@ -99,7 +104,6 @@ async def _rolled_back(report: Report, wish: Wish, cycle: Cycle, options: Option
     if not any(isinstance(step.action, GiveUp) for step in plan.steps):
         return None
     if options.output is Output.HUMAN:
-        show_report(report, options.output)
         sys.stdout.write("\nNot healthy in time: rolling back.\n\n")
         show_plan(plan, options.output)
     return await carried_out(plan, cycle, wish.desired.fleet.migrations)
