@@ -186,11 +186,7 @@ class Plan:
         was_needed = {need for step in self.steps for need in step.needs}
         needed = {need for step in kept for need in step.needs}
         idle = {step.id for step in kept if isinstance(step.action, Await)} & was_needed - needed
-        staying = {step.id for step in kept} - idle
-        steps = (step for step in kept if step.id in staying)
-        return replace(
-            self, steps=tuple(replace(step, follows=_among(step.follows, staying)) for step in steps)
-        )
+        return replace(self, steps=only(kept, {step.id for step in kept} - idle))
 
     @property
     def is_idle(self) -> bool:
@@ -227,8 +223,23 @@ class Plan:
         return counts
 
 
-def _among(steps: Iterable[StepId], those: Collection[StepId]) -> tuple[StepId, ...]:
-    return tuple(each for each in steps if each in those)
+def only(steps: Iterable[Step], staying: Collection[StepId]) -> tuple[Step, ...]:
+    """Of these steps those that stay. Who would have followed another waits for it no more."""
+    kept = (step for step in steps if step.id in staying)
+    return tuple(
+        replace(step, follows=tuple(each for each in step.follows if each in staying)) for step in kept
+    )
+
+
+def with_needs(steps: Iterable[Step], wanted: Iterable[StepId]) -> set[StepId]:
+    """The wanted steps and, of the same plan, all that they need."""
+    needs = {step.id: step.needs for step in steps}
+    found, todo = set[StepId](), list(wanted)
+    while todo:
+        if (each := todo.pop()) not in found:
+            found.add(each)
+            todo.extend(needs[each])
+    return found
 
 
 _NOT_MEANT: dict[str, Any] = {

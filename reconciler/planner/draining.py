@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.actions import DropNetwork, Migrate, Resume, Settle, Stop, action_key, subject
-from reconciler.plan import Basis, Blocked, BlockKind, Plan, Refusal, Step, StepId
+from reconciler.plan import Basis, Blocked, BlockKind, Plan, Refusal, Step, only, with_needs
 from reconciler.planner.cordoning import cordon_step
 from reconciler.planner.make import make_plan
 from reconciler.planner.named import host_named
@@ -88,20 +88,11 @@ def _hung(host: HostState, cordon: Cordon) -> Cordon:
     return replace(cordon, draining=True)
 
 
-def _concerning(host: HostName, steps: Sequence[Step]) -> Iterator[Step]:
+def _concerning(host: HostName, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps by which machines leave a host, with all that they need, and what tidies up after them."""
-    needs = {step.id: step.needs for step in steps}
-    kept: set[StepId] = set()
-    todo = [step.id for step in steps if _leaves(step, host)]
-    while todo:
-        step_id = todo.pop()
-        if step_id not in kept:
-            kept.add(step_id)
-            todo.extend(needs[step_id])
-    for step in steps:
-        after = isinstance(step.action, DropNetwork) and step.host == host and kept.issuperset(step.needs)
-        if step.id in kept or after:
-            yield step
+    kept = with_needs(steps, [step.id for step in steps if _leaves(step, host)])
+    drops = (step for step in steps if isinstance(step.action, DropNetwork) and step.host == host)
+    return only(steps, kept | {step.id for step in drops if kept.issuperset(step.needs)})
 
 
 def _leaves(step: Step, host: HostName) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.actions import DropNetwork, Migrate
-from reconciler.plan import Basis, Cause, Plan, Step, StepId
+from reconciler.plan import Basis, Cause, Plan, Step, only, with_needs
 from reconciler.planner.decide import Decision, board_of, in_place
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.ordering.deeds import Deed
@@ -140,20 +140,11 @@ def _decision(search: Search, machine: int) -> Decision:
     return replace(search.about[machine], verdict=act)
 
 
-def _concerning(steps: Sequence[Step]) -> list[Step]:
+def _concerning(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The moves, all that they need, and the networks that nobody needs once they are over."""
-    by_id = {step.id: step for step in steps}
-    kept, todo = set[StepId](), [step.id for step in steps if isinstance(step.action, Migrate)]
-    while todo:
-        if (one := todo.pop()) not in kept:
-            kept.add(one)
-            todo.extend(by_id[one].needs)
-    return [
-        step
-        for step in steps
-        if step.id in kept
-        or (isinstance(step.action, DropNetwork) and step.needs and kept.issuperset(step.needs))
-    ]
+    kept = with_needs(steps, [step.id for step in steps if isinstance(step.action, Migrate)])
+    drops = (step for step in steps if isinstance(step.action, DropNetwork) and step.needs)
+    return only(steps, kept | {step.id for step in drops if kept.issuperset(step.needs)})
 
 
 def _gain(problem: Problem, way: Routed) -> Gain:

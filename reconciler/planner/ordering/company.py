@@ -87,7 +87,7 @@ class Company:
     @staticmethod
     def of(problem: Problem, moving: Iterable[int]) -> Company:
         """Everybody at home."""
-        groups = np.array([shape.group for shape in problem.shapes], np.int64)
+        groups = problem.groups
         group = groups[problem.shape] if len(groups) else problem.shape
         concerned = set(group[list(moving)].tolist())
         rules = [

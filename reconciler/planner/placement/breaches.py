@@ -57,7 +57,7 @@ def _crowded(seats: Seats, over: str) -> set[int]:
     """
     problem = seats.problem
     machines = np.nonzero((seats.host != NOWHERE) & ~problem.leaving)[0]
-    groups = np.array([shape.group for shape in problem.shapes], np.int64)[problem.shape[machines]]
+    groups = problem.groups[problem.shape[machines]]
     values = problem.labels[over][seats.host[machines]]
     _, first, counts = np.unique(
         groups * (int(values.max(initial=0)) + 2) + values, return_index=True, return_counts=True

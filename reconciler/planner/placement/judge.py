@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from reconciler.errors import SchedulerFailed
 from reconciler.planner.placement.admitted import not_admitted
 from reconciler.planner.placement.check import Violation, violations
@@ -90,7 +88,7 @@ def _came_wrongly(problem: Problem, host: Integers, moved: Flags) -> Iterator[st
         yield f"it brings {_name(problem, late)} to {at}, which is given nothing new"
     for machine in not_admitted(problem, host):
         yield f"it breaks a rule: a condition of {_names(problem, machine)} on {problem.hosts[host[machine]]}"
-    groups = np.array([shape.group for shape in problem.shapes], np.int64)[problem.shape]
+    groups = problem.groups[problem.shape]
     for rule in problem.rules:
         if rule.relation is Relation.TOGETHER and rule.strict and rule.follows:
             there = (groups == rule.other) & (host != NOWHERE) & ~problem.leaving

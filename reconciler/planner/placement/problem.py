@@ -134,6 +134,11 @@ class Problem:
     served: Served | None = None
     """None: nobody who is on a host was placed by the same plan."""
 
+    @property
+    def groups(self) -> Integers:
+        """The group of each shape, (S,)."""
+        return np.array([shape.group for shape in self.shapes], np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

@@ -39,7 +39,7 @@ def _others(problem: Problem, served: Served, missing: Sequence[int]) -> Iterato
     """
     turn = served.turn
     concerned = (turn != NOWHERE) & (problem.home != NOWHERE)
-    groups = np.array([shape.group for shape in problem.shapes], np.int64)[problem.shape]
+    groups = problem.groups[problem.shape]
     kin = np.isin(served.service, served.service[list(missing)])
     later = turn > turn[list(missing)].min()
     yield np.nonzero(concerned & (later | kin))[0]

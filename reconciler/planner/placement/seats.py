@@ -90,7 +90,7 @@ class Seats:
         for rule in problem.rules:
             rules.setdefault(rule.group, []).append(rule)
         ruled = {group for rule in problem.rules for group in (rule.group, rule.other)}
-        groups = np.array([shape.group for shape in problem.shapes], np.int64)
+        groups = problem.groups
         members: dict[int, list[int]] = {}
         concerned = np.isin(groups, list(ruled))[problem.shape]
         for machine in np.nonzero(concerned)[0].tolist():

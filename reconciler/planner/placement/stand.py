@@ -27,7 +27,7 @@ class Stand:
         self.problem = problem
         self.host = host.astype(np.int64, copy=True)
         self.demand = demands(problem)
-        self.group = np.array([shape.group for shape in problem.shapes], np.int64)[problem.shape]
+        self.group = problem.groups[problem.shape]
         self.used = used(problem, self.host)
         self._rules: dict[int, list[Rule]] = {}
         self._seats: dict[tuple[int, str], Integers] = {}
