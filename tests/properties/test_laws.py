@@ -41,6 +41,7 @@ OF_NETWORKS: tuple[Law, ...] = (
 )
 OF_RESUMING: tuple[Law, ...] = (resume_laws.resume_anywhere,)
 OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing, standing.never_silent)
+OF_STOPPING: tuple[Law, ...] = (standing.let_down,)
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
@@ -49,6 +50,7 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
     **dict.fromkeys(OF_RESUMING, resume_laws.empty_worlds()),
     **dict.fromkeys(OF_TRYING, trying.tried_worlds()),
     **dict.fromkeys(OF_STANDING, standing.standing_worlds()),
+    **dict.fromkeys(OF_STOPPING, standing.evicting_worlds()),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
 }
@@ -79,7 +81,17 @@ def hold(law: Law, planner: Planner, where: st.SearchStrategy[World], *, example
 
 @pytest.mark.parametrize(
     "law",
-    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_RESUMING, *OF_HEALTH, *OF_TRYING, laws.calm],
+    [
+        *EVERYWHERE,
+        *OF_NETWORKS,
+        *OF_TELLING,
+        *OF_STANDING,
+        *OF_STOPPING,
+        *OF_RESUMING,
+        *OF_HEALTH,
+        *OF_TRYING,
+        laws.calm,
+    ],
     ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
@@ -89,6 +101,16 @@ def test_the_planner_keeps_the_law(law: Law) -> None:
 @pytest.mark.parametrize("law", [*EVERYWHERE, *OF_HEALTH], ids=lambda law: law.__name__)
 def test_rolling_back_keeps_the_law(law: Law) -> None:
     hold(law, PLANNER, trying.tried_worlds(), examples=200)
+
+
+# Whoever is shut down is left so, which the laws of the end do not know.
+@pytest.mark.parametrize(
+    "law",
+    [law for law in (*EVERYWHERE, *OF_HEALTH) if law not in (laws.converge, laws.resume)],
+    ids=lambda law: law.__name__,
+)
+def test_shutting_down_who_cannot_leave_keeps_the_law(law: Law) -> None:
+    hold(law, PLANNER, standing.evicting_worlds(), examples=200)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +130,7 @@ def test_every_law_has_a_planner_that_breaks_it() -> None:
         *OF_NETWORKS,
         *OF_TELLING,
         *OF_STANDING,
+        *OF_STOPPING,
         *OF_RESUMING,
         *OF_HEALTH,
         *OF_TRYING,
