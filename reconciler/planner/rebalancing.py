@@ -126,7 +126,7 @@ def _steps(search: Search, desired: Desired, seen: Observed) -> tuple[Step, ...]
         for decision in moves.values()
         if isinstance(decision.verdict, Act)
     ]
-    mends = mends_of((each.case for each in moves.values()), seen)
+    mends = mends_of((each.case for each in moves.values()), seen, desired.fleet)
     return steps_of(Work(deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
 
 
