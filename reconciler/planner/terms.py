@@ -64,8 +64,8 @@ def has_its_disk(state: InstanceState, source: Site, target: Site) -> str | None
         return None
     # Whoever removes it where there is one pool removes the only one.
     return (
-        f"has a disk {kept[0]} of it already: if the two hosts share their pool, say so (hosts.<name>.storage);"
-        " if it is kept from before, remove it by hand"
+        f"has a disk {kept[0]} of it already: if the two hosts share their pool, say so "
+        "(hosts.<name>.storage); if it is kept from before, remove it by hand"
     )
 
 
