@@ -18,6 +18,7 @@ from reconciler.planner.placement.breaches import wrong
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
 from reconciler.planner.placement.ledger import demand
+from reconciler.planner.placement.pooled import within_pools
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
@@ -120,7 +121,7 @@ class Search:
         def mend(problem: Problem) -> Integers:
             return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
 
-        host = mended(self.problem, self.homes, mend)
+        host = within_pools(self.problem, mended(self.problem, self.homes, mend), self.board.ledger)
         limits = Limits.of(self.desired.fleet.migrations)
         self.routed = routed(self.problem, host, self.forecast, limits)
         return self.routed.host

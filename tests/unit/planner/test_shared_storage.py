@@ -154,6 +154,23 @@ def test_room_of_the_pool_is_given_away_once_over_all_its_hosts() -> None:
     assert set(said.values()) & {"needs 150 GiB of disk, 50 GiB free"}
 
 
+def test_machines_that_come_to_the_pool_are_given_its_room_once_over_all_its_hosts() -> None:
+    fleet = shared(
+        """
+        hv1 8c/16G/200G
+        hv2 8c/16G/200G
+        hv3 8c/16G/400G maintenance
+
+        shop-web-0 1c/1G/150G apart=host on=hv3
+        shop-app-0 1c/1G/150G apart=web:host on=hv3
+        """,
+        *("hv1", "hv2"),
+    )
+    plan = make_plan(fleet.desired, fleet.observed)
+    assert len(moves(plan)) == 1
+    assert len(plan.blocked) == 1
+
+
 def test_machines_change_places_over_a_full_pool() -> None:
     fleet = shared(
         """
