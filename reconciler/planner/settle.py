@@ -121,7 +121,8 @@ class Search:
         def mend(problem: Problem) -> Integers:
             return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
 
-        host = within_pools(self.problem, mended(self.problem, self.homes, mend), self.board.ledger)
+        ledger = self.board.ledger
+        host = within_pools(self.problem, mended(self.problem, self.homes, mend), ledger)
         limits = Limits.of(self.desired.fleet.migrations)
         self.routed = routed(self.problem, host, self.forecast, limits)
         return self.routed.host

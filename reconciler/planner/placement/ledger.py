@@ -163,7 +163,7 @@ def _left_of_pools(sites: Sequence[Site], pools: Mapping[HostName, str]) -> Mapp
             kept = {(each.key, each.disk): each.size_mib or 0 for each in state.volumes}
             disks = _union(disks, kept)
             for each in state.instances:
-                disks = _union(disks, {(each.key, name): size for name, size in _disks(each).items()})
+                disks = _union(disks, _owned(each))
         # Each of them may see more of what is nobody's, or less.
         rooms = (host.usable(state.capacity).disk_mib - state.foreign.disk_mib for host, state in seen)
         left[pool] = min(rooms, default=0) - sum(disks.values())
@@ -174,6 +174,10 @@ def _disks(state: InstanceState) -> dict[str, int]:
     """The disks of a machine in MiB: as applied or as they are, whichever is more."""
     applied = {disk.name: disk.size_mib for disk in state.applied.disks}
     return _union(applied, {disk.name: disk.size_mib or 0 for disk in state.live.disks})
+
+
+def _owned(state: InstanceState) -> dict[tuple[InstanceKey, str], int]:
+    return {(state.key, name): size for name, size in _disks(state).items()}
 
 
 def footprint(state: InstanceState) -> Resources:
