@@ -52,6 +52,18 @@ MUTANTS = (
         "return Done()",
     ),
     Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),
+    Mutant(
+        "room is not counted again",
+        _RUN,
+        "reason = lacking_room(step, self._hosts.spec(step.host), *seen)",
+        "pass",
+    ),
+    Mutant(
+        "an older copy goes on",
+        _SIGHTING,
+        "is_back = destination.detail == FAILED",
+        "is_back = True",
+    ),
     Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, *seen):", "if True:"),
     Mutant("no intent is written down", _RUN, "await self._logbook.intend(step)", "pass"),
     Mutant(

@@ -179,6 +179,7 @@ class _Simulation:
             controller.process.resume()
         for place in self.places:
             mischief.healed(place)
+        mischief.advised(self.places)
         self.directory.files = self.directory.files.mended()
         self._keep_watching()
 
