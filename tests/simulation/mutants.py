@@ -58,12 +58,6 @@ MUTANTS = (
         "reason = lacking_room(step, self._hosts.spec(step.host), *seen)",
         "pass",
     ),
-    Mutant(
-        "an older copy goes on",
-        _SIGHTING,
-        "is_back = destination.detail == FAILED",
-        "is_back = True",
-    ),
     Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, *seen):", "if True:"),
     Mutant("no intent is written down", _RUN, "await self._logbook.intend(step)", "pass"),
     Mutant(
@@ -333,6 +327,12 @@ MUTANTS = (
         "planner.holding",
         "found = _nobody_to_wait_for(own, others) or _too_many_away(own)",
         "found = _nobody_to_wait_for(own, others)",
+    ),
+    Mutant(
+        "who is not asked for a while is waited for anew",
+        _LOOP,
+        " | current.later",
+        "",
     ),
     Mutant(
         "what waits for health waits for ever",

@@ -90,7 +90,8 @@ class _Simulation:
         await self._until(max(last, 60.0))
         self._heal()
         await self._converge()
-        await self._rest()
+        if not self.laws.broken:  # what has failed is not watched for another day
+            await self._rest()
         for controller in self._controllers:
             await controller.process.bury()
 
