@@ -223,7 +223,7 @@ def test_the_planner_counts_pools(law: Law) -> None:
     ids=lambda law: law.__name__,
 )
 def test_hosts_that_share_a_pool_keep_the_law(law: Law) -> None:
-    try_law(law, PLANNER, pooled_worlds(), examples=60)
+    try_law(law, PLANNER, pooled_worlds(), examples=30)
 
 
 @pytest.mark.parametrize(("law", "line"), [pytest.param(law, line, id=wrong) for wrong, law, line in MUTANTS])
