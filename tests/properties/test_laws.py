@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
+from tests.builders import desired_of
+from tests.fleets import fleet_from
 from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
@@ -96,6 +98,27 @@ def hold(law: Law, planner: Planner, where: st.SearchStrategy[World], *, example
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
+
+
+def test_room_that_a_plan_frees_is_for_those_that_follow() -> None:
+    fleet = fleet_from(
+        """
+        h0 8c/3G
+        h1 8c/8G
+
+        shop-app-0 1c/4G on=h0
+        shop-app-1 1c/4G on=h0
+        old-db-0   1c/7G on=h1
+        """
+    )
+    shop = [each for each in fleet.desired.instances if each.key.service == "shop"]
+    world = World(desired_of(fleet.desired.fleet, *shop), fleet.observed, fleet.observed)
+    plan = make_plan(world.desired, world.observed)
+    assert [step.id for step in plan.steps] == ["destroy/old-db-0"]
+    assert plan.hints == (
+        "h0 has given out 5 GiB of memory that it does not have, and nobody there can be moved elsewhere",
+    )
+    laws.converge(PLANNER, world)
 
 
 @pytest.mark.parametrize("law", [*EVERYWHERE, *OF_HEALTH], ids=lambda law: law.__name__)
