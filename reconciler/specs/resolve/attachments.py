@@ -10,7 +10,8 @@ from reconciler.errors import Fault
 from reconciler.specs.files import is_there, names_beside, read_source, real
 from reconciler.specs.models.base import quoted, suggestion
 from reconciler.specs.models.component import PUBLIC_KEY
-from reconciler.specs.yaml.nodes import Scalar, Source
+from reconciler.specs.yaml.nodes import Scalar
+from reconciler.specs.yaml.source import Source
 
 
 @dataclass(slots=True)

@@ -18,8 +18,9 @@ from reconciler.specs.service_facts import Member, ServiceFacts
 from reconciler.specs.template_checks import check_expression
 from reconciler.specs.templates import OPENING, Expression, expressions_in, has_expressions
 from reconciler.specs.yaml.compose import LOADER
-from reconciler.specs.yaml.nodes import Place, Scalar, Source
+from reconciler.specs.yaml.nodes import Scalar
 from reconciler.specs.yaml.secrets import without_quotes
+from reconciler.specs.yaml.source import Place, Source
 
 _UNCLOSED = "this expression does not end"
 _HINT = "write }} after it"

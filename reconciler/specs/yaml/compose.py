@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import yaml
 
 from reconciler.errors import Fault
-from reconciler.specs.yaml.nodes import Entry, Mapping, Node, Place, Scalar, Sequence, Source
+from reconciler.specs.yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
+from reconciler.specs.yaml.source import Place, Source
 from reconciler.specs.yaml.syntax import syntax_fault
 
 DEEPEST = 20

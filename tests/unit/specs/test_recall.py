@@ -149,7 +149,12 @@ LAWS: tuple[Law, ...] = (
 RECALL, MEMORY = "reconciler.specs.recall", "reconciler.store.memory"
 MUTANTS: tuple[tuple[Law, str, str, str], ...] = (
     (recalls, RECALL, 'unpack(answer["rows"])', 'unpack(answer["rows"][:-1])'),
-    (changed_text_is_read, RECALL, "os.fspath(real(source.path)), text]", "os.fspath(real(source.path))]"),
+    (
+        changed_text_is_read,
+        RECALL,
+        "os.fspath(real(source.path)), source.text]",
+        "os.fspath(real(source.path))]",
+    ),
     (changed_attachments_are_read, RECALL, '_digest(read_source(path, ""))]', '""]'),
     (links_that_leave_are_refused, RECALL, "os.fspath(path), os.fspath(real(path)), ", "os.fspath(path), "),
     (
