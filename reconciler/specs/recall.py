@@ -92,7 +92,7 @@ def recalled(question: Question, memory: Memory) -> Desired | None:
             return None
         if answer["files"] != _files(Path(each[0]) for each in answer["files"]):
             return None
-        desired = unpack(answer["rows"])
+        desired = unpack(answer["blocks"])
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
     return desired if _images_are_there(desired) else None
@@ -103,7 +103,7 @@ def remember(question: Question, files: Iterable[Path], desired: Desired, memory
     if question.size < memory.least:
         return
     head = {"question": question.digest(), "files": _files(files)}
-    data = f'{json.dumps(head)[:-1]}, "rows": {pack(desired)}}}'
+    data = f'{json.dumps(head)[:-1]}, "blocks": {pack(desired)}}}'
     memory.keep(Path(desired.directory), question.name, data.encode())
 
 

@@ -148,7 +148,7 @@ LAWS: tuple[Law, ...] = (
 
 RECALL, MEMORY = "reconciler.specs.recall", "reconciler.store.memory"
 MUTANTS: tuple[tuple[Law, str, str, str], ...] = (
-    (recalls, RECALL, 'unpack(answer["rows"])', 'unpack(answer["rows"][:-1])'),
+    (recalls, RECALL, 'unpack(answer["blocks"])', 'unpack(answer["blocks"][:-1])'),
     (
         changed_text_is_read,
         RECALL,
