@@ -95,7 +95,7 @@ def other_versions_are_not_believed(load: Load, memory: type[FileMemory], tmp_pa
         def keep(self, folder: Path, name: str, data: bytes) -> None:
             answer = json.loads(data)
             answer["question"] = "0" * 64
-            answer["rows"][-1][5] = "/elsewhere"
+            answer["blocks"][-1][6] = ["/elsewhere"]
             super().keep(folder, name, json.dumps(answer).encode())
 
     directory = lay_out(tmp_path)
