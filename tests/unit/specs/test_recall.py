@@ -8,6 +8,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -16,7 +17,7 @@ import pytest
 
 from reconciler.errors import InvalidInput
 from reconciler.specs import packing
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, Overcommit
 from reconciler.specs.load import load as load_as_it_is
 from reconciler.store.memory import FileMemory
 from tests.unit.specs.writing import component, write
@@ -250,6 +251,14 @@ def test_what_is_shared_is_shared_again(tmp_path: Path) -> None:
     assert again == desired
     assert again.instances[0].placement is again.instances[1].placement
     assert again.instances[0].machine.disks is again.instances[1].machine.disks
+
+
+def test_numbers_that_are_equal_stay_what_they_were(tmp_path: Path) -> None:
+    desired = load_as_it_is(lay_out(tmp_path))
+    (host, *_) = desired.fleet.hosts
+    hosts = tuple(replace(host, overcommit=Overcommit(cpu=cpu)) for cpu in (4, 4.0, 1, 1.0))
+    unlike = replace(desired, fleet=replace(desired.fleet, hosts=hosts))
+    assert repr(packing.unpack(json.loads(packing.pack(unlike)))) == repr(unlike)
 
 
 def test_a_small_directory_is_not_worth_keeping(tmp_path: Path) -> None:
