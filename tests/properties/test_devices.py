@@ -67,7 +67,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who runs has no devices",
         laws.room,
-        Line("placement.ledger", "        state.applied.devices,\n", ""),
+        Line("placement.ledger", "        applied.devices,\n", ""),
     ),
     (
         "who gets more of them grows for nothing",

@@ -7,14 +7,14 @@ what one is given of it, none of them has any more.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.planner.groups import Group, group_of
-from reconciler.specs.desired import Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
-from reconciler.state import HostState, InstanceState, VolumeState
+from reconciler.specs.desired import Disk, Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
+from reconciler.state import HostState, InstanceState, LiveDisk, VolumeState
 
 _Name = TypeVar("_Name", bound=Hashable)
 
@@ -42,7 +42,7 @@ class Ledger:
     _room: dict[HostName, Resources] = field(default_factory=dict)
     _taken: dict[HostName, Resources] = field(default_factory=dict)
     _left: dict[InstanceKey, dict[HostName, tuple[VolumeState, ...]]] = field(default_factory=dict)
-    _seats: dict[Group, Counter[HostName]] = field(default_factory=dict)
+    _seats: defaultdict[Group, Counter[HostName]] = field(default_factory=lambda: defaultdict(Counter))
     _leaving: dict[Group, Counter[HostName]] = field(default_factory=dict)
     _freed: dict[HostName, Resources] = field(default_factory=dict)
     _pools: Mapping[HostName, str] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Ledger:
 
     def seat(self, key: InstanceKey, host: HostName, count: int = 1) -> None:
         """An instance sits on a host from now on; ``count`` -1 takes it up again."""
-        self._seats.setdefault(group_of(key), Counter())[host] += count
+        self._seats[group_of(key)][host] += count
 
     def leave(self, state: InstanceState, to: HostName | None = None) -> None:
         """An instance is to be destroyed, or to go elsewhere: it keeps its seat and its room, but others do
@@ -170,24 +170,19 @@ def _left_of_pools(sites: Sequence[Site], pools: Mapping[HostName, str]) -> Mapp
     return left
 
 
-def _disks(state: InstanceState) -> dict[str, int]:
-    """The disks of a machine in MiB: as applied or as they are, whichever is more."""
-    applied = {disk.name: disk.size_mib for disk in state.applied.disks}
-    return _union(applied, {disk.name: disk.size_mib or 0 for disk in state.live.disks})
-
-
 def _owned(state: InstanceState) -> dict[tuple[InstanceKey, str], int]:
-    return {(state.key, name): size for name, size in _disks(state).items()}
+    sizes = _sizes(state.applied.disks, state.live.disks)
+    return {(state.key, name): size for name, size in sizes.items()}
 
 
 def footprint(state: InstanceState) -> Resources:
     """What a machine takes of its host now: as applied or as it is, whichever is more."""
-    live = state.live
+    applied, live = state.applied, state.live
     return Resources(
-        max(state.applied.cpus, live.cpus),
-        max(state.applied.memory_mib, live.memory_mib),
-        sum(_disks(state).values()),
-        state.applied.devices,
+        max(applied.cpus, live.cpus),
+        max(applied.memory_mib, live.memory_mib),
+        _all_of(applied.disks, live.disks),
+        applied.devices,
     )
 
 
@@ -195,10 +190,7 @@ def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources
     """What more it takes at most while it becomes ``machine``: old and new disks side by side."""
     now = footprint(before)
     wanted, had = Resources(devices=machine.devices), Resources(devices=now.devices)
-    disks = {disk.name: disk.size_mib for disk in before.applied.disks}
-    for disk in before.live.disks:
-        disks[disk.name] = max(disks.get(disk.name, 0), disk.size_mib or 0)
-    after = sum(_union(disks, {disk.name: disk.size_mib for disk in machine.disks}).values())
+    after = _all_of(before.applied.disks, before.live.disks, machine.disks)
     return Resources(
         max(0, machine.cpus - now.cpus),
         max(0, machine.memory_mib - now.memory_mib),
@@ -221,6 +213,20 @@ def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
     """MiB of a machine's disks that are there already, without a machine, and counted as taken."""
     wanted = {disk.name: disk.size_mib for disk in machine.disks}
     return sum(min(each.size_mib or 0, wanted[each.disk]) for each in left if each.disk in wanted)
+
+
+def _all_of(*several: Iterable[Disk | LiveDisk]) -> int:
+    """MiB of all these disks side by side."""
+    return sum(_sizes(*several).values())
+
+
+def _sizes(*several: Iterable[Disk | LiveDisk]) -> dict[str, int]:
+    """MiB of all these disks by name: of those of one name, the largest."""
+    sizes: dict[str, int] = {}
+    for disks in several:
+        for disk in disks:
+            sizes[disk.name] = max(sizes.get(disk.name, 0), disk.size_mib or 0)
+    return sizes
 
 
 def _union(one: Mapping[_Name, int], other: Mapping[_Name, int]) -> dict[_Name, int]:
