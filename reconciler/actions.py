@@ -203,13 +203,15 @@ class Resume:
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Tidy up after a migration: the machine lives on ``host``, and what ``from_host`` still has of it
-    goes: a twin that does not run, and the disks that its journey says were copied. ``from_host`` is
-    None where there is nobody to ask: then the machine only forgets its journey.
+    goes: a twin that does not run, and the disks that its journey says were copied. Those stay where the
+    two ``share`` their pool by now: there is one of each. ``from_host`` is None where there is nobody to
+    ask: then the machine only forgets its journey.
     """
 
     host: HostName
     from_host: HostName | None
     before: InstanceState
+    share: bool = False
 
 
 @dataclass(frozen=True, slots=True)

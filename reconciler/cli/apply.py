@@ -10,7 +10,6 @@ from pathlib import Path
 
 import typer
 
-from reconciler.actions import GiveUp
 from reconciler.cli import exits
 from reconciler.cli.options import Output
 from reconciler.cli.session import Request, engine
@@ -22,6 +21,7 @@ from reconciler.engine.run import Conditions
 from reconciler.engine.signed import SignedPlan, read, refuse_if_stale
 from reconciler.errors import ReconcilerError, StalePlan
 from reconciler.plan import Plan
+from reconciler.planner.rollback import rollback_of
 from reconciler.report import Report
 from reconciler.specs.limits import MigrationLimits
 
@@ -95,13 +95,14 @@ async def apply_wish(request: Request, wish: Wish, options: Options) -> int:
 async def _rolled_back(report: Report, wish: Wish, cycle: Cycle, options: Options) -> Report | None:
     """Once more round, where replicas were not healthy in time and their component rolls back.
 
-    Nobody is asked again: the files say that it is to be so. None where nothing is to be given up.
+    Nobody is asked again: the files say that it is to be so. Whatever else is due by now they do not say,
+    and it is left for the next plan. None where nothing is to be given up.
     """
     if report.interrupted or not report.unhealthy:
         return None
     failed = frozenset(report.unhealthy.values())
-    plan = (await cycle.plan(replace(wish, failed=failed))).plan
-    if not any(isinstance(step.action, GiveUp) for step in plan.steps):
+    plan = rollback_of((await cycle.plan(replace(wish, failed=failed))).plan, shown=report.plan)
+    if plan is None:
         return None
     if options.output is Output.HUMAN:
         sys.stdout.write("\nNot healthy in time: rolling back.\n\n")

@@ -84,7 +84,7 @@ def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
     action = Migrate(target.name, state.host, state, terms)
     if state.applied.image.name not in {image.use.name for image in desired.images}:
         return replace(plan, blocked=(_refused(case, "the image it was made from is no longer declared"),))
-    mends = mends_of((case,), seen).get(state.key, ())
+    mends = mends_of((case,), seen, desired.fleet).get(state.key, ())
     return replace(plan, steps=(*mends, *_steps(action, mends, desired, seen)))
 
 

@@ -87,9 +87,11 @@ def _goes_between(state: InstanceState, other: HostName | None) -> bool:
 
 
 def _sweeps(settle: Settle) -> bool:
-    """Whether the other end's disks are left over: only a journey says so."""
+    """Whether the other end's disks are left over: only a journey says so, of two pools."""
     journey = settle.before.journey
-    return journey is not None and journey.copies and _goes_between(settle.before, settle.from_host)
+    if journey is None or not journey.copies or settle.share:
+        return False
+    return _goes_between(settle.before, settle.from_host)
 
 
 def _with_disks(host: HostState, before: InstanceState) -> HostState:

@@ -21,6 +21,7 @@ from reconciler.planner.placement.headroom import endangered
 from reconciler.planner.placement.improve import opened
 from reconciler.planner.placement.judge import is_better, judged
 from reconciler.planner.placement.objective import in_use, score, worth
+from reconciler.planner.placement.pooled import within_pools
 from reconciler.planner.placement.problem import NOWHERE, Ask, Policy, Problem, Question, Scheduler
 from reconciler.planner.placement.turns import Turns
 from reconciler.planner.replicas import replicas_of
@@ -105,7 +106,8 @@ def plan_rebalance(
     ask = Ask(Question.REBALANCE, asked.max_moves, asked.min_gain, _EFFORT)
     answer = judged(problem, ask, scheduler)
     limits = Limits.of(desired.fleet.migrations)
-    search.routed = routed(problem, answer.host, search.forecast, limits, straight=True)
+    host = within_pools(problem, answer.host, board.ledger)
+    search.routed = routed(problem, host, search.forecast, limits, straight=True)
     if not is_better(problem, search.routed.host):
         search.routed = Routed(problem.home)
     steps = tuple(_concerning(_steps(search, desired, seen)))
@@ -126,7 +128,7 @@ def _steps(search: Search, desired: Desired, seen: Observed) -> tuple[Step, ...]
         for decision in moves.values()
         if isinstance(decision.verdict, Act)
     ]
-    mends = mends_of((each.case for each in moves.values()), seen)
+    mends = mends_of((each.case for each in moves.values()), seen, desired.fleet)
     order = search.board.neighbours.order
     return steps_of(Work(order, deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
 

@@ -16,10 +16,12 @@ from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import wrong
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.homeward import home_after, homes_of, mended
-from reconciler.planner.placement.ledger import demand, footprint
+from reconciler.planner.placement.ledger import demand
+from reconciler.planner.placement.pooled import within_pools
 from reconciler.planner.placement.pose import NOBODYS, Asked, Seen, posed
 from reconciler.planner.placement.problem import NOWHERE, Ask, Integers, Problem, Question, Scheduler
 from reconciler.planner.placement.refusals import Refusals
+from reconciler.planner.placement.rules import shortage
 from reconciler.planner.placement.turns import Turns
 from reconciler.planner.placement.variants import with_moves, without_excess
 from reconciler.planner.precondition import astray_reason
@@ -53,7 +55,7 @@ def settle(
     yield from search.moving(moved)
     found = search.placed(moved, sought, scheduler)
     for (each, make), host in zip(missing, found, strict=True):
-        if host == NOWHERE:
+        if host == NOWHERE or not search.fits(make.instance, host):
             yield Decision(each.case, search.refusals.held(make.instance), sought=True)
             continue
         name = board.sites[host].name
@@ -118,7 +120,8 @@ class Search:
         def mend(problem: Problem) -> Integers:
             return scheduler(without_excess(problem, acting), Ask(Question.REPAIR)).host
 
-        host = mended(self.problem, self.homes, mend)
+        ledger = self.board.ledger
+        host = within_pools(self.problem, mended(self.problem, self.homes, mend), ledger)
         limits = Limits.of(self.desired.fleet.migrations)
         self.routed = routed(self.problem, host, self.forecast, limits)
         return self.routed.host
@@ -192,10 +195,17 @@ class Search:
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""
-        state, ledger = self.seen[machine].state, self.board.ledger
-        ledger.leave(state)
-        ledger.take(self.board.sites[host].name, footprint(state))
-        ledger.seat(state.key, self.board.sites[host].name)
+        state, ledger, name = self.seen[machine].state, self.board.ledger, self.board.sites[host].name
+        ledger.leave(state, name)
+        ledger.take(name, ledger.need_at(state, name))
+        ledger.seat(state.key, name)
+
+    def fits(self, instance: Instance, host: int) -> bool:
+        """Whether there is still room. A scheduler gives of each host what there is of a pool that several
+        share: together they are not given more.
+        """
+        site, ledger = self.board.sites[host], self.board.ledger
+        return ledger.pool(site.name) is None or shortage(demand(instance, ledger), site, self.board) is None
 
     def placed(self, host: Integers, sought: Sought, scheduler: Scheduler) -> list[int]:
         """Where everybody is to be who is nowhere, in their order."""

@@ -60,7 +60,13 @@ def has_its_disk(state: InstanceState, source: Site, target: Site) -> str | None
         return None  # there is only one of each, or what is there is swept first
     own = {disk.name for disk in state.applied.disks}
     kept = sorted(volume.disk for volume in there.volumes if volume.key == state.key and volume.disk in own)
-    return f"has a disk {kept[0]} of it already, kept from before: remove it by hand" if kept else None
+    if not kept:
+        return None
+    # Whoever removes it where there is one pool removes the only one.
+    return (
+        f"has a disk {kept[0]} of it already: if the two hosts share their pool, say so "
+        "(hosts.<name>.storage); if it is kept from before, remove it by hand"
+    )
 
 
 def ends_of(state: InstanceState) -> tuple[HostName, ...]:

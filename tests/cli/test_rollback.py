@@ -103,3 +103,21 @@ def test_what_it_was_made_from_is_not_pruned_while_it_may_be_needed_again(
     assert "shop-web-0" in users
     assert reconcile("apply", directory, "--yes").code == 6
     assert {images(reconcile, directory)[name] for name in WEB} == {OLD}
+
+
+def test_what_else_is_due_when_it_is_rolled_back_is_left_for_the_next_apply_and_said(
+    reconcile: Reconcile, directory: Directory
+) -> None:
+    sickened(reconcile, directory)
+    whole = (directory.path / "shop.yaml").read_text()
+    before, after = whole.index("  db:\n"), whole.index("  web:\n")
+    directory.write("shop.yaml", whole[:before] + whole[after:].replace("    depends_on: [db]\n", ""))
+    answer = reconcile("apply", directory, "--yes", "--allow-deletes", "1", "-o", "json")
+    back = answer.json["rolled_back"]
+    assert isinstance(back, dict)
+    assert done(back["steps"]) == ["give-up/shop-web-0", "give-up/shop-web-1", "replace/shop-web-0"]
+    assert back["hints"] == ["left for the next plan: destroy/shop-db-0"]
+    assert answer.code == 6
+    assert "shop-db-0" in images(reconcile, directory)
+    again = reconcile("apply", directory, "--yes", "-o", "json")
+    assert done(again.json["steps"]) == ["destroy/shop-db-0"]

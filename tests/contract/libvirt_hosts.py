@@ -76,6 +76,14 @@ cat /dev/zero > "$1/fill" 2> /dev/null || :
 """
 
 
+# What all hosts of a laboratory see, over the pool's directory, with all that lies there.
+_SHARE = """
+mkdir -p /srv/pool
+cp -an "$1/." /srv/pool/
+mount --bind /srv/pool "$1"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class InProcess:
     """libvirt's in-process test driver: as long as one connection is open, all see the same host."""
@@ -237,13 +245,33 @@ class RealHost:
             lambda: name not in self.box.virsh("list", "--name").splitlines(), what=f"libvirtd missing {name}"
         )
 
-    def emigrate(self, name: str, to: Platform) -> None:
-        there, stem = cast("RealHost", to).box, f"{FLEET}.{name.replace('-', '.')}."
+    def _make_disks(self, name: str, there: LabHost) -> None:
+        stem = f"{FLEET}.{name.replace('-', '.')}."
         for volume in (line.split()[0] for line in self.box.virsh("vol-list", "default").splitlines()):
             if volume.startswith(stem) and volume.endswith(".qcow2"):
                 info = self.box.virsh("vol-info", "--bytes", volume, "default")
                 (size,) = re.findall(r"Capacity: +([0-9]+)", info)
                 there.virsh("vol-create-as", "default", volume, size, "--format", "qcow2")
+
+    def strand(self, name: str, to: Platform) -> None:
+        there = cast("RealHost", to).box
+        mark = self.box.virsh("metadata", name, NAMESPACE, "--live")
+        travelling = mark.replace(
+            "<instance ", f'<instance from="{self.box.name}" to="{there.name}" copies="yes" ', 1
+        )
+        words = ("--key", "reconciler", "--set", travelling)
+        self.box.virsh("metadata", name, NAMESPACE, "--live", "--config", *words)
+        self._make_disks(name, there)
+
+    def mount(self, other: Platform) -> None:
+        for box in (self.box, cast("RealHost", other).box):
+            box.run(["sh", "-ec", _SHARE, "share", IMAGES])
+        for box in (self.box, cast("RealHost", other).box):
+            box.virsh("pool-refresh", "default")
+
+    def emigrate(self, name: str, to: Platform) -> None:
+        there = cast("RealHost", to).box
+        self._make_disks(name, there)
         self.box.virsh("migrate", "--live", "--copy-storage-all", name, f"qemu+tcp://{there.address}/system")
 
     def unplug(self, name: str, disk: str) -> None:
@@ -302,6 +330,7 @@ class RealHost:
                 self.undefine(name)
         self.box.cut_links()
         self.box.run(["sh", "-c", 'while umount "$1" 2> /dev/null && umount /mnt; do :; done', "sh", IMAGES])
+        self.box.run(["rm", "-rf", "/srv/pool"])
         self.box.virsh("pool-refresh", "default")
         for line in self.box.virsh("vol-list", "default").splitlines():
             self.box.virsh("vol-delete", line.split()[0], "default")

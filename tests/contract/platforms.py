@@ -9,7 +9,7 @@ from typing import Protocol
 from reconciler.actuators import open_host
 from reconciler.actuators.port import Access, Actuator
 from reconciler.actuators.sim import interfere
-from reconciler.actuators.sim.effects import Define
+from reconciler.actuators.sim.effects import AddVolume, Define
 from reconciler.actuators.sim.host import PHYSICAL
 from reconciler.actuators.sim.store import Store
 from reconciler.context import nocloud_seed, telling_script
@@ -26,6 +26,7 @@ from reconciler.specs.desired import (
     Scheme,
 )
 from reconciler.specs.fingerprint import sha256_hex
+from reconciler.state import Journey
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,14 @@ class Flesh(Platform, Protocol):
 
     def emigrate(self, name: str, to: Platform) -> None:
         """Move a machine that runs, with its disks: the definition stays, and none is made there."""
+        ...
+
+    def strand(self, name: str, to: Platform) -> None:
+        """Leave a machine that runs here as a controller does that dies on the way, its disks copied."""
+        ...
+
+    def mount(self, other: Platform) -> None:
+        """Give the two hosts one pool, with what was in those of both."""
         ...
 
     def unplug(self, name: str, disk: str) -> None:
@@ -281,6 +290,20 @@ class Simulated:
 
     def emigrate(self, name: str, to: Platform) -> None:
         interfere.emigrate(self.store, name, to.host.name)
+
+    def strand(self, name: str, to: Platform) -> None:
+        box, there = self.store.look(), Store(self.store.path.parent, to.host.name)
+        domain = box.named(name)
+        assert domain is not None
+        assert domain.mark is not None
+        journey = Journey(self.host.name, to.host.name)
+        self.store.change(Define(replace(domain, mark=replace(domain.mark, journey=journey))), PHYSICAL)
+        for disk in domain.mark.applied.disks:
+            volume = domain.mark.volume(disk.name)
+            there.change(AddVolume(volume, box.volumes[volume]), PHYSICAL)
+
+    def mount(self, other: Platform) -> None:
+        interfere.mount(self.store, other.host.name)
 
     def unplug(self, name: str, disk: str) -> None:
         interfere.unplug(self.store, name, disk)

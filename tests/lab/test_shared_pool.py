@@ -233,3 +233,47 @@ def test_who_stands_still_goes_on_once_its_twin_is_seen_to_be_gone(journey: Jour
     mount(journey.target)
     journey.target.boot()
     assert journey.settled() is journey.source
+
+
+def _stranded(journey: Journey) -> None:
+    """Its mark says that its disks are being copied, as if a controller had died while the pools were two."""
+    uri = "urn:reconciler:instance:1"
+    mark = journey.source.virsh("metadata", NAME, uri, "--live")
+    words = f'<instance from="{journey.source.name}" to="{journey.target.name}" copies="yes" '
+    travelling = mark.replace("<instance ", words, 1)
+    assert travelling != mark
+    key = ("--key", "reconciler", "--set", travelling)
+    journey.source.virsh("metadata", NAME, uri, "--live", "--config", *key)
+
+
+def test_disks_that_were_copied_when_the_pools_were_two_are_not_removed_from_the_one(
+    journey: Journey, brick: Path
+) -> None:
+    desk, before = journey.desk, _disks(brick)
+    desk.write("fleet.yaml", desk.lab.fleet_yaml())
+    _stranded(journey)
+    # What a controller leaves that is killed while it tells the pools apart is swept.
+    journey.source.virsh("vol-create-as", "default", "lab.shop.db.0.0123.probe", "0", "--format", "raw")
+    journey.target.virsh("pool-refresh", "default")
+    code, report = desk.reconcile("apply", "--yes")
+    assert code == 1, report
+    assert "hosts.<name>.storage" in str(report["steps"])
+    assert _disks(brick) == before
+    # Once the files say so it is tidied up, and the disks stay.
+    desk.write("fleet.yaml", _fleet(desk.lab, peers=True))
+    assert journey.settled() is journey.source
+    assert _disks(brick) == before
+
+
+def test_a_fleet_that_does_not_say_that_a_pool_is_shared_is_told_so_before_anything_is_copied(
+    journey: Journey, brick: Path
+) -> None:
+    desk, before = journey.desk, _disks(brick)
+    desk.write("fleet.yaml", desk.lab.fleet_yaml())
+    # What its next look shows over there is the same file, and nobody is told to remove it.
+    journey.target.virsh("pool-refresh", "default")
+    code, report = journey.migrate()
+    assert code == 4, report
+    assert "hosts.<name>.storage" in str(report)
+    assert _disks(brick) == before
+    assert journey.settled() is journey.source

@@ -29,6 +29,7 @@ from reconciler.state import InstanceState, Observed, Power
 from tests.properties.looks import (
     fleet_of_action,
     halfway,
+    lingers,
     ours,
     places,
     reversed_desired,
@@ -76,9 +77,12 @@ ROUNDS = 4
 
 
 def converge(planner: Planner, world: World) -> None:
-    """Planning after the simulated plan gives an empty plan, and what is not blocked is as desired."""
+    """Planning after the simulated plan gives an empty plan, and what is not blocked is as desired.
+
+    Where the plan says that somebody waits for room, what it frees itself is for those that follow.
+    """
     plan = planner.make_plan(world.desired, world.observed)
-    rounds = ROUNDS if waits(plan) else 1
+    rounds = ROUNDS if waits(plan) or lingers(plan) else 1
     again, end = planner.end(world, world.observed, rounds)
     assert again.steps == ()
     held = {blocked.instance for blocked in again.blocked}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.actions import Action, Await, Create, Destroy, Replace
+from reconciler.actions import Action, Await, Create, Destroy, Migrate, Replace, Update
 from reconciler.plan import BlockKind, Plan, Step
 from reconciler.specs.desired import Desired, Form, Host, HostName, Instance, InstanceUuid, Resources
 from reconciler.specs.formerly import meanwhile
@@ -16,6 +16,15 @@ from tests.properties.worlds import World
 
 def waits(plan: Plan) -> bool:
     return any(blocked.kind is BlockKind.NO_PLACE for blocked in plan.blocked)
+
+
+def lingers(plan: Plan) -> bool:
+    """Whether a host stays over its size, as the plan says, whose machines may go where this plan frees room.
+
+    A plan never relies on room that its own steps free: the next one sees it, and moves them.
+    """
+    frees = any(isinstance(step.action, Destroy | Migrate | Replace | Update) for step in plan.steps)
+    return frees and any("nobody there can be moved elsewhere" in hint for hint in plan.hints)
 
 
 def ours(observed: Observed, world: World) -> Iterator[InstanceState]:

@@ -365,4 +365,9 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
         telling_laws.patient,
         Line("ordering.precedence", "deed.tells or deed.records or deed.stands_in", "deed.stands_in"),
     ),
+    (
+        "who is shut down is waited for",
+        standing.let_down,
+        Line("replicas", "if isinstance(verdict.action, Stop):", "if False:"),
+    ),
 )

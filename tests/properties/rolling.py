@@ -36,6 +36,7 @@ def health_comes_first(planner: Planner, world: World) -> None:
     steps = {step.id: step for step in plan.steps}
     by_name = {str(each.name): each for each in world.desired.instances}
     acted = {subject(step.action) for step in plan.steps if boots(step)}
+    stopped = {subject(step.action) for step in plan.steps if isinstance(step.action, Stop)}
     circle = _circles(world)
     for step in plan.steps:
         instance = by_name.get(str(subject(step.action)))
@@ -50,7 +51,7 @@ def health_comes_first(planner: Planner, world: World) -> None:
             there = [each for each in others if str(each.name) in acted or runs(each, world)]
             assert there or not others, f"{step.id} is begun, and nobody of {name} can become healthy"
             for other in there:
-                if other.health is not None:
+                if other.health is not None and str(other.name) not in stopped:
                     assert StepId(f"wait/{other.name}") in before, f"{step.id} does not wait for {other.name}"
 
 
@@ -164,6 +165,8 @@ class _Away(Schedule):
         }
         excused = to_come if name in self.unwell else set()
         self.down.add(name)
+        if isinstance(step.action, Stop):
+            return  # a host that is to be empty asks nobody; but nobody else is taken away meanwhile
         away = fellows & (self.down | (self.unwell - excused))
         most = each.update.parallelism
         assert not most or len(away) <= most, f"{step.id} leaves {sorted(away)} away"

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.actions import Create, Destroy, Migrate, Stop
+from reconciler.actions import Await, Create, Destroy, Migrate, Stop
+from reconciler.planner.groups import group_of
 from reconciler.planner.placement.standing import why_empty
 from reconciler.sighting import Running, sighting_of
 from reconciler.specs.desired import Cluster, HostName, InstanceUuid
+from reconciler.specs.placement import Evict
 from reconciler.state import Cordon, HostState, Observed
 from tests.properties.laws import ROUNDS, Planner
-from tests.properties.worlds import World, crowded_worlds, worlds
+from tests.properties.worlds import World, crowded_worlds, rolling_worlds, worlds
 
 CORDON = Cordon("ops@desk", "2026-11-25T06:40:00Z", "why")
 _CORDONS = [None, None, CORDON, replace(CORDON, draining=True)]
@@ -48,6 +50,33 @@ def standing_worlds(draw: st.DrawFn) -> World:
 
 def _housed(host: HostState, homes: dict[InstanceUuid, HostName | None]) -> HostState:
     return replace(host, instances=tuple(replace(each, home=homes[each.uuid]) for each in host.instances))
+
+
+@st.composite
+def evicting_worlds(draw: st.DrawFn) -> World:
+    """Hosts are drained whose machines are to be shut down where they are, while others are changed."""
+    world = draw(st.one_of(rolling_worlds(), worlds()))
+    drained = {each.name for each in world.fleet.hosts if draw(st.booleans())}
+    hosts = tuple(replace(each, maintenance=each.name in drained) for each in world.fleet.hosts)
+    groups = sorted({group_of(each.key) for each in world.desired.instances})
+    stops = {group for group in groups if draw(st.booleans())}
+    instances = (
+        replace(each, placement=replace(each.placement, evict=Evict.STOP))
+        if group_of(each.key) in stops
+        else each
+        for each in world.desired.instances
+    )
+    desired = replace(world.desired, fleet=replace(world.fleet, hosts=hosts), instances=tuple(instances))
+    return World(desired, world.observed, world.truth)
+
+
+def let_down(planner: Planner, world: World) -> None:
+    """Nobody waits for the health of who is shut down by the same plan."""
+    steps = planner.make_plan(world.desired, world.observed).steps
+    stopped = {step.action.before.uuid for step in steps if isinstance(step.action, Stop)}
+    for step in steps:
+        if isinstance(step.action, Await):
+            assert step.action.instance.uuid not in stopped, f"{step.id} will never end"
 
 
 def spared(planner: Planner, world: World) -> None:

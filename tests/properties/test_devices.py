@@ -67,7 +67,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who runs has no devices",
         laws.room,
-        Line("placement.ledger", "        state.applied.devices,\n", ""),
+        Line("placement.ledger", "        applied.devices,\n", ""),
     ),
     (
         "who gets more of them grows for nothing",
@@ -89,5 +89,7 @@ def test_the_planner_counts_devices(law: Law) -> None:
 
 @pytest.mark.parametrize(("law", "line"), [pytest.param(law, line, id=wrong) for wrong, law, line in MUTANTS])
 def test_a_planner_that_miscounts_devices_is_caught(law: Law, line: Line) -> None:
+    # A line that is gone from the source is a fault of the test, and none that a law has caught.
+    planner = broken(line)
     with pytest.raises(AssertionError):
-        try_law(law, broken(line), examples=1000)
+        try_law(law, planner, examples=1000)

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planner import after, confirmed, make_plan
+from tests.builders import desired_of
+from tests.fleets import fleet_from
 from tests.properties import laws, network_laws, resume_laws, rolling, standing, surging, telling_laws, trying
 from tests.properties.broken import Line, broken
 from tests.properties.laws import Law, Planner
@@ -41,6 +43,7 @@ OF_NETWORKS: tuple[Law, ...] = (
 )
 OF_RESUMING: tuple[Law, ...] = (resume_laws.resume_anywhere,)
 OF_STANDING: tuple[Law, ...] = (standing.spared, standing.homing, standing.never_silent)
+OF_STOPPING: tuple[Law, ...] = (standing.let_down,)
 OF_TELLING: tuple[Law, ...] = (telling_laws.reticent, telling_laws.patient)
 _WHERE: dict[Law, st.SearchStrategy[World]] = {
     laws.calm: matching_worlds(),
@@ -49,6 +52,7 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
     **dict.fromkeys(OF_RESUMING, resume_laws.empty_worlds()),
     **dict.fromkeys(OF_TRYING, trying.tried_worlds()),
     **dict.fromkeys(OF_STANDING, standing.standing_worlds()),
+    **dict.fromkeys(OF_STOPPING, standing.evicting_worlds()),
     **dict.fromkeys(OF_NETWORKS, wired_worlds()),
     **dict.fromkeys(OF_TELLING, telling_laws.told_worlds()),
 }
@@ -79,16 +83,57 @@ def hold(law: Law, planner: Planner, where: st.SearchStrategy[World], *, example
 
 @pytest.mark.parametrize(
     "law",
-    [*EVERYWHERE, *OF_NETWORKS, *OF_TELLING, *OF_STANDING, *OF_RESUMING, *OF_HEALTH, *OF_TRYING, laws.calm],
+    [
+        *EVERYWHERE,
+        *OF_NETWORKS,
+        *OF_TELLING,
+        *OF_STANDING,
+        *OF_STOPPING,
+        *OF_RESUMING,
+        *OF_HEALTH,
+        *OF_TRYING,
+        laws.calm,
+    ],
     ids=lambda law: law.__name__,
 )
 def test_the_planner_keeps_the_law(law: Law) -> None:
     try_law(law, PLANNER, examples=200)
 
 
+def test_room_that_a_plan_frees_is_for_those_that_follow() -> None:
+    fleet = fleet_from(
+        """
+        h0 8c/3G
+        h1 8c/8G
+
+        shop-app-0 1c/4G on=h0
+        shop-app-1 1c/4G on=h0
+        old-db-0   1c/7G on=h1
+        """
+    )
+    shop = [each for each in fleet.desired.instances if each.key.service == "shop"]
+    world = World(desired_of(fleet.desired.fleet, *shop), fleet.observed, fleet.observed)
+    plan = make_plan(world.desired, world.observed)
+    assert [step.id for step in plan.steps] == ["destroy/old-db-0"]
+    assert plan.hints == (
+        "h0 has given out 5 GiB of memory that it does not have, and nobody there can be moved elsewhere",
+    )
+    laws.converge(PLANNER, world)
+
+
 @pytest.mark.parametrize("law", [*EVERYWHERE, *OF_HEALTH], ids=lambda law: law.__name__)
 def test_rolling_back_keeps_the_law(law: Law) -> None:
     hold(law, PLANNER, trying.tried_worlds(), examples=200)
+
+
+# Whoever is shut down is left so, which the laws of the end do not know.
+@pytest.mark.parametrize(
+    "law",
+    [law for law in (*EVERYWHERE, *OF_HEALTH) if law not in (laws.converge, laws.resume)],
+    ids=lambda law: law.__name__,
+)
+def test_shutting_down_who_cannot_leave_keeps_the_law(law: Law) -> None:
+    hold(law, PLANNER, standing.evicting_worlds(), examples=200)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +153,7 @@ def test_every_law_has_a_planner_that_breaks_it() -> None:
         *OF_NETWORKS,
         *OF_TELLING,
         *OF_STANDING,
+        *OF_STOPPING,
         *OF_RESUMING,
         *OF_HEALTH,
         *OF_TRYING,

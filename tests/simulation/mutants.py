@@ -262,8 +262,8 @@ MUTANTS = (
     Mutant(
         "the journey is forgotten before its disks are removed",
         _PASSAGE,
-        "    if peer is not None:\n        yield from _sweeping(domain, mark, home, peer, fleet)\n    over =",
-        "    over =",
+        "        yield from _sweeping(domain, mark, (home, peer), fleet, share=action.share)\n",
+        "        pass\n",
     ),
     Mutant(
         "a twin that is off is taken for a second machine",
@@ -274,8 +274,8 @@ MUTANTS = (
     Mutant(
         "disks are swept that no journey explains",
         _PASSAGE,
-        "if is_ours and journey is not None and journey.copies:",
-        "if True:",
+        "copied = is_ours and journey is not None and journey.copies and not share",
+        "copied = True",
     ),
     Mutant(
         "who stands still is replaced before others stand in",

@@ -17,6 +17,7 @@ from functools import partial
 import libvirt
 
 from reconciler.actions import Migrate, Settle
+from reconciler.actuators.libvirt.apart import check_apart
 from reconciler.actuators.libvirt.luggage import check_in, pack, unpack
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.reunite import settle
@@ -35,6 +36,11 @@ async def migrate(action: Migrate, here: Desk, there: Desk) -> None:
     luggage = await here.change("packing", lambda hands: pack(hands, action))
     await there.change("looking for room", lambda hands: check_in(hands, action, luggage))
     there.lock.check()
+    if copies:
+        key = action.before.key
+        await here.change_with(
+            there, "telling the pools apart", lambda mine, its: check_apart(mine, its, here.fleet, key)
+        )
     await here.change("writing the journey down", lambda hands: _set_out(hands, action))
     try:
         if copies:

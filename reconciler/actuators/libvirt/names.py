@@ -2,6 +2,7 @@
 
 ``<fleet>.<service>.<component>.<ordinal>.<disk>.qcow2`` for disks, the same with ``seed.iso`` for
 what a guest is told and ``seed.former.iso`` for what it was told before its component was changed,
+``<token>.probe`` for what is there for a moment while two pools are told from each other,
 ``reconciler.image.<sha256>.<kind>`` for base images, and ``reconciler.cordon.<fleet>.<host>`` for a
 cordon. Names of the YAML hold no dots, so the parts are unambiguous.
 """
@@ -18,6 +19,7 @@ ROOT = "root"
 SEED = "seed"
 SEED_SERIAL = "seed.iso"
 """Not a name a disk of the user can have."""
+_PROBE = "probe"
 
 _DISK = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.([a-z0-9-]+)\.([0-9]{1,9})\.([a-z0-9-]+)\.qcow2")
 _IMAGE = re.compile(r"reconciler\.image\.([0-9a-f]{64})\.(?:qcow2|raw|kernel|initrd)")
@@ -56,6 +58,16 @@ def seed_volume(fleet: str, key: InstanceKey) -> str:
 def former_seed_volume(fleet: str, key: InstanceKey) -> str:
     """Name of the volume that holds what a guest was told before it was changed, while that is kept."""
     return f"{_stem(fleet, key)}.{SEED}.former.iso"
+
+
+def probe_volume(fleet: str, key: InstanceKey, token: str) -> str:
+    """Name of an empty volume that shows whether two pools are one; ``token`` was never used before."""
+    return f"{_stem(fleet, key)}.{token}.{_PROBE}"
+
+
+def is_probe(volume: str, fleet: str, key: InstanceKey) -> bool:
+    """Whether a volume is such a one, made for the sake of that machine."""
+    return volume.startswith(f"{_stem(fleet, key)}.") and volume.endswith(f".{_PROBE}")
 
 
 def image_volume(sha256: Sha256, kind: PartKind) -> str:

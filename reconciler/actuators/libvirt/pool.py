@@ -144,6 +144,10 @@ class Pool:
         backing = None if base is None else Backing(self._base(base).path(), names.disk_kind(base).value)
         self.handle.createXML(volume_xml(name, size_bytes, "qcow2", backing), 0)
 
+    def make_empty(self, name: str) -> None:
+        """A volume of no bytes. Raises libvirt's error where a file of that name is there, listed or not."""
+        self.handle.createXML(volume_xml(name, 0, "raw"), 0)
+
     def _base(self, use: ImageUse) -> libvirt.virStorageVol:
         assert use.disk is not None, "asked only of images that have a disk"
         return self.handle.storageVolLookupByName(names.image_volume(use.disk, names.disk_kind(use)))

@@ -5,14 +5,17 @@ Both hosts are asked in the same thread, right before each effect, under the loc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import libvirt
 
 from reconciler.actions import Resume, Settle
 from reconciler.actuators.libvirt import names
+from reconciler.actuators.libvirt.apart import check_apart
 from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.errors import is_gone
+from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.sense import Sense, is_moving, sense
 from reconciler.errors import ActionFailed
@@ -53,12 +56,13 @@ async def settle(action: Settle, home: Desk, peer: Desk | None) -> None:
     """Remove what the other end has of a machine that lives here, then forget the journey."""
     uuid = action.before.uuid
     if peer is not None:
-        await home.change_with(peer, "tidying up", lambda here, there: _sweep(here, there, uuid))
+        await home.change_with(peer, "tidying up", lambda here, there: _sweep(here, there, action))
     other = None if peer is None else peer.session.host
     await home.change("forgetting the journey", lambda hands: _forget(hands, uuid, other))
 
 
-def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
+def _sweep(here: Hands, there: Hands, action: Settle) -> None:
+    uuid = action.before.uuid
     domain, state = _found(here, uuid)
     journey = domain.mark.journey
     ends = set() if journey is None else {journey.source, journey.destination}
@@ -68,19 +72,29 @@ def _sweep(here: Hands, there: Hands, uuid: InstanceUuid) -> None:
         raise ActionFailed(here.desk.host, f"{_name(domain)} is paused ({state.detail}): nothing is removed")
     if state.power is Power.RUNNING:
         _refuse_while_moving(here.desk, domain)
+    left = list[str]()
+    if is_ours and journey is not None and journey.copies and not action.share:
+        # The twin may know of disks that the machine has lost since; so it goes after them.
+        left = _left_over(there, [domain.mark] if twin is None else [domain.mark, twin.mark])
+    if left:
+        # Since the journey began somebody may have given the two hosts one pool.
+        check_apart(here, there, domain.mark.fleet, domain.mark.key)
     if twin is not None and twin.is_active():
         has_left = is_ours and journey is not None and journey.source == there.desk.session.host
         _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
-    if is_ours and journey is not None and journey.copies:
-        pool = there.pool()
-        # The twin may know of disks that the machine has lost since; so it goes after them.
-        marks = [domain.mark] if twin is None else [domain.mark, twin.mark]
-        for disk in sorted({disk.name for mark in marks for disk in mark.applied.disks}):
-            pool.delete(names.disk_volume(domain.mark.fleet, domain.mark.key, disk))
-        pool.delete(names.seed_volume(domain.mark.fleet, domain.mark.key))
-        pool.delete(names.former_seed_volume(domain.mark.fleet, domain.mark.key))
+    for name in left:
+        there.pool().delete(name)
     if twin is not None:
         _undefine(twin)
+
+
+def _left_over(there: Hands, marks: Sequence[Mark]) -> list[str]:
+    """The volumes that are there, of all that these say a machine has."""
+    fleet, key, pool = marks[0].fleet, marks[0].key, there.pool()
+    disks = sorted({disk.name for mark in marks for disk in mark.applied.disks})
+    own = [*(names.disk_volume(fleet, key, disk) for disk in disks), names.seed_volume(fleet, key)]
+    own.append(names.former_seed_volume(fleet, key))
+    return [name for name in own if pool.find(name) is not None]
 
 
 def _end_paused(there: Hands, twin: Domain, *, may: bool) -> None:

@@ -145,6 +145,13 @@ class Hang:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """The host has this pool in place of its own, as every other one has that mounts it."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """The host stops, or begins again, to answer."""
 
@@ -179,4 +186,4 @@ DomainEffect = DefinitionEffect | PowerOn | GuestUp | PowerOff | Unplug | Standi
 VolumeEffect = AddVolume | GrowVolume | DropVolume
 HealthEffect = Sicken | SickenImage
 LinkEffect = PutLink | DropLink
-Effect = ImageEffect | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Hang | Silence | Cut
+Effect = ImageEffect | HealthEffect | DomainEffect | VolumeEffect | LinkEffect | Hang | Mount | Silence | Cut

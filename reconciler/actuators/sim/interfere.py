@@ -23,6 +23,7 @@ from reconciler.actuators.sim.effects import (
     Effect,
     GoOn,
     GuestUp,
+    Mount,
     Pause,
     PowerOff,
     PowerOn,
@@ -154,6 +155,14 @@ def sweep(store: Store, name: str) -> None:
     _do(store, DropVolume(VolumeId("", InstanceKey(name, "", 0), "")))
 
 
+def mount(store: Store, other: str) -> None:
+    """Give two hosts one pool, with all that was in the pool of either. Raises AlreadyExists."""
+    there = Store(store.path.parent, HostName(other))
+    ours, its = store.look().volumes, there.look().volumes
+    for end, had, comes in ((store, ours, its), (there, its, ours)):
+        _do(end, Mount(other), *(AddVolume(each, size) for each, size in comes.items() if each not in had))
+
+
 def sicken(store: Store, name: str) -> None:
     """Have a machine's guest no longer do its work. Raises NotFound."""
     _do(store, Sicken(_named(store.look(), name).uuid, True))
@@ -213,7 +222,7 @@ _HANDS: dict[str, Callable[..., None]] = {
         *(stop, crash, pause, emigrate, undefine, edit, rename, disown, autostart),
         *(snapshot, merge, deafen, lay, unlay),
         *(foreign, unplug, litter, sweep, cut, reboot, silence, wake),
-        *(sicken, cure, sicken_image, cure_image),
+        *(sicken, cure, sicken_image, cure_image, mount),
     )
 }
 _USAGE = f"usage: python -m {__spec__.name} STORE {'|'.join(_HANDS)} HOST [NAME [NUMBER]]\n"

@@ -23,7 +23,7 @@ from reconciler.actuators.sim.effects import (
     PowerOff,
     Undefine,
 )
-from reconciler.actuators.sim.things import Box, Domain, Mark
+from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import FAILED, MIGRATED, MIGRATING, InstanceState, Journey, Power
@@ -48,6 +48,8 @@ def migration(action: Migrate, source: Box, destination: Box, fleet: str) -> tup
     domain, mark = _ours(source, action.before.uuid, fleet)
     _refuse_to_leave(source, domain, mark, action)
     _refuse_to_come(destination, domain, mark, action)
+    if action.terms.copies:
+        _check_apart(source, destination, mark)
     journey = Journey(action.from_host, action.host, action.terms.copies)
     leaving = replace(mark, journey=journey, home=action.home)
     coming = replace(domain, mark=leaving)
@@ -81,8 +83,8 @@ def mending(action: Resume | Settle, home: Box, peer: Box | None, fleet: str) ->
         case Resume(before=before):
             assert peer is not None, "a journey has two ends"
             yield from _resuming(before, home, peer, fleet)
-        case Settle(before=before):
-            yield from _settling(before, home, peer, fleet)
+        case Settle():
+            yield from _settling(action, home, peer, fleet)
         case _:
             assert_never(action)
 
@@ -101,11 +103,11 @@ def _resuming(before: InstanceState, home: Box, peer: Box, fleet: str) -> Iterat
     yield Leg(True, GoOn(domain.uuid))
 
 
-def _settling(before: InstanceState, home: Box, peer: Box | None, fleet: str) -> Iterator[Leg]:
-    domain, mark = _ours(home, before.uuid, fleet)
+def _settling(action: Settle, home: Box, peer: Box | None, fleet: str) -> Iterator[Leg]:
+    domain, mark = _ours(home, action.before.uuid, fleet)
     journey = mark.journey
     if peer is not None:
-        yield from _sweeping(domain, mark, home, peer, fleet)
+        yield from _sweeping(domain, mark, (home, peer), fleet, share=action.share)
     over = journey is not None and (peer is None or journey.other_end(home.host) == peer.host)
     settled = replace(domain, persistent=True, mark=_arrived(mark, home.host) if over else mark)
     if settled != domain:
@@ -117,25 +119,46 @@ def _arrived(mark: Mark, host: HostName) -> Mark:
     return replace(mark, journey=None, home=None if mark.home == host else mark.home)
 
 
-def _sweeping(domain: Domain, mark: Mark, home: Box, peer: Box, fleet: str) -> Iterator[Leg]:
-    journey = mark.journey
+def _sweeping(
+    domain: Domain, mark: Mark, boxes: tuple[Box, Box], fleet: str, *, share: bool
+) -> Iterator[Leg]:
+    journey, (home, peer) = mark.journey, boxes
     ends = set() if journey is None else {journey.source, journey.destination}
     is_ours = ends == {home.host, peer.host}
     if domain.power is Power.PAUSED:
         raise ActionFailed(home.host, f"{domain.name} is paused ({domain.why}): nothing is removed")
     twin = _twin(peer, domain.uuid, fleet)
+    copied = is_ours and journey is not None and journey.copies and not share
+    left = _left_over(mark, twin, peer) if copied else ()
+    if left:
+        _check_apart(home, peer, mark)
     if twin is not None and twin.power is not Power.STOPPED:
         has_left = is_ours and journey is not None and journey.source == peer.host
         waits = twin.power is Power.PAUSED and twin.why == MIGRATING
         if not (has_left and waits and domain.power is Power.RUNNING):
             raise ActionFailed(peer.host, f"{twin.name} is {twin.power} here too: it is left alone")
         yield Leg(False, PowerOff(twin.uuid, "destroyed"))
-    if is_ours and journey is not None and journey.copies:
-        marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]
-        left = dict.fromkeys(mark.volume(disk.name) for mark in marks for disk in mark.applied.disks)
-        yield from (Leg(False, DropVolume(volume)) for volume in left if volume in peer.volumes)
+    yield from (Leg(False, DropVolume(volume)) for volume in left)
     if twin is not None and twin.persistent:
         yield Leg(False, Undefine(twin.uuid))
+
+
+def _left_over(mark: Mark, twin: Domain | None, peer: Box) -> tuple[VolumeId, ...]:
+    """The disks that a machine has there, of those that went along."""
+    # The twin may know of disks that the machine has lost since.
+    marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]
+    own = dict.fromkeys(mark.volume(disk.name) for mark in marks for disk in mark.applied.disks)
+    return tuple(volume for volume in own if volume in peer.volumes)
+
+
+def _check_apart(here: Box, there: Box, mark: Mark) -> None:
+    """Raise ActionFailed where a disk of a machine in one of the two pools is the only one."""
+    if here.shares_pool(there):
+        raise ActionFailed(
+            there.host,
+            f"its pool and that of {here.host} are one: a disk of {mark.key.name} in it is the only one. "
+            "Nothing is copied or removed; say that the two share it (hosts.<name>.storage)",
+        )
 
 
 def _refuse_to_leave(source: Box, domain: Domain, mark: Mark, action: Migrate) -> None:

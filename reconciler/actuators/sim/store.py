@@ -38,7 +38,7 @@ PRAGMA user_version = {_VERSION};
 _Where = tuple[str, str]
 """Kind and id of something on one host."""
 
-_Fact = Domain | Link | Cordon | int
+_Fact = Domain | Link | Cordon | int | str
 
 _Rows = Mapping[_Where, str]
 
@@ -162,6 +162,7 @@ def _box(host: HostName, rows: _Rows) -> Box:
         silent=bool(of("silent")),
         cuts=int(of("cuts").get("", 0)),
         sick_images=frozenset(Sha256(id_) for id_ in of("sick-image")),
+        pool=of("pool").get("", ""),
         cordons={fleet: _cordon_adapter().validate_json(body) for fleet, body in of("cordon").items()},
     )
 
@@ -175,6 +176,7 @@ def _facts(box: Box) -> dict[_Where, _Fact]:
     facts |= {("sick-image", sha256): 1 for sha256 in box.sick_images}
     facts |= {("cordon", fleet): cordon for fleet, cordon in box.cordons.items()}
     facts |= {("silent", ""): 1} if box.silent else {}
+    facts |= {("pool", ""): box.pool} if box.pool else {}
     return facts | ({("cuts", ""): box.cuts} if box.cuts else {})
 
 

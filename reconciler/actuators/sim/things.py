@@ -78,7 +78,8 @@ class Box:
     """One simulated host. ``volumes`` are sizes in MiB; ``images`` are digests.
 
     ``cuts`` is how often its connections were broken; guests booted from ``sick_images`` are sick.
-    ``cordons`` are by fleet.
+    ``cordons`` are by fleet. Hosts whose ``pool`` is of the same name, which is not empty, have the same
+    files in it.
     """
 
     host: HostName
@@ -90,6 +91,11 @@ class Box:
     cuts: int = 0
     sick_images: frozenset[Sha256] = frozenset()
     cordons: Mapping[str, Cordon] = field(default_factory=dict)
+    pool: str = ""
+
+    def shares_pool(self, other: Box) -> bool:
+        """Whether what is removed from the pool of one is gone from that of the other."""
+        return self.pool != "" and self.pool == other.pool
 
     def domain(self, uuid: InstanceUuid) -> Domain:
         """The machine with that UUID. Raises NotFound."""

@@ -29,6 +29,7 @@ from reconciler.actuators.sim.effects import (
     ImageEffect,
     LinkEffect,
     LoseImage,
+    Mount,
     Pause,
     PowerOff,
     PowerOn,
@@ -59,7 +60,7 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
     match effect:
         case StoreImage() | LoseImage():
             return _with_image(box, effect, room)
-        case Silence() | Cut() | Hang():
+        case Silence() | Cut() | Hang() | Mount():
             return _of_itself(box, effect)
         case AddVolume() | GrowVolume() | DropVolume():
             return _with_volume(box, effect, room)
@@ -134,12 +135,14 @@ def _standing(box: Box, effect: StandingEffect, room: Resources) -> Box:
             assert_never(effect)
 
 
-def _of_itself(box: Box, effect: Silence | Cut | Hang) -> Box:
+def _of_itself(box: Box, effect: Silence | Cut | Hang | Mount) -> Box:
     match effect:
         case Silence(silent):
             return replace(box, silent=silent)
         case Cut():
             return replace(box, cuts=box.cuts + 1)
+        case Mount(pool):
+            return replace(box, pool=pool)
         case Hang(fleet, cordon):
             others = {name: each for name, each in box.cordons.items() if name != fleet}
             return replace(box, cordons=others if cordon is None else {**others, fleet: cordon})

@@ -8,25 +8,25 @@ from reconciler.actions import Resume, Settle
 from reconciler.plan import Cause, Step, StepId
 from reconciler.planner.verdicts import Case
 from reconciler.sighting import Running, Stopped, Stranded
-from reconciler.specs.desired import HostName, InstanceKey
+from reconciler.specs.desired import Fleet, HostName, InstanceKey
 from reconciler.state import InstanceState, Observed
 
 Mends = Mapping[InstanceKey, tuple[Step, ...]]
 """What is to be mended about each machine, in order."""
 
 
-def mends_of(cases: Iterable[Case], observed: Observed) -> Mends:
+def mends_of(cases: Iterable[Case], observed: Observed, fleet: Fleet) -> Mends:
     """Machines that wait to go on, then what migrations left over; a silent host's share waits."""
     mends = {}
     for case in cases:
         if isinstance(case.sighting, Running | Stopped | Stranded):
-            steps = tuple(_steps(case.sighting, observed))
+            steps = tuple(_steps(case.sighting, observed, fleet))
             if steps:
                 mends[case.sighting.state.key] = steps
     return mends
 
 
-def _steps(seen: Running | Stopped | Stranded, observed: Observed) -> Iterator[Step]:
+def _steps(seen: Running | Stopped | Stranded, observed: Observed, fleet: Fleet) -> Iterator[Step]:
     state, needs = seen.state, tuple[StepId, ...]()
     if isinstance(seen, Stranded):
         assert state.journey is not None, "only a journey leaves a machine standing still"
@@ -34,19 +34,20 @@ def _steps(seen: Running | Stopped | Stranded, observed: Observed) -> Iterator[S
         because = Cause(f"its migration to {state.journey.destination} came to nothing")
         yield Step(resume, Resume(state.host, state.journey.destination, state), (because,))
         needs = (resume,)
-    left = _left_behind(seen, observed)
+    left = _left_behind(seen, observed, fleet)
     if left is not None:
         yield Step(StepId(f"settle/{state.name}"), left, tuple(_why(left, seen.twin)), needs)
 
 
-def _left_behind(seen: Running | Stopped | Stranded, observed: Observed) -> Settle | None:
+def _left_behind(seen: Running | Stopped | Stranded, observed: Observed, fleet: Fleet) -> Settle | None:
     state, other = seen.state, _other_end(seen)
     if other is None:
         return None if state.persistent else Settle(state.host, None, state)
     if other in {unknown.host for unknown in observed.unknown}:
         return None
     # A host that has left the fleet is not asked any more.
-    return Settle(state.host, other if observed.host(other) is not None else None, state)
+    share = other in fleet.sharing(state.host)
+    return Settle(state.host, other if observed.host(other) is not None else None, state, share)
 
 
 def _other_end(seen: Running | Stopped | Stranded) -> HostName | None:

@@ -5,7 +5,7 @@ What an expression asks decides who is equal: most name a label or two, and many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,7 +54,9 @@ class Columns:
 
     sites: tuple[Site, ...]
     free: Integers
-    """(H, R): what is free as the plan begins; CPUs, memory and disk come first."""
+    """(H, R): what is free as the plan begins; CPUs and memory come first."""
+    disk: Sequence[int]
+    """The number of what each host has of disk, (H,)."""
     _required: dict[str, Required] = field(default_factory=dict)
     _rankings: dict[str, Ranking] = field(default_factory=dict)
 
@@ -74,7 +76,7 @@ class Columns:
         answers = self._by_class(expression, lambda site: steady_answer(expression, self._facts(site)))
 
         def admits(host: int, free: Integers) -> bool:
-            return holds(evaluate(expression, self._facts(self.sites[host], free)))
+            return holds(evaluate(expression, self._facts(self.sites[host], self._amounts(host, free))))
 
         return Required(
             np.array([answer is None or holds(answer) for answer in answers], np.bool_),
@@ -86,9 +88,10 @@ class Columns:
         known: dict[Hashable, float] = {}
 
         def ranked(host: int, free: Integers) -> float:
-            key = _class_for(expression, self.sites[host], free)
+            amounts = self._amounts(host, free)
+            key = _class_for(expression, self.sites[host], amounts)
             if key not in known:
-                known[key] = worth(evaluate(expression, self._facts(self.sites[host], free)))
+                known[key] = worth(evaluate(expression, self._facts(self.sites[host], amounts)))
             return known[key]
 
         if asks(expression).changes:
@@ -115,10 +118,15 @@ class Columns:
             answers.append(known[key])
         return answers
 
-    def _facts(self, site: Site, free: Integers | None = None) -> HostFacts:
+    def _amounts(self, host: int, free: Integers) -> tuple[int, int, int]:
+        """What a host has of CPUs, memory and disk."""
+        row = free.tolist()
+        return row[0], row[1], row[self.disk[host]]
+
+    def _facts(self, site: Site, free: tuple[int, int, int] | None = None) -> HostFacts:
         assert site.state is not None, "only hosts that answered are asked"
         usable = site.host.usable(site.state.capacity)
-        left = usable if free is None else Resources(*free[:3].tolist())
+        left = usable if free is None else Resources(*free)
         # Whatever is not free has been given to a machine.
         load = (usable.cpus - left.cpus) / max(1, site.state.capacity.cpus)
         return facts_of(site.host, site.state.arch, usable, left, load)
@@ -134,13 +142,12 @@ def _class_of(expression: str, site: Site) -> Hashable:
     return (host.cluster, host.hypervisor, site.state and site.state.arch, labels, own)
 
 
-def _class_for(expression: str, site: Site, free: Integers) -> Hashable:
+def _class_for(expression: str, site: Site, free: tuple[int, int, int]) -> Hashable:
     """The same, for what is free on them: of that, what is asked for."""
     asked = asks(expression).free
     if asked is None:
-        return (site.name, *free.tolist())
-    # After the amounts come the devices, for which no expression can ask.
-    amounts = [left for name, left in zip(AMOUNTS, free.tolist(), strict=False) if name in asked]
+        return (site.name, *free)
+    amounts = [left for name, left in zip(AMOUNTS, free, strict=True) if name in asked]
     return (_class_of(expression, site), *amounts)
 
 

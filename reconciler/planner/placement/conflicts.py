@@ -162,11 +162,19 @@ def _amounts(need: Resources, board: Board, mover: Mover | None) -> Iterable[_Ru
         def lacking(site: Site) -> int:
             if site.state is None or (mover is not None and site is mover.source):
                 return 0  # nobody knows, or it is there already
+            if mover is not None and name == "disk" and _shares(mover, site, board):
+                return 0
             return asked - max(0, parts(board.ledger.free(site.name)).get(name, 0))
 
         return _Rule(name, lambda site: lacking(site) > 0, lambda site: _less(lacking(site), asked, name))
 
     return (rule(name, asked) for name, asked in parts(need).items() if asked > 0)
+
+
+def _shares(mover: Mover, site: Site, board: Board) -> bool:
+    """Whether its disks are where they are to be already."""
+    pool = board.ledger.pool(site.name)
+    return pool is not None and pool == board.ledger.pool(mover.source.name)
 
 
 def _less(lacking: int, asked: int, name: str) -> _Way | None:

@@ -1,18 +1,22 @@
 """Who sits where, and what is left: the book that placement keeps while it makes a plan.
 
 What a machine takes is counted from before it is created until after it is confirmed gone, so a
-plan never relies on room that its own steps set free.
+plan never relies on room that its own steps set free. Hosts that share a pool have its disk together:
+what one is given of it, none of them has any more.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.planner.groups import Group, group_of
 from reconciler.specs.desired import Disk, Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
 from reconciler.state import HostState, InstanceState, LiveDisk, VolumeState
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,25 @@ class Ledger:
     _seats: defaultdict[Group, Counter[HostName]] = field(default_factory=lambda: defaultdict(Counter))
     _leaving: dict[Group, Counter[HostName]] = field(default_factory=dict)
     _freed: dict[HostName, Resources] = field(default_factory=dict)
+    _pools: Mapping[HostName, str] = field(default_factory=dict)
+    """Of the hosts that share theirs with others."""
+    _drawn: Counter[str] = field(default_factory=Counter)
+    """MiB that the plan has given away of each of those pools, and will give back, as ``_freed``."""
+    _returned: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
     def opened(sites: Iterable[Site]) -> Ledger:
         """The book as the hosts' answers leave it."""
         ledger = Ledger(tuple(sites))
+        ledger._pools = _pools(ledger.sites)
+        free_of = _left_of_pools(ledger.sites, ledger._pools)
         for site in ledger.sites:
             ledger._by_name[site.name] = site
             if site.state is None:
                 continue
-            ledger._room[site.name] = _room(site.host, site.state)
+            room = _room(site.host, site.state)
+            pool = ledger.pool(site.name)
+            ledger._room[site.name] = room if pool is None else replace(room, disk_mib=free_of[pool])
             for state in site.state.instances:
                 ledger.seat(state.key, site.name)
             for volume in site.state.volumes:
@@ -67,30 +80,50 @@ class Ledger:
         """The host of that name."""
         return self._by_name[name]
 
+    def pool(self, host: HostName) -> str | None:
+        """The pool that a host shares with others; None where it has one of its own."""
+        return self._pools.get(host)
+
+    def need_at(self, state: InstanceState, host: HostName) -> Resources:
+        """What a machine takes of another host that it goes to: no disk of the pool that it has already."""
+        need, pool = footprint(state), self.pool(host)
+        return need if pool is None or pool != self.pool(state.host) else replace(need, disk_mib=0)
+
     def free(self, host: HostName) -> Resources:
         """What is left of a host that answered; negative where it is over its capacity."""
         return self._room[host] - self.taken(host)
 
     def take(self, host: HostName, amount: Resources) -> None:
         """Give some of a host away."""
-        self._taken[host] = self.taken(host) + amount
+        if (pool := self.pool(host)) is not None:
+            self._drawn[pool] += amount.disk_mib
+            amount = replace(amount, disk_mib=0)
+        self._taken[host] = self._taken.get(host, Resources()) + amount
 
     def taken(self, host: HostName) -> Resources:
-        """What the plan has given away of a host so far."""
-        return self._taken.get(host, Resources())
+        """What the plan has given away of a host so far, by whomever its pool is shared."""
+        taken = self._taken.get(host, Resources())
+        return taken if (pool := self.pool(host)) is None else replace(taken, disk_mib=self._drawn[pool])
 
     def seat(self, key: InstanceKey, host: HostName, count: int = 1) -> None:
         """An instance sits on a host from now on; ``count`` -1 takes it up again."""
         self._seats[group_of(key)][host] += count
 
-    def leave(self, state: InstanceState) -> None:
-        """An instance is to be destroyed: it keeps its seat and its room, but others do not follow it."""
+    def leave(self, state: InstanceState, to: HostName | None = None) -> None:
+        """An instance is to be destroyed, or to go elsewhere: it keeps its seat and its room, but others do
+        not follow it.
+        """
         self._leaving.setdefault(group_of(state.key), Counter())[state.host] += 1
-        self._freed[state.host] = self.freed(state.host) + _given_back(state)
+        back, pool = _given_back(state), self.pool(state.host)
+        if pool is not None:
+            self._returned[pool] += 0 if to is not None and self.pool(to) == pool else back.disk_mib
+            back = replace(back, disk_mib=0)
+        self._freed[state.host] = self._freed.get(state.host, Resources()) + back
 
     def freed(self, host: HostName) -> Resources:
         """What the plan's own destructions will give back to a host, later."""
-        return self._freed.get(host, Resources())
+        freed = self._freed.get(host, Resources())
+        return freed if (pool := self.pool(host)) is None else replace(freed, disk_mib=self._returned[pool])
 
     def seats(self, group: Group) -> Mapping[HostName, int]:
         """How many of a group sit on each host, those that are to be destroyed included."""
@@ -111,6 +144,35 @@ def _room(host: Host, state: HostState) -> Resources:
     # A disk has a size of its own here only where no machine has it: the others are in ``taken``.
     kept = sum(volume.size_mib or 0 for volume in state.volumes)
     return host.usable(state.capacity) - state.foreign - taken - Resources(disk_mib=kept)
+
+
+def _pools(sites: Iterable[Site]) -> Mapping[HostName, str]:
+    named = {site.name: site.host.storage for site in sites if site.host.storage is not None}
+    count = Counter(named.values())
+    return {host: pool for host, pool in named.items() if count[pool] > 1}
+
+
+def _left_of_pools(sites: Sequence[Site], pools: Mapping[HostName, str]) -> Mapping[str, int]:
+    """What is left of each pool that hosts share, in MiB: every disk counts once, whoever sees it."""
+    left: dict[str, int] = {}
+    for pool in set(pools.values()):
+        own = [(site.host, site.state) for site in sites if pools.get(site.name) == pool]
+        seen = [(host, state) for host, state in own if state is not None]
+        disks: dict[tuple[InstanceKey, str], int] = {}
+        for _, state in seen:
+            kept = {(each.key, each.disk): each.size_mib or 0 for each in state.volumes}
+            disks = _union(disks, kept)
+            for each in state.instances:
+                disks = _union(disks, _owned(each))
+        # Each of them may see more of what is nobody's, or less.
+        rooms = (host.usable(state.capacity).disk_mib - state.foreign.disk_mib for host, state in seen)
+        left[pool] = min(rooms, default=0) - sum(disks.values())
+    return left
+
+
+def _owned(state: InstanceState) -> dict[tuple[InstanceKey, str], int]:
+    sizes = _sizes(state.applied.disks, state.live.disks)
+    return {(state.key, name): size for name, size in sizes.items()}
 
 
 def footprint(state: InstanceState) -> Resources:
@@ -154,9 +216,22 @@ def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
 
 
 def _all_of(*several: Iterable[Disk | LiveDisk]) -> int:
-    """MiB of all these disks side by side: of those of one name, the largest."""
+    """MiB of all these disks side by side."""
+    return sum(_sizes(*several).values())
+
+
+def _sizes(*several: Iterable[Disk | LiveDisk]) -> dict[str, int]:
+    """MiB of all these disks by name: of those of one name, the largest."""
     sizes: dict[str, int] = {}
     for disks in several:
         for disk in disks:
             sizes[disk.name] = max(sizes.get(disk.name, 0), disk.size_mib or 0)
-    return sum(sizes.values())
+    return sizes
+
+
+def _union(one: Mapping[_Name, int], other: Mapping[_Name, int]) -> dict[_Name, int]:
+    """Sizes of the disks of both, the larger where both have it."""
+    union = dict(one)
+    for name, size in other.items():
+        union[name] = max(union.get(name, 0), size)
+    return union

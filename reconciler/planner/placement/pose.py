@@ -21,7 +21,7 @@ from reconciler.planner.placement.problem import (
     Problem,
     Shape,
 )
-from reconciler.planner.placement.rows import RESOURCES, device_kinds, row_of
+from reconciler.planner.placement.rows import Rows
 from reconciler.planner.terms import has_its_disk, unlike
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, InstanceKey, Resources
 from reconciler.state import InstanceState
@@ -67,6 +67,8 @@ class _Ask(NamedTuple):
     rank: str | None = None
     admits: Admits | None = None
     stands_in: bool = False
+    pool: str | None = None
+    """Of those that hosts share, the one that has its disks."""
 
 
 @dataclass(slots=True)
@@ -77,8 +79,7 @@ class _Pose:
     admissions: Admissions
     number: dict[HostName, int]
     weights: Mapping[Group, int]
-    kinds: Sequence[str]
-    """Of devices, as they are counted."""
+    rows: Rows
     groups: dict[Group, int] = field(default_factory=dict)
     shapes: list[Shape] = field(default_factory=list)
     _shapes: dict[Hashable, int] = field(default_factory=dict)
@@ -101,7 +102,7 @@ class _Pose:
         """Its shape: where it could be moved to, and whether it may be where it is."""
         state, instance = seen.state, seen.instance
         if instance is None:
-            ask = _Ask(state.key, footprint(state), "anywhere")
+            ask = _Ask(state.key, footprint(state), "anywhere", pool=self.board.ledger.pool(state.host))
             return self._shape(ask, lambda: np.ones(len(self.number), np.bool_))
         source = self.board.ledger.site(state.host)
         admission = self.admissions.of(instance, state.applied)
@@ -114,14 +115,16 @@ class _Pose:
 
         asks = (id(admission), id(like), *kept)
         rank, surge = instance.placement.rank, state.applied.surge
-        return self._shape(_Ask(state.key, footprint(state), asks, rank, admission.admits, surge), allowed)
+        pool = self.board.ledger.pool(state.host)
+        ask = _Ask(state.key, footprint(state), asks, rank, admission.admits, surge, pool)
+        return self._shape(ask, allowed)
 
     def _shape(self, ask: _Ask, allowed: Callable[[], Flags]) -> int:
         """The number of a shape; its hosts are worked out for the first that asks for it."""
         named, need = group_of(ask.key), ask.need
         group = self.group(named)
         priority = STANDS_IN if ask.stands_in else self.weights.get(named, 0)
-        key = (group, need, ask.rank, priority, ask.alike)
+        key = (group, need, ask.rank, priority, ask.alike, ask.pool)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
             ranking = None if ask.rank is None else self.admissions.columns.ranking(ask.rank)
@@ -129,7 +132,7 @@ class _Pose:
                 Shape(
                     f"{ask.key.service}-{ask.key.component}",
                     group,
-                    row_of(need, self.kinds),
+                    self.rows.taken(need, ask.pool),
                     allowed(),
                     None if ranking is None else ranking.now,
                     None if ranking is None else ranking.ranked,
@@ -178,17 +181,17 @@ class _Pose:
 
 def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     """The question. Machines that are on hosts come first, as given, then those that are missing."""
-    kinds = device_kinds(
-        board.sites, (*(each.state.applied for each in asked.seen), *(each.machine for each in asked.missing))
-    )
-    free = np.zeros((len(board.sites), len(RESOURCES) + len(kinds)), np.int64)
+    rows = _rows(asked, board)
+    free = np.zeros((len(board.sites), len(rows.names)), np.int64)
     size = np.zeros_like(free)
+    pools = [board.ledger.pool(site.name) for site in board.sites]
     for host, site in enumerate(board.sites):
         if site.state is not None:
-            free[host] = row_of(board.ledger.free(site.name), kinds)
-            size[host] = row_of(site.host.usable(site.state.capacity), kinds)
+            free[host] = rows.room(board.ledger.free(site.name), pools[host])
+            size[host] = rows.room(site.host.usable(site.state.capacity), pools[host])
     number = {site.name: index for index, site in enumerate(board.sites)}
-    pose = _Pose(board, Admissions(board, Columns(board.sites, free.copy())), number, asked.weights, kinds)
+    columns = Columns(board.sites, free.copy(), [rows.disk_of(pool) for pool in pools])
+    pose = _Pose(board, Admissions(board, columns), number, asked.weights, rows)
     rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
@@ -197,7 +200,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     np.add.at(room, home[: len(asked.seen)], np.array(demands, np.int64).reshape(-1, room.shape[1]))
     return Problem(
         hosts=tuple(number),
-        resources=(*RESOURCES, *kinds),
+        resources=rows.names,
         room=room,
         shapes=tuple(pose.shapes),
         shape=np.array(shape, np.int64),
@@ -207,11 +210,18 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
         cost=np.array([_cost(each, board) for each in asked.seen] + [0.0] * new, np.float64),
         labels=labels_of(board, rules),
         rules=rules,
-        clusters=_clusters(desired.fleet, board, kinds),
+        clusters=_clusters(desired.fleet, board, rows),
         closed=np.array([_is_cordoned(site) for site in board.sites], np.bool_),
         names=(*(each.state.name for each in asked.seen), *(each.name for each in asked.missing)),
         size=size,
     )
+
+
+def _rows(asked: Asked, board: Board) -> Rows:
+    machines = (*(each.state.applied for each in asked.seen), *(each.machine for each in asked.missing))
+    disks = sum(footprint(each.state).disk_mib for each in asked.seen)
+    disks += sum(each.machine.resources.disk_mib for each in asked.missing)
+    return Rows.of(board.ledger, machines, disks)
 
 
 def _is_cordoned(site: Site) -> bool:
@@ -223,16 +233,16 @@ def _cost(seen: Seen, board: Board) -> float:
     return float(takes.memory_mib + (takes.disk_mib if host.storage is None else 0))
 
 
-def _clusters(fleet: Fleet, board: Board, kinds: Sequence[str]) -> tuple[Cluster, ...]:
+def _clusters(fleet: Fleet, board: Board, rows: Rows) -> tuple[Cluster, ...]:
     names = sorted({site.host.cluster for site in board.sites})
+    shared = {site.host.cluster for site in board.sites if board.ledger.pool(site.name) is not None}
     return tuple(
         Cluster(
             each.name,
             np.array([site.host.cluster == each.name for site in board.sites], np.bool_),
             each.policy,
             each.reserve_hosts,
-            # Who has devices is not spread for their sake.
-            (*[1.0] * len(RESOURCES), *[0.0] * len(kinds)) if kinds else (),
+            rows.weights(each.name in shared),
         )
         for each in map(fleet.cluster, names)
     )

@@ -67,7 +67,7 @@ class Refusals:
             checks = (
                 *(rule(moved, self.board) for rule in (*STANDING[:3], open_to, required, *STANDING[3:])),
                 unfit,
-                lambda site: shortage(footprint(state), site, self.board),
+                lambda site: shortage(ledger.need_at(state, site.name), site, self.board),
                 *neighbourly(moved, self.board, strict=True),
             )
             reasons = [

@@ -202,3 +202,29 @@ async def who_could_not_leave_is_at_home(duo: Duo) -> None:
     duo.there.platform.add_foreign("shop-db-0")
     await duo.refuses(Migrate(there, here, state, home=here), AlreadyExists)
     assert (await duo.here.seen(instance)).home is None
+
+
+async def disks_of_hosts_that_have_one_pool_by_now_are_not_taken_for_copies(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    duo.here.flesh.strand("shop-db-0", duo.there.platform)
+    duo.here.flesh.mount(duo.there.platform)
+    here, there = duo.here.host, duo.there.host
+    said = await duo.refuses(Settle(here, there, await duo.here.seen(instance)), ActionFailed)
+    assert "hosts.<name>.storage" in said
+    await duo.act(Settle(here, there, await duo.here.seen(instance), share=True))
+    assert (await duo.here.seen(instance)).journey is None
+    assert [list(disks(each)) for each in await duo.look()] == [["shop-db-0/root"], ["shop-db-0/root"]]
+
+
+async def what_a_killed_migration_copied_is_removed_from_a_pool_of_its_own(duo: Duo) -> None:
+    instance, _ = await duo.runs_here()
+    duo.here.flesh.strand("shop-db-0", duo.there.platform)
+    await duo.act(Settle(duo.here.host, duo.there.host, await duo.here.seen(instance)))
+    assert [list(disks(each)) for each in await duo.look()] == [["shop-db-0/root"], []]
+
+
+async def no_disk_is_copied_onto_itself(duo: Duo) -> None:
+    instance, state = await duo.runs_here()
+    duo.here.flesh.mount(duo.there.platform)
+    await duo.refuses(Migrate(duo.there.host, duo.here.host, state), ActionFailed)
+    assert (await duo.here.seen(instance)).journey is None

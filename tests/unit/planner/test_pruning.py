@@ -54,7 +54,10 @@ def test_nothing_goes_from_a_shared_pool_while_one_who_may_need_it_is_silent() -
 
 
 def test_an_image_is_brought_to_a_shared_pool_once_at_a_time() -> None:
-    small = replace(SHARED, hosts=tuple(replace(host, capacity=machine().resources) for host in SHARED.hosts))
+    # Of CPUs and memory each host has enough for one, of disk the pool has enough for both.
+    one = machine().resources
+    room = replace(one, disk_mib=2 * one.disk_mib)
+    small = replace(SHARED, hosts=tuple(replace(host, capacity=room) for host in SHARED.hosts))
     other = instance("shop-db-1", machine())
     made = make_plan(desired_of(small, DB, other), observed_of(small))
     images = {each.id: each.needs for each in made.steps if isinstance(each.action, PutImage)}

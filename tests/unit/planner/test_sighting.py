@@ -147,6 +147,19 @@ def test_debris_is_swept_where_the_machine_never_came() -> None:
     assert plan(after(step, observed)).steps == ()
 
 
+def test_what_was_copied_is_no_debris_where_the_two_hosts_share_their_pool_by_now() -> None:
+    observed = seen(on_its_way(running(DB, on="hv1")), left="hv2")
+    hosts = (replace(each, storage="san1" if each.name != "hv3" else None) for each in FLEET.hosts)
+    desired = desired_of(replace(FLEET, hosts=tuple(hosts)), DB)
+    (step,) = make_plan(desired, observed).steps
+    assert step.action == Settle(HostName("hv1"), HostName("hv2"), observed.by_uuid[DB.uuid][0], share=True)
+    then = after(step, observed)
+    here, there = then.hosts[:2]
+    assert confirmed(step, here, there)
+    assert [each.disk for each in there.volumes] == ["data"]
+    assert make_plan(desired, then).steps == ()
+
+
 def test_a_disk_that_no_journey_explains_is_kept() -> None:
     assert steps(seen(running(DB, on="hv1"), left="hv2")) == []
 

@@ -12,8 +12,10 @@ from reconciler.plan import Cause
 from reconciler.planner import Move, make_plan, plan_move
 from reconciler.planner.explain import explain
 from reconciler.planner.hosts import HostStanding, hosts_of
-from reconciler.specs.desired import HostName
+from reconciler.specs.desired import HostName, Instance
+from reconciler.specs.health import HealthCheck, OnFailure, TcpCheck, UpdatePolicy
 from reconciler.state import Cordon, from_json, to_json
+from tests.builders import with_host
 from tests.fleets import Recorded, fleet_from, recorded
 
 _CORDON = "is cordoned by ops@desk since 2026-11-25T06:40:00Z"
@@ -150,6 +152,59 @@ def test_who_was_evicted_by_a_stop_is_started_when_it_is_over() -> None:
     assert steps(fleet_from("hv1 4c/4G\n\nshop-web-0 1c/1G on=hv1 evict=stop off")) == ["start/shop-web-0"]
     cordoned = fleet_from("hv1 4c/4G cordoned\n\nshop-web-0 1c/1G on=hv1 evict=stop off")
     assert steps(cordoned) == ["start/shop-web-0"]
+
+
+def checked(*instances: Instance) -> tuple[Instance, ...]:
+    """With a health check, and given back what they were where a new form is not healthy."""
+    policy = UpdatePolicy(1, on_failure=OnFailure.ROLLBACK)
+    return tuple(replace(each, health=HealthCheck(TcpCheck(80)), update=policy) for each in instances)
+
+
+def test_nobody_waits_for_the_health_of_who_is_shut_down() -> None:
+    fleet = fleet_from(
+        """
+        hv1  4c/4G maintenance
+        hv2  4c/4G
+
+        shop-db-0  1c/1G on=hv1 evict=stop
+        shop-db-1  1c/1G on=hv2
+        shop-app-0 1c/1G on=hv2
+        """
+    )
+    app, *dbs = checked(*fleet.desired.instances)
+    app = replace(
+        app,
+        machine=replace(app.machine, cpus=2),
+        depends_on=("db",),
+        healthy_first=("db",),
+    )
+    made = make_plan(replace(fleet.desired, instances=(app, *dbs)), fleet.observed, wait=True)
+    assert {step.id for step in made.steps} == {
+        "stop/shop-db-0",
+        "wait/shop-db-1",
+        "update/shop-app-0",
+        "wait/shop-app-0",
+        "accept/shop-app-0",
+    }
+
+
+def test_a_new_form_is_not_put_to_the_test_by_who_is_shut_down() -> None:
+    fleet = fleet_from(
+        """
+        hv1  4c/4G maintenance
+        hv2  4c/4G
+
+        shop-web-0 1c/1G on=hv1 evict=stop
+        shop-web-1 1c/1G on=hv2
+        """
+    )
+    desired = replace(fleet.desired, instances=checked(*fleet.desired.instances))
+    seen = fleet.observed
+    (web,) = seen.hosts[1].instances
+    changed = replace(web, former=replace(web.applied, cpus=2))
+    seen = with_host(seen, replace(seen.hosts[1], instances=(changed,)))
+    # Nobody is waited for in vain, which would have it given up; it is taken for good once all are back.
+    assert [step.id for step in make_plan(desired, seen).steps] == ["stop/shop-web-0"]
 
 
 def test_who_sits_it_out_is_changed_when_it_is_over() -> None:

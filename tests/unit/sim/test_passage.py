@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.actions import Create, Migrate, PairAction, PutImage, Resume, Settle
-from reconciler.actuators.sim.effects import Define, PowerOff
+from reconciler.actuators.sim.effects import Define, Mount, PowerOff
 from reconciler.actuators.sim.host import PHYSICAL, SimHost, World
 from reconciler.actuators.sim.things import Box
 from reconciler.errors import ActionFailed, HostError
@@ -198,3 +198,40 @@ def test_a_guest_that_dies_while_it_is_copied_leaves_nothing_over_there() -> Non
         pair.run(Migrate(HostName("hv2"), HostName("hv1"), before))
     assert pair.state().power is Power.STOPPED
     assert pair.truths["hv2"].box.volumes == {}
+
+
+def test_disks_of_hosts_that_have_one_pool_by_now_are_not_taken_for_copies() -> None:
+    pair = Pair()
+    pair.set("hv2", power=Power.STOPPED)
+    pair.set("hv1", power=Power.RUNNING)
+    for truth in pair.truths.values():
+        truth.change(Mount("san1"), PHYSICAL)
+    with pytest.raises(ActionFailed, match="storage"):
+        pair.run(Settle(HostName("hv1"), HostName("hv2"), pair.state()))
+    assert [len(truth.box.volumes) for truth in pair.truths.values()] == [1, 1]
+    assert pair.state("hv2").power is Power.STOPPED
+    # Once the files say so it is tidied up, and the disks stay.
+    pair.run(Settle(HostName("hv1"), HostName("hv2"), pair.state(), share=True))
+    assert [len(truth.box.volumes) for truth in pair.truths.values()] == [1, 1]
+    assert pair.truths["hv2"].box.domains == {}
+    assert pair.state().journey is None
+
+
+def test_a_twin_that_stands_still_is_not_ended_where_its_disks_may_be_the_only_ones() -> None:
+    pair = Pair()
+    pair.set("hv2", power=Power.RUNNING)
+    pair.set("hv1", power=Power.PAUSED, why="migrating")
+    for truth in pair.truths.values():
+        truth.change(Mount("san1"), PHYSICAL)
+    with pytest.raises(ActionFailed, match="storage"):
+        pair.run(Settle(HostName("hv2"), HostName("hv1"), pair.state("hv2")))
+    assert pair.state().power is Power.PAUSED
+
+
+def test_no_disk_is_copied_onto_itself() -> None:
+    pair = Pair()
+    for truth in pair.truths.values():
+        truth.change(Mount("san1"), PHYSICAL)
+    with pytest.raises(ActionFailed, match="storage"):
+        pair.migrate()
+    assert pair.state().journey is None
