@@ -26,50 +26,57 @@ def check_carriage(action: Migrate, source: Box, destination: Box, fleet: str) -
     refuse_to_come(destination, domain, mark, action)
 
 
-def carriage(action: Migrate, source: Box, destination: Box, fleet: str) -> Iterator[Leg]:
-    """What is left of it, asked of its source. Raises ActionFailed where somebody else was at it."""
+def setting_out(action: Migrate, source: Box, destination: Box, fleet: str) -> Iterator[Leg]:
+    """What is left to do until it is off, and owned over there. Raises ActionFailed as ``carriage``."""
     domain, mark = ours(source, action.before.uuid, fleet)
-    journey = Journey(action.from_host, action.host, action.terms.copies, cold=True)
     if mark.journey is None:
+        journey = _journey(action)
         yield Leg(True, Define(replace(domain, mark=replace(mark, journey=journey, home=action.home))))
         return
-    if replace(mark.journey, handed_over=False) != journey or mark.applied != action.before.applied:
-        raise ActionFailed(source.host, f"{domain.name} is no longer what was planned with")
-    twin = twin_of(destination, domain.uuid, fleet)
-    if twin is None or twin.mark is None:
+    _check_journey(action, source, domain, mark)
+    if twin_of(destination, domain.uuid, fleet) is None:
         yield Leg(False, Define(_coming(domain, mark)))
-        return
+    if domain.power is not Power.STOPPED:
+        yield Leg(True, PowerOff(domain.uuid))
+
+
+def carriage(action: Migrate, source: Box, destination: Box, fleet: str) -> Iterator[Leg]:
+    """What is left to do once it is off. Raises ActionFailed where somebody else was at it."""
+    domain, mark = ours(source, action.before.uuid, fleet)
+    _check_journey(action, source, domain, mark)
+    twin, its = ours(destination, domain.uuid, fleet)
+    if domain.power is not Power.STOPPED:
+        raise ActionFailed(source.host, f"{domain.name} was started while it was carried")
     if not was_handed_over(mark):
-        yield from _handing_over(domain, mark, twin, source, destination)
-        return
+        disks = [mark.volume(disk.name) for disk in mark.applied.disks] if action.terms.copies else []
+        for volume in disks:
+            if volume not in destination.volumes:
+                size = source.volumes[volume]
+                yield Leg(False, AddVolume(volume, size), copying(0, size))
+        if not its.complete:
+            yield Leg(False, Define(replace(twin, mark=replace(its, complete=True))))
+        gone = replace(mark, journey=replace(_journey(action), handed_over=True))
+        yield Leg(True, Define(replace(domain, mark=gone)))
     if twin.power is Power.STOPPED:
         yield Leg(False, PowerOn(twin.uuid))
     if not twin.booted:
         yield Leg(False, GuestUp(twin.uuid))
 
 
+def _journey(action: Migrate) -> Journey:
+    return Journey(action.from_host, action.host, action.terms.copies, cold=True)
+
+
+def _check_journey(action: Migrate, source: Box, domain: Domain, mark: Mark) -> None:
+    own = None if mark.journey is None else replace(mark.journey, handed_over=False)
+    if own != _journey(action) or mark.applied != action.before.applied:
+        raise ActionFailed(source.host, f"{domain.name} is no longer what was planned with")
+
+
 def _coming(domain: Domain, mark: Mark) -> Domain:
     """What owns its disks over there before there are any."""
     coming = Domain(domain.uuid, domain.name, live_of(mark.applied), replace(mark, complete=False))
     return replace(coming, deaf=domain.deaf, sick=domain.sick)
-
-
-def _handing_over(domain: Domain, mark: Mark, twin: Domain, source: Box, destination: Box) -> Iterator[Leg]:
-    assert twin.mark is not None, "it is ours"
-    assert mark.journey is not None, "it is on its way"
-    disks = [mark.volume(disk.name) for disk in mark.applied.disks] if mark.journey.copies else []
-    missing = [volume for volume in disks if volume not in destination.volumes]
-    if domain.power is not Power.STOPPED:
-        if twin.mark.complete or len(missing) < len(disks):
-            raise ActionFailed(source.host, f"{domain.name} was started while it was carried")
-        yield Leg(True, PowerOff(domain.uuid))
-    for volume in missing:
-        size = source.volumes[volume]
-        yield Leg(False, AddVolume(volume, size), copying(0, size))
-    if not twin.mark.complete:
-        yield Leg(False, Define(replace(twin, mark=replace(twin.mark, complete=True))))
-    gone = replace(mark, journey=replace(mark.journey, handed_over=True))
-    yield Leg(True, Define(replace(domain, mark=gone)))
 
 
 def taking_back(uuid: InstanceUuid, source: Box, destination: Box) -> Iterator[Leg]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from reconciler.actions import Action, Migrate, Resume, Settle, before_of
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access, Actuator
-from reconciler.actuators.sim.carriage import carriage, check_carriage, taking_back
+from reconciler.actuators.sim.carriage import carriage, check_carriage, setting_out, taking_back
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
 from reconciler.actuators.sim.effects import Effect, GuestUp
 from reconciler.actuators.sim.legs import Leg
@@ -133,7 +133,11 @@ class SimHost:
         fleet, uuid = self._access.fleet, action.before.uuid
         check_carriage(action, self._look(), there._look(), fleet)
         try:
-            await self._until_done(there, lambda: carriage(action, self._look(), there._look(), fleet))
+            for stage in (setting_out, carriage):
+                await self._until_done(
+                    there,
+                    lambda stage=stage: stage(action, self._look(), there._look(), fleet),  # type: ignore[misc]
+                )
         except ActionFailed:
             with contextlib.suppress(HostError):
                 await self._until_done(there, lambda: taking_back(uuid, self._look(), there._look()))
