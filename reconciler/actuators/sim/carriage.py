@@ -56,7 +56,8 @@ def carriage(action: Migrate, source: Box, destination: Box, fleet: str) -> Iter
         if not its.complete:
             yield Leg(False, Define(replace(twin, mark=replace(its, complete=True))))
         gone = replace(mark, journey=replace(_journey(action), handed_over=True))
-        yield Leg(True, Define(replace(domain, mark=gone)))
+        # Not even the host itself is to start it here.
+        yield Leg(True, Define(replace(domain, mark=gone, autostart=False)))
     if twin.power is Power.STOPPED:
         yield Leg(False, PowerOn(twin.uuid))
     if not twin.booted:
