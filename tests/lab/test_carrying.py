@@ -1,9 +1,8 @@
-"""A real host is emptied of a machine that is off meanwhile; who is killed at that is followed by the next."""
+"""A real host is emptied of a machine that is off meanwhile, and whoever does that is killed at any of it."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from signal import SIGKILL
 
 import pytest
