@@ -9,7 +9,7 @@ from reconciler.actions import Migrate, PairAction, Resume, Settle
 from reconciler.carrying import counts, is_carried, may_be_tidied
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
 from reconciler.specs.desired import HostName
-from reconciler.state import MIGRATING, HostState, InstanceState, Power
+from reconciler.state import FAILED, MIGRATING, HostState, InstanceState, Power
 
 
 def after(action: PairAction, host: HostState) -> HostState:
@@ -59,7 +59,7 @@ def broken(action: PairAction, host: HostState, peer: HostState | None) -> str |
         case Migrate():
             return _cannot_leave(action, peer) or _cannot_arrive(action, host)
         case Resume(before=before):
-            return _changed(before, host) or _not_stranded(before, host) or _active(before, host, peer)
+            return _changed(before, host) or _not_stranded(before, host) or _has_gone_on(before, host, peer)
         case Settle(before=before):
             return _changed(before, host) or _unsettled(action, host, peer)
     assert_never(action)
@@ -141,13 +141,19 @@ def _not_stranded(before: InstanceState, host: HostState) -> str | None:
     return None if is_waiting else f"it is {found.power}{found.detail and f' ({found.detail})'}"
 
 
-def _active(before: InstanceState, host: HostState, peer: HostState | None) -> str | None:
+def _has_gone_on(before: InstanceState, host: HostState, peer: HostState | None) -> str | None:
+    """What says that it did not fail where it was going: it may have gone on there, and written."""
     if peer is None:
         return "where it was going was not looked at"
     twin, found = peer.instance(before.uuid), host.instance(before.uuid)
-    if found is not None and is_carried(found) and not counts(host.host, found, twin):
-        return f"its disks here are not those that count: those on {peer.host} are"
-    return None if twin is None or twin.power is Power.STOPPED else f"it is {twin.power} on {peer.host}"
+    never_ran = twin is None or (twin.power is Power.STOPPED and twin.detail == FAILED)
+    if found is not None and is_carried(found):
+        if not counts(host.host, found, twin):
+            return f"its disks here are not those that count: those on {peer.host} are"
+        never_ran = twin is None or twin.power is Power.STOPPED
+    if twin is None or never_ran:
+        return None
+    return f"it is {twin.power}{twin.detail and f' ({twin.detail})'} on {peer.host}"
 
 
 def _unsettled(action: Settle, home: HostState, peer: HostState | None) -> str | None:

@@ -28,7 +28,7 @@ from reconciler.actuators.sim.things import Box, Domain, Mark
 from reconciler.carrying import is_carried
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
-from reconciler.state import MIGRATED, MIGRATING, InstanceState, Journey, Power
+from reconciler.state import FAILED, MIGRATED, MIGRATING, InstanceState, Journey, Power
 
 
 def migration(action: Migrate, source: Box, destination: Box, fleet: str) -> tuple[Leg, ...]:
@@ -87,8 +87,8 @@ def _resuming(before: InstanceState, home: Box, peer: Box, fleet: str) -> Iterat
     if domain.power is not Power.PAUSED or domain.why != MIGRATING:
         raise ActionFailed(home.host, f"{domain.name} is {domain.power} ({domain.why})")
     twin = twin_of(peer, before.uuid, fleet)
-    if twin is not None and twin.power is not Power.STOPPED:
-        raise ActionFailed(peer.host, f"{domain.name} is {twin.power} here: it stays paused")
+    if twin is not None and (twin.power is not Power.STOPPED or twin.why != FAILED):
+        raise ActionFailed(peer.host, f"{domain.name} is {twin.power} ({twin.why}) here: it stays paused")
     yield Leg(True, GoOn(domain.uuid))
 
 
