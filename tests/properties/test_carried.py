@@ -145,7 +145,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who is carried waits for who is made",
         laws.orderly,
-        Line("make", "decisions = put_off(held)", "decisions = held"),
+        Line(
+            "make",
+            "put_off(held_back(settle(desired, judged, board, scheduler), order, unwell))",
+            "held_back(settle(desired, judged, board, scheduler), order, unwell)",
+        ),
     ),
 )
 
