@@ -167,7 +167,8 @@ class Terms:
     ``copies``: the disks go along, for the two hosts do not share their pool. ``peer`` is the URI by
     which the source's own libvirtd reaches the destination's: then the two do it between them, without
     us. ``bandwidth_mib`` is in MiB a second, ``downtime_ms`` how long the guest may stand still at the
-    end, ``timeout_s`` how long all of it may take before it is called off.
+    end, ``timeout_s`` how long all of it may take before it is called off. ``cold``: it is shut down,
+    carried over and started there; bandwidth and downtime mean nothing then.
     """
 
     copies: bool = True
@@ -175,11 +176,13 @@ class Terms:
     bandwidth_mib: int | None = None
     downtime_ms: int | None = None
     timeout_s: int = 3600
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Migrate:
-    """Move a running machine to ``host`` while it runs, its disks included where ``terms`` say so.
+    """Move a running machine to ``host``, its disks included where ``terms`` say so: while it runs, unless
+    they say that it is off meanwhile.
 
     It remembers ``home`` as the host to return to (None: none, it is where it should be).
     """
@@ -193,7 +196,9 @@ class Migrate:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Let a machine go on where it is, which its migration to ``from_host`` left standing still."""
+    """Let a machine go on where it is, which its migration from or to ``from_host`` left standing still, or
+    off.
+    """
 
     host: HostName
     from_host: HostName

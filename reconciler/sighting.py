@@ -1,7 +1,8 @@
 """What is known of one instance: where it is, and whether more of it lies about than should.
 
-A live migration can be cut short at any point, by us or by a human. Each of its endings is recognised
-here. Not seen is not gone, and seen twice is one machine on its way until both are seen to run.
+A migration can be cut short at any point, by us or by a human. Each of its endings is recognised here. Not
+seen is not gone, and seen twice is one machine on its way until both are seen to run. Which end of a cold one
+counts is told by what each end remembers (``carrying``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconciler.carrying import is_carried, source_counts, was_handed_over
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import FAILED, MIGRATED, MIGRATING, InstanceState, Observed, Power
 
@@ -31,7 +33,9 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """Stands still on the host that it was to leave, and every host says that it never went on elsewhere."""
+    """Stands still on the host that it was to leave, or is off at that end of a cold migration which counts;
+    and every host says that it never went on elsewhere.
+    """
 
     state: InstanceState
     twin: InstanceState | None = None
@@ -62,6 +66,7 @@ Known = Running | Stopped | Stranded
 Sighting = Known | Absent | Unknown | InDoubt
 
 _UNDER_WAY = "a migration is under way, or about to end"
+_UNFINISHED = "its disks were not all carried here"
 
 
 def sighting_of(observed: Observed, uuid: InstanceUuid, *, could_be_on: frozenset[HostName]) -> Sighting:
@@ -89,16 +94,53 @@ def _silent(observed: Observed) -> tuple[HostName, ...]:
 def _seen_once(state: InstanceState, observed: Observed) -> Sighting:
     journey, silent = state.journey, _silent(observed)
     if state.power is Power.PAUSED:
-        if not _waits_to_leave(state):
-            return InDoubt((state,))
-        return InDoubt((state,), _unheard(state, silent)) if silent else Stranded(state)
+        return _paused(state, silent)
     if state.power is Power.RUNNING and state.detail == MIGRATING:
         return InDoubt((state,), _has_not_left(state))
-    if state.power is Power.RUNNING and state.complete:
-        return Running(state)
+    if state.power is Power.RUNNING and (state.complete or is_carried(state)):
+        why = _runs_where_it_should_not(state, observed) if is_carried(state) else ""
+        return InDoubt((state,), why) if why else Running(state)
     if journey is not None and journey.other_end(state.host) in silent:
         return Unknown((journey.other_end(state.host),))
-    return _off(state, observed)
+    return _carried_off(state, observed) if is_carried(state) else _off(state, observed)
+
+
+def _paused(state: InstanceState, silent: tuple[HostName, ...]) -> Sighting:
+    if not _waits_to_leave(state):
+        return InDoubt((state,))
+    return InDoubt((state,), _unheard(state, silent)) if silent else Stranded(state)
+
+
+def _runs_where_it_should_not(state: InstanceState, observed: Observed) -> str:
+    """Why one that runs at this end of a cold migration, and is seen nowhere else, is not to be believed."""
+    journey = state.journey
+    assert journey is not None, "it is carried"
+    if not state.complete:
+        return _UNFINISHED
+    if state.host != journey.source or not journey.handed_over:
+        return ""
+    other = observed.host(journey.destination)
+    if other is not None and not any(volume.key == state.key for volume in other.volumes):
+        return ""  # there is nothing over there: whoever started it here wants these disks to count
+    return _given_up(journey.destination)
+
+
+def _carried_off(state: InstanceState, observed: Observed) -> Sighting:
+    """It is off, at one end of a cold migration, and the other end has it not."""
+    journey = state.journey
+    assert journey is not None, "it is carried"
+    if state.host == journey.destination:
+        return Stopped(state) if state.complete else InDoubt((state,), _UNFINISHED)
+    if not state.complete:
+        return Stopped(state)
+    if journey.handed_over:
+        lost = f"it was handed over to {journey.destination}, which has it no more: `virsh start` it here if "
+        return InDoubt((state,), lost + "these disks, as they were then, are to count")
+    return Stranded(state) if observed.host(journey.destination) is not None else Stopped(state)
+
+
+def _given_up(destination: HostName) -> str:
+    return f"it was handed over to {destination}, where its newer disks may be, and runs here: stop it here"
 
 
 def _off(state: InstanceState, observed: Observed) -> Sighting:
@@ -125,6 +167,8 @@ def _seen_twice(one: InstanceState, other: InstanceState, silent: tuple[HostName
     running = [state for state in both if state.power is Power.RUNNING]
     if len(running) == 2:
         return InDoubt(both)
+    if is_carried(*both) and (carried := _ends(one, other)) is not None:
+        return _carried(*carried)
     if running:
         (home,) = running
         return _runs_here(home, other if home is one else one)
@@ -133,6 +177,30 @@ def _seen_twice(one: InstanceState, other: InstanceState, silent: tuple[HostName
             return Stopped(left, gone)
     ends = _ends(one, other)
     return InDoubt(both) if ends is None else _runs_nowhere(*ends, silent)
+
+
+def _carried(source: InstanceState, destination: InstanceState) -> Sighting:
+    """Both ends of a cold migration; it runs at one of them at most."""
+    both, powers = (source, destination), (source.power, destination.power)
+    if Power.RUNNING in powers and Power.PAUSED not in powers:
+        return _carried_and_runs(source, destination)
+    if Power.PAUSED in powers or None in (source.journey, destination.journey):
+        return InDoubt(both)
+    if source_counts(source, destination):
+        return Stranded(source, destination)
+    if was_handed_over(source) and destination.complete:
+        return Stranded(destination, source)
+    return InDoubt(both, "it was being carried, and neither end has all of it")
+
+
+def _carried_and_runs(source: InstanceState, destination: InstanceState) -> Sighting:
+    both = (source, destination)
+    if destination.power is Power.RUNNING:
+        return Running(destination, source) if destination.complete else InDoubt(both, _UNFINISHED)
+    if was_handed_over(source) and destination.complete:
+        return InDoubt(both, _given_up(destination.host))
+    may_stay = source.complete and source.detail != MIGRATING
+    return Running(source, destination) if may_stay else InDoubt(both)
 
 
 def _runs_here(home: InstanceState, twin: InstanceState) -> Sighting:

@@ -76,14 +76,18 @@ that could not be taken in (or could not be started)."""
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A live migration that was begun and not yet tidied up, as the machine itself carries it.
+    """A migration that was begun and not yet tidied up, as the machine itself carries it.
 
-    With ``copies`` its disks are copied: the end where it does not run has disks that are left over.
+    With ``copies`` its disks are copied: the end where it does not run has disks that are left over. A
+    ``cold`` one is made while it is off; with ``handed_over`` the end that it leaves has given it up, and
+    says so before it is started at the other (``carrying``).
     """
 
     source: HostName
     destination: HostName
     copies: bool = True
+    cold: bool = False
+    handed_over: bool = False
 
     def other_end(self, host: HostName) -> HostName:
         """The end that ``host`` is not."""

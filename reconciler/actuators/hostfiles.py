@@ -7,8 +7,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import posixpath
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -38,8 +39,13 @@ class HostFiles(Protocol):
     def reading(self, path: str) -> AbstractAsyncContextManager[Stream]:
         """A file's bytes. Raises NotFound where there is none."""
 
-    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
-        """Make a file of what comes, readable by all."""
+    async def write(self, chunks: AsyncIterator[bytes], path: str, *, private: bool = False) -> None:
+        """Make a file of what comes, readable by all; one that is there is written over, and if it is
+        ``private`` whoever could read it still can.
+        """
+
+    async def flush(self, paths: Sequence[str]) -> None:
+        """Have what was written to files of one directory on its disk, whatever the power does then."""
 
     async def sha256(self, path: str) -> str:
         """Digest of a file as the host reads it, in hexadecimal."""
@@ -88,10 +94,17 @@ class RemoteFiles:
         """By SFTP."""
         return self._ssh.reading(path)
 
-    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
+    async def write(self, chunks: AsyncIterator[bytes], path: str, *, private: bool = False) -> None:
         """By SFTP."""
         await self._ssh.write(chunks, path)
-        await self._ssh.run(["chmod", f"{_READABLE:o}", "--", path])
+        if not private:
+            await self._ssh.run(["chmod", f"{_READABLE:o}", "--", path])
+
+    async def flush(self, paths: Sequence[str]) -> None:
+        """By sync, of the files and of their directory."""
+        if paths:
+            directory = posixpath.dirname(paths[0])
+            await self._ssh.run(["sync", "--", *paths, directory], deadline=HASH_SECONDS)
 
     async def sha256(self, path: str) -> str:
         """By sha256sum on the host: what counts is what arrived on its disk."""
@@ -164,13 +177,27 @@ class LocalFiles:
             while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
                 yield piece
 
-    async def write(self, chunks: AsyncIterator[bytes], path: str) -> None:
+    async def write(self, chunks: AsyncIterator[bytes], path: str, *, private: bool = False) -> None:
         """Piece by piece."""
         with self._translated():
             with await asyncio.to_thread(Path(path).open, "wb") as file:
                 async for chunk in chunks:
                     await asyncio.to_thread(file.write, chunk)
-            await asyncio.to_thread(Path(path).chmod, _READABLE)
+            if not private:
+                await asyncio.to_thread(Path(path).chmod, _READABLE)
+
+    async def flush(self, paths: Sequence[str]) -> None:
+        """By fsync."""
+
+        def flush() -> None:
+            for path in (*paths, *{posixpath.dirname(each) for each in paths}):
+                opened = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(opened)
+                finally:
+                    os.close(opened)
+
+        await self._do(flush)
 
     async def sha256(self, path: str) -> str:
         """Read the copy again."""

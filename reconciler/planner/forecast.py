@@ -14,13 +14,17 @@ from reconciler.state import InstanceState
 
 _MIB_A_SECOND = 100
 _TO_BEGIN_AND_END_S = 2
+_TO_STOP_AND_START_S = 30
 
 
-def forecast_of(state: InstanceState, target: Host, fleet: Fleet) -> Forecast:
-    """Of one migration, as if it were the only one. A guest's memory is counted once."""
+def forecast_of(state: InstanceState, target: Host, fleet: Fleet, *, cold: bool = False) -> Forecast:
+    """Of one migration, as if it were the only one. A guest's memory is counted once; that of a ``cold`` one
+    does not go along.
+    """
     takes, copies = state.applied.resources, copies_between(fleet.host(state.host), target)
-    mib = takes.memory_mib + (takes.disk_mib if copies else 0)
-    return Forecast(mib, round(_TO_BEGIN_AND_END_S + mib / speed_of(fleet.migrations), 1))
+    mib = (0 if cold else takes.memory_mib) + (takes.disk_mib if copies else 0)
+    around = _TO_STOP_AND_START_S if cold else _TO_BEGIN_AND_END_S
+    return Forecast(mib, round(around + mib / speed_of(fleet.migrations), 1))
 
 
 def speed_of(migrations: MigrationLimits) -> int:

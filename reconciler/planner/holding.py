@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.actions import Destroy
+from reconciler.actions import Destroy, Migrate
 from reconciler.plan import BlockKind, Refusal
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
@@ -114,7 +114,8 @@ def _too_many_away(own: Sequence[Replica]) -> dict[InstanceName, Hold]:
 
 def _nobody_to_stand_in(own: Sequence[Replica]) -> dict[InstanceName, Hold]:
     """Holds for replicas that would be taken away first-started, where there is no stand-in to be had."""
-    taken = _taken(own)
+    # Nobody stands in for who is carried to another host.
+    taken = [each for each in _taken(own) if not isinstance(each.action, Migrate)]
     if own[0].instance.update.order is not Order.START_FIRST or not taken:
         return {}
     if len(standing_in(own)) > len(_out(own)):

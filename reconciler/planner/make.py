@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.actions import Create, Replace, Update
 from reconciler.plan import Basis, Plan
+from reconciler.planner.carried import put_off
 from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
 from reconciler.planner.holding import held_back
@@ -45,7 +46,7 @@ def make_plan(
     board = board_of(desired, seen, judged)
     unwell = frozenset((*seen.sick, *seen.failed))
     order = board.neighbours.order
-    decisions = held_back(settle(desired, judged, board, scheduler), order, unwell)
+    decisions = put_off(held_back(settle(desired, judged, board, scheduler), order, unwell))
     deeds = [
         Deed((each.case.instance or each.case.found).key, _in_full(each.verdict, staff.ready))
         for each in decisions

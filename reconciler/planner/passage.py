@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.actions import Migrate, PairAction, Resume, Settle
+from reconciler.carrying import counts, is_carried, may_be_tidied
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
 from reconciler.specs.desired import HostName
 from reconciler.state import FAILED, MIGRATING, HostState, InstanceState, Power
@@ -58,7 +59,7 @@ def broken(action: PairAction, host: HostState, peer: HostState | None) -> str |
         case Migrate():
             return _cannot_leave(action, peer) or _cannot_arrive(action, host)
         case Resume(before=before):
-            return _changed(before, host) or _not_stranded(before, host) or _has_gone_on(before, peer)
+            return _changed(before, host) or _not_stranded(before, host) or _has_gone_on(before, host, peer)
         case Settle(before=before):
             return _changed(before, host) or _unsettled(action, host, peer)
     assert_never(action)
@@ -138,15 +139,21 @@ def _not_stranded(before: InstanceState, host: HostState) -> str | None:
     if found is None or found.journey != before.journey:
         return "it is on another journey"
     is_waiting = found.power is Power.PAUSED and found.detail == MIGRATING
+    is_waiting = is_waiting or (is_carried(found) and found.power is Power.STOPPED)
     return None if is_waiting else f"it is {found.power}{found.detail and f' ({found.detail})'}"
 
 
-def _has_gone_on(before: InstanceState, peer: HostState | None) -> str | None:
+def _has_gone_on(before: InstanceState, host: HostState, peer: HostState | None) -> str | None:
     """What says that it did not fail where it was going: it may have gone on there, and written."""
     if peer is None:
         return "where it was going was not looked at"
-    twin = peer.instance(before.uuid)
-    if twin is None or (twin.power is Power.STOPPED and twin.detail == FAILED):
+    twin, found = peer.instance(before.uuid), host.instance(before.uuid)
+    never_ran = twin is None or (twin.power is Power.STOPPED and twin.detail == FAILED)
+    if found is not None and is_carried(found):
+        if not counts(host.host, found, twin):
+            return f"its disks here are not those that count: those on {peer.host} are"
+        never_ran = twin is None or twin.power is Power.STOPPED
+    if twin is None or never_ran:
         return None
     return f"it is {twin.power}{twin.detail and f' ({twin.detail})'} on {peer.host}"
 
@@ -160,7 +167,8 @@ def _unsettled(action: Settle, home: HostState, peer: HostState | None) -> str |
         return "it is paused"
     twin = None if peer is None else peer.instance(action.before.uuid)
     if peer is None or twin is None or twin.power is Power.STOPPED:
-        return None
+        is_left_over = not is_carried(found) or may_be_tidied(home.host, found, twin, runs=runs(found))
+        return None if is_left_over else f"what {action.from_host} has of it may be all there is"
     if twin.power is Power.RUNNING:
         return f"it runs on {peer.host} too"
     has_arrived = found.journey is not None and found.journey.source == peer.host

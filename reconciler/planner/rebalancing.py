@@ -102,6 +102,7 @@ def plan_rebalance(
     decisions = tuple(in_place(staff.judged, board))
     missing = [each.verdict.instance for each in staff.judged if isinstance(each.verdict, Make)]
     search = Search.of(desired, decisions, Sought(missing, Turns({}, {})), board)
+    search.carries = False  # nobody is switched off for a gain
     problem = opened(search.problem)
     ask = Ask(Question.REBALANCE, asked.max_moves, asked.min_gain, _EFFORT)
     answer = judged(problem, ask, scheduler)

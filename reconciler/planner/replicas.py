@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from reconciler.actions import Action, Await, Create, Impact, Replace, Start, Stop, Update
+from reconciler.actions import Action, Await, Create, Impact, Migrate, Replace, Start, Stop, Update
 from reconciler.plan import Step, StepId
 from reconciler.planner.decide import Decision
 from reconciler.planner.groups import Group, group_of
@@ -112,6 +112,8 @@ def boots(action: Action) -> bool:
     """Whether a guest starts, or starts again, by it."""
     if isinstance(action, Update):
         return action.impact is not Impact.LIVE
+    if isinstance(action, Migrate):
+        return action.terms.cold
     return isinstance(action, Create | Start | Replace)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from reconciler.actions import Create, Migrate
 from reconciler.plan import BlockKind, Cause, Forecast, Refusal
@@ -30,11 +31,12 @@ from reconciler.planner.terms import terms_of, untidied
 from reconciler.planner.verdicts import Act, Hold, Keep, Make
 from reconciler.sighting import Running
 from reconciler.specs.desired import Desired, HostName, Instance, InstanceKey
-from reconciler.specs.placement import Policy
+from reconciler.specs.placement import Evict, Policy
 from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import InstanceState
 
 _BUSY = "something else is to be done first"
+_COLD = "it is shut down, carried over and started there"
 
 
 def settle(
@@ -72,7 +74,7 @@ class Sought:
     turns: Turns
 
 
-@dataclass(slots=True)
+@dataclass
 class Search:
     """One question and what came of it. ``about`` are the decisions about the machines that were seen,
     ``homes`` the hosts to which some of them are to return.
@@ -90,6 +92,8 @@ class Search:
     """The moves, once they are decided."""
     wrong: frozenset[int]
     """Those that may not stay where they are."""
+    carries: bool = True
+    """Whether anybody may be off while it moves."""
 
     @staticmethod
     def of(desired: Desired, decisions: Sequence[Decision], sought: Sought, board: Board) -> Search:
@@ -113,6 +117,11 @@ class Search:
         staying, out = Routed(problem.home), wrong(problem)
         return Search(desired, decisions, board, problem, seen, about, Refusals(board), homes, staying, out)
 
+    @cached_property
+    def lines(self) -> Lines:
+        """Where things are written."""
+        return Lines(self.desired.written)
+
     def repaired(self, scheduler: Scheduler) -> Integers:
         """Where everybody is to be who is somewhere; whose move would wait for itself stays."""
         acting = {each.verdict.action.host for each in self.decisions if isinstance(each.verdict, Act)}
@@ -128,7 +137,15 @@ class Search:
 
     def forecast(self, machine: int, host: int) -> Forecast:
         """What the move of a machine to a host is thought to take."""
-        return forecast_of(self.seen[machine].state, self.board.sites[host].host, self.desired.fleet)
+        target, cold = self.board.sites[host].host, self.is_cold(machine, host)
+        return forecast_of(self.seen[machine].state, target, self.desired.fleet, cold=cold)
+
+    def is_cold(self, machine: int, host: int) -> bool:
+        """Whether it is off while it moves: out of a host that is to be empty, or home again from there."""
+        instance = self.seen[machine].instance
+        if instance is None or instance.placement.evict is not Evict.COLD or not self.carries:
+            return False
+        return bool(self.about[machine].case.leaving) or self.homes.get(machine) == host
 
     def moving(self, host: Integers) -> Iterator[Decision]:
         """The decisions about who is somewhere: a move, or why there is none where there should be one."""
@@ -142,7 +159,7 @@ class Search:
                 yield self._staying(machine)
             elif machine not in needs:
                 yield decision
-        lines = Lines(self.desired.written)
+        lines = self.lines
         for machine in needs:
             if machine not in was and self.homes.get(machine) == host[machine]:
                 home = self.board.sites[host[machine]].host
@@ -186,12 +203,14 @@ class Search:
     def move(self, machine: int, host: int, why: Cause, needs: tuple[int, ...]) -> Act:
         """That a machine moves, why, and after whom."""
         state, target = self.seen[machine].state, self.board.sites[host]
-        terms = terms_of(self.desired.fleet, state, target.host)
+        cold = self.is_cold(machine, host)
+        terms = terms_of(self.desired.fleet, state, target.host, cold=cold)
         after = tuple(self.seen[each].state.key for each in needs)
         leaving = bool(self.about[machine].case.leaving)
         home = home_after(state, self.desired.fleet, leaving=leaving)
         action = Migrate(target.name, state.host, state, terms, home)
-        return Act(action, (why,), after, self.routed.forecasts[machine])
+        because = (why, Cause(_COLD, self.lines.of(about(state.key), "placement.evict"))) if cold else (why,)
+        return Act(action, because, after, self.routed.forecasts[machine])
 
     def _enter(self, machine: int, host: int) -> None:
         """It is at both ends until it has arrived; what it attracts follows it."""

@@ -25,6 +25,7 @@ from reconciler.actions import (
     Settle,
     Start,
     Stop,
+    Terms,
     Update,
 )
 from reconciler.plan import Step
@@ -61,6 +62,8 @@ def _still(action: Action, sick: tuple[InstanceUuid, ...]) -> tuple[InstanceUuid
         case Update(instance=instance, impact=Impact.RESTART):
             uuid = instance.uuid
         case Start(before=before) | Stop(before=before) | Destroy(before=before):
+            uuid = before.uuid
+        case Migrate(before=before, terms=Terms(cold=True)):
             uuid = before.uuid
         case _:
             return sick

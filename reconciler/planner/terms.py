@@ -13,10 +13,14 @@ _SLOWEST_MIB_A_SECOND = 10
 _AT_LEAST_S = 120
 
 
-def terms_of(fleet: Fleet, state: InstanceState, target: Host) -> Terms:
+def terms_of(fleet: Fleet, state: InstanceState, target: Host, *, cold: bool = False) -> Terms:
     """How a machine migrates to a host of its fleet."""
     limits, copies = fleet.migrations, copies_between(fleet.host(state.host), target)
     takes = state.applied.resources
+    if cold:
+        # What has arrived is read again.
+        seconds = 2 * takes.disk_mib // _SLOWEST_MIB_A_SECOND if copies else 0
+        return Terms(copies, timeout_s=limits.timeout_s or _AT_LEAST_S + seconds, cold=True)
     # A guest that writes makes much of its memory go over the line more than once.
     amount = 3 * takes.memory_mib + (takes.disk_mib if copies else 0)
     speed = min(_SLOWEST_MIB_A_SECOND, limits.bandwidth_mib or _SLOWEST_MIB_A_SECOND)

@@ -22,6 +22,8 @@ class Evict(StrEnum):
 
     LIVE = "live"
     """It moves to another host while it runs."""
+    COLD = "cold"
+    """It is shut down, carried to another host with its disks, and started there."""
     STOP = "stop"
     """It is shut down, stays where it is, and is started again when that is over."""
 

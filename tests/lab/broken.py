@@ -50,9 +50,24 @@ BROKEN = (
 )
 
 
+_CARRY = "actuators.libvirt.carry"
+CARRIED = tuple(
+    Mutant(f"killed when it {when}", _CARRY, was, f"{was}\n{indent}{_DIE}\n")
+    for when, was, indent in (
+        ("is owned over there", "lambda hands: _own(hands, mark, luggage))", " " * 12),
+        ("is off", "await stop(here, action.before.uuid, action.before)", " " * 12),
+        ("is being copied", "            digest.update(chunk)", " " * 12),
+        ("is complete over there", "lambda hands: _complete(hands, action))", " " * 8),
+        ("is handed over", "lambda hands: _hand_over(hands, action))", " " * 8),
+        ("was started over there", "hands.domains.get(action.before.uuid).start(None))", " " * 8),
+    )
+)
+"""A controller that is killed at each thing that it does to a machine that is carried."""
+
+
 def main(words: list[str]) -> None:
     """`reconcile` with the actuator of that name: its name, then what would be typed."""
-    (mutant,) = (each for each in BROKEN if each.wrong == words[0])
+    (mutant,) = (each for each in (*BROKEN, *CARRIED) if each.wrong == words[0])
     break_here(mutant)
     from reconciler.cli.main import main as reconcile
 

@@ -149,8 +149,12 @@ def runs(host: Host) -> bool:
 
 
 def files(host: Host) -> list[str]:
-    """What lies in the pool, but for base images."""
-    return sorted(path.name for path in host.path(IMAGES).iterdir() if "image" not in path.name)
+    """What lies in the pool, but for base images and cordons."""
+    return sorted(
+        path.name
+        for path in host.path(IMAGES).iterdir()
+        if "image" not in path.name and "reconciler.cordon." not in path.name
+    )
 
 
 def copied(host: Host) -> int:

@@ -102,6 +102,19 @@ def test_a_plan_moves_a_machine_over_a_shared_pool_without_peers_too(journey: Jo
     assert desk.reconcile("plan", "--detailed-exitcode")[0] == 0
 
 
+def test_who_is_carried_over_a_shared_pool_is_only_started_elsewhere(journey: Journey, brick: Path) -> None:
+    desk, source = journey.desk, journey.source
+    desk.edit("placement: {", "placement: {evict: cold, ")
+    before = _disks(brick)
+    code, report = desk.reconcile("drain", "--yes", about=source.name)
+    assert (code, report["blocked"]) == (0, []), report
+    (step,) = (each for each in report["steps"] if each["action"] == "migrate")
+    assert step["predicted"]["mib"] == 0
+    assert desk.reconcile("uncordon", about=source.name)[0] == 0
+    assert journey.home() is journey.target
+    assert _disks(brick) == before
+
+
 def test_a_kept_disk_is_taken_up_by_another_host_that_has_never_listed_it(journey: Journey) -> None:
     desk = journey.desk
     desk.edit("on_delete: retain}}", "on_delete: retain}, more: {size: 8MiB, on_delete: retain}}")

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.actions import Action, Await, Create, Destroy, Migrate, Replace, Update
+from reconciler.actions import Action, Await, Create, Destroy, Migrate, Replace, Terms, Update
 from reconciler.plan import BlockKind, Plan, Step
 from reconciler.specs.desired import Desired, Form, Host, HostName, Instance, InstanceUuid, Resources
 from reconciler.specs.formerly import meanwhile
-from reconciler.state import HostState, InstanceState, Observed, Power
+from reconciler.state import HostState, InstanceState, Journey, Observed, Power
 from tests.builders import incomplete
 from tests.properties.worlds import World
 
 
 def waits(plan: Plan) -> bool:
-    return any(blocked.kind is BlockKind.NO_PLACE for blocked in plan.blocked)
+    later = any("to leave later" in hint for hint in plan.hints)
+    return later or any(blocked.kind is BlockKind.NO_PLACE for blocked in plan.blocked)
 
 
 def lingers(plan: Plan) -> bool:
@@ -82,6 +83,9 @@ def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
     """The fleet in the middle of a step: a machine that is being made or taken apart is incomplete."""
     for step in steps:
         match step.action:
+            case Migrate(terms=Terms(cold=True)):
+                yield from carried_halfway(step.action, observed)
+                continue
             case Create(instance=instance, host=name):
                 half = _half_made(instance, name, observed)
             case Replace(instance=instance, host=name):
@@ -95,6 +99,23 @@ def halfway(steps: Iterable[Step], observed: Observed) -> Iterator[Observed]:
             case _:
                 continue
         yield with_state(observed, half)
+
+
+def carried_halfway(action: Migrate, observed: Observed) -> Iterator[Observed]:
+    """What a controller that is killed may leave of a machine that it carries."""
+    journey = Journey(action.from_host, action.host, action.terms.copies, cold=True)
+    (now,) = (each for each in observed.by_uuid[action.before.uuid] if each.host == action.from_host)
+    leaving = replace(now, journey=journey, home=action.home)
+    off = replace(leaving, power=Power.STOPPED, detail="shutdown")
+    gone = replace(off, journey=replace(journey, handed_over=True))
+    coming = replace(leaving, host=action.host, power=Power.STOPPED, complete=False)
+    there = replace(coming, complete=True)
+    yield with_state(observed, leaving)
+    yield with_state(with_state(observed, leaving), coming)
+    yield with_state(with_state(observed, off), coming)
+    yield with_state(with_state(observed, off), there)
+    yield with_state(with_state(observed, gone), there)
+    yield with_state(with_state(observed, gone), replace(there, power=Power.RUNNING))
 
 
 def _half_made(instance: Instance, on: HostName, observed: Observed) -> InstanceState:

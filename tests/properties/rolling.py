@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from reconciler.actions import Await, Create, Impact, Replace, Start, Stop, Update, subject
+from reconciler.actions import Await, Create, Impact, Migrate, Replace, Start, Stop, Update, subject
 from reconciler.plan import BlockKind, Plan, Step, StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.sighting import Running, sighting_of
@@ -90,6 +90,8 @@ def boots(step: Step) -> bool:
     action = step.action
     if isinstance(action, Update):
         return action.impact is Impact.RESTART
+    if isinstance(action, Migrate):
+        return action.terms.cold
     return isinstance(action, Create | Start | Replace)
 
 

@@ -18,7 +18,7 @@ from reconciler.specs.desired import Desired, HostName
 from reconciler.specs.placement import Evict
 from reconciler.state import MIGRATED, Journey, Observed, Power
 from tests.properties.broken import Line, imported, within
-from tests.properties.looks import with_state
+from tests.properties.looks import carried_halfway, with_state
 from tests.properties.repeatable import REPEATABLE
 from tests.properties.standing import CORDON, standing_worlds
 from tests.properties.worlds import World, matching_worlds, worlds
@@ -50,6 +50,9 @@ def cut_off(step: Step, observed: Observed) -> Iterator[Observed]:
     """What a controller that is killed in the middle of a step may leave, once the daemons are done."""
     yield observed
     if not isinstance(step.action, Migrate):
+        return
+    if step.action.terms.cold:
+        yield from carried_halfway(step.action, observed)
         return
     action, arrived = step.action, after(step, observed)
     journey = Journey(action.from_host, action.host, action.terms.copies)
@@ -138,6 +141,14 @@ MUTANTS = (
 @st.composite
 def drained(draw: st.DrawFn) -> tuple[World, HostName]:
     world = draw(st.one_of(worlds(), matching_worlds(), standing_worlds()))
+    cold = {each.key.component for each in world.desired.instances if draw(st.booleans())}
+    wanted = tuple(
+        replace(each, placement=replace(each.placement, evict=Evict.COLD))
+        if each.key.component in cold
+        else each
+        for each in world.desired.instances
+    )
+    world = World(replace(world.desired, instances=wanted), world.observed, world.truth)
     return world, draw(st.sampled_from([each.name for each in world.fleet.hosts]))
 
 

@@ -103,7 +103,10 @@ EDITS = (
     "edit:mend",
 )
 
-KINDS = (*WIRE, *JOURNAL, *BOXES, *IMAGES, *CONTROLLERS, *HUMAN, *EDITS)
+# Drawn on its own: a seed's other edits stay what they were.
+MAINTENANCE = ("edit:maintenance",)
+
+KINDS = (*WIRE, *JOURNAL, *BOXES, *IMAGES, *CONTROLLERS, *HUMAN, *EDITS, *MAINTENANCE)
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,22 @@ def schedule(luck: Random) -> tuple[Fault, ...]:
     # Drawn last, so that the rest of a seed's schedule stays what it was.
     if luck.random() < 0.3:
         found += _sick_change(luck, begin)
+    if luck.random() < 0.4:
+        found += _maintenance(luck)
     return tuple(sorted(found, key=lambda fault: (fault.at, fault.kind, fault.number)))
+
+
+def _maintenance(luck: Random) -> list[Fault]:
+    """A host is emptied, something may happen meanwhile, and it is taken back."""
+    begin, number = luck.choice((60.0, luck.uniform(60, 400))), luck.randrange(1000)
+    found = [Fault("edit:maintenance", round(begin, 3), number)]
+    for _ in range(luck.randint(0, 3)):
+        kind = luck.choice((*WIRE, *WIRE, *BOXES, *CONTROLLERS, "human:stop", "human:start", "edit:image"))
+        at, seconds = begin + luck.choice((0.0, luck.uniform(0, 40))), luck.uniform(0.1, 120)
+        found.append(Fault(kind, round(at, 3), luck.randrange(1000), round(seconds, 3)))
+    if luck.random() < 0.7:
+        found.append(Fault("edit:maintenance", round(begin + luck.uniform(1, 300), 3), number))
+    return found
 
 
 def _sick_change(luck: Random, begin: float) -> list[Fault]:

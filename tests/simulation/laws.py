@@ -24,7 +24,7 @@ from reconciler.actuators.sim.effects import (
     Undefine,
 )
 from reconciler.actuators.sim.host import PHYSICAL
-from reconciler.actuators.sim.things import Box, Domain, VolumeId
+from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
 from reconciler.actuators.sim.view import view
 from reconciler.plan import Step
 from reconciler.planner import confirmed
@@ -203,11 +203,34 @@ class Laws:
                 for disk in mark.applied.disks:
                     self.leftover.discard((place, mark.volume(disk.name)))
                     self.leftover.add((mark.journey.source, mark.volume(disk.name)))
+            case PowerOn(uuid=uuid):
+                self._carried(event, event.place.box.domains[uuid].mark)
             case PowerOff(uuid=uuid) if isinstance(event.action, Settle):
                 if not any(self._runs(each, uuid) for each in self.places):
                     self.breach("mercy", f"{uuid} was ended on {place}, and runs nowhere")
             case _:
                 pass
+
+    def _carried(self, event: Happened, mark: Mark | None) -> None:
+        """Who is carried is started where its disks are the newest; what the other end has is left over."""
+        place, journey = event.place.name, mark.journey if mark is not None else None
+        if mark is None or journey is None or not journey.cold:
+            return
+        source = self._mark(journey.source, mark)
+        over = source is None or (source.journey is not None and source.journey.handed_over)
+        counts = mark.complete and over == (place == journey.destination)
+        if event.action is not None and not counts:
+            self.breach("newest", f"{mark.key.name} is started on {place}, whose disks are not the newest")
+        if counts and place == journey.destination:
+            for disk in mark.applied.disks:
+                self.leftover.discard((place, mark.volume(disk.name)))
+                self.leftover.add((journey.source, mark.volume(disk.name)))
+
+    def _mark(self, host: str, of: Mark) -> Mark | None:
+        """What is remembered on a host of the machine that this one is of."""
+        boxes = (place.box for place in self.places if place.name == host)
+        marks = (domain.mark for box in boxes for domain in box.domains.values() if domain.mark is not None)
+        return next((mark for mark in marks if (mark.fleet, mark.key) == (of.fleet, of.key)), None)
 
     def _runs(self, place: Place, uuid: InstanceUuid) -> bool:
         domain = place.box.domains.get(uuid)

@@ -276,4 +276,7 @@ def by_human(places: Sequence[Place], fault: Fault) -> None:
         elsewhere = (each.box.domains.get(domain.uuid) for each in places if each is not place)
         if fault.kind == "human:start" and any(twin is not None for twin in elsewhere):
             return  # a human who runs it twice is beyond our help
+        is_carried = domain.mark is not None and domain.mark.journey is not None and domain.mark.journey.cold
+        if fault.kind == "human:undefine" and is_carried:
+            return  # what is left may be older, or not all there: it is held until a human says what counts
         HANDS[fault.kind](place, domain)

@@ -34,6 +34,12 @@ _REFUSED = "planner.refused"
 
 MUTANTS = (
     Mutant(
+        "who is carried is started before it is handed over",
+        "actuators.sim.carriage",
+        "yield Leg(True, Define(replace(domain, mark=gone, autostart=False)))",
+        "pass",
+    ),
+    Mutant(
         "what was refused is tried again",
         _REFUSED,
         "return any(state.refused == form for each in own for state in seen.by_uuid.get(each.uuid, ()))",

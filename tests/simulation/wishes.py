@@ -23,7 +23,7 @@ from reconciler.specs.desired import (
 )
 from reconciler.specs.health import HealthCheck, OnFailure, Order, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
-from reconciler.specs.placement import Affinity, Placement
+from reconciler.specs.placement import Affinity, Evict, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 
 # What hosts have: whole CPUs, GiB of memory, GiB of disk.
@@ -56,6 +56,8 @@ class Component:
     wired: bool = False
     """Whether it is on the service's own segment."""
     start_first: bool = False
+    cold: bool = False
+    """Whether it is off while it leaves a host that is to be empty."""
 
     @property
     def _on_failure(self) -> OnFailure:
@@ -71,7 +73,8 @@ class Component:
         nics = (Nic(NicKind.BRIDGE, back.bridge),) if self.wired else ()
         machine = Machine(image, self.cpus, self.memory * GIB, tuple(disks), nics, protect=self.protect)
         anti = (Affinity(self.name, "host"),) if self.apart else ()
-        placement = Placement(cluster=self.cluster, anti_affinity=anti)
+        evict = Evict.COLD if self.cold else Evict.LIVE
+        placement = Placement(cluster=self.cluster, anti_affinity=anti, evict=evict)
         order = Order.START_FIRST if self.start_first else Order.STOP_FIRST
         return [
             replace(
@@ -137,6 +140,8 @@ class Files:
         """After one edit; the number says which and how much."""
         if kind in _WHOLE:
             return _WHOLE[kind](self)
+        if kind == "maintenance":
+            return replace(self, fleet=_with_maintenance(self.fleet, number))
         if not self.components:
             return self
         place = number % len(self.components)
@@ -146,6 +151,16 @@ class Files:
             rest = self.components[:place] + self.components[place + 1 :]
             return replace(self, components=rest, removed=(*self.removed, old))
         return replace(self, components=(*self.components[:place], new, *self.components[place + 1 :]))
+
+
+def _with_maintenance(fleet: Fleet, number: int) -> Fleet:
+    """One host is to be empty, or is so no more."""
+    place = number % len(fleet.hosts)
+    hosts = (
+        replace(each, maintenance=not each.maintenance) if at == place else each
+        for at, each in enumerate(fleet.hosts)
+    )
+    return replace(fleet, hosts=tuple(hosts))
 
 
 def _restored(files: Files) -> Files:
@@ -214,9 +229,8 @@ def files_of(luck: Random) -> Files:
     # As a loader would have it: whoever comes first has a check, and no disks that are to outlive it.
     may = [each.checked and not each.data for each in rolling]
     firsts = [luck.random() < 0.4 and first for first in may]
-    return Files(
-        fleet, tuple(replace(each, start_first=first) for each, first in zip(rolling, firsts, strict=True))
-    )
+    components = [replace(each, start_first=first) for each, first in zip(rolling, firsts, strict=True)]
+    return Files(fleet, tuple(replace(each, cold=luck.random() < 0.5) for each in components))
 
 
 def _with_health(component: Component, luck: Random) -> Component:

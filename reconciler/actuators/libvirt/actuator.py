@@ -31,6 +31,7 @@ from reconciler.actions import (
     Update,
 )
 from reconciler.actuators.libvirt import (
+    carry,
     cordons,
     create,
     destroy,
@@ -151,7 +152,8 @@ class LibvirtActuator:
     async def migrate(self, action: Migrate, destination: Actuator) -> None:
         """Move a machine from here to ``destination``. Raises ActionFailed, HostUnreachable."""
         self._writable()
-        await migrate.migrate(action, self.desk, self._akin(destination).desk)
+        move = carry.carry if action.terms.cold else migrate.migrate
+        await move(action, self.desk, self._akin(destination).desk)
 
     async def reunite(self, action: Resume | Settle, other: Actuator | None) -> None:
         """Mend here what a migration to or from ``other`` left. Raises ActionFailed, HostUnreachable."""

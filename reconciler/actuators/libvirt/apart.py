@@ -13,10 +13,17 @@ from uuid import uuid4
 import libvirt
 
 from reconciler.actuators.libvirt import names
-from reconciler.actuators.libvirt.order import Hands
+from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.pool import Pool
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceKey
+
+
+async def tell_apart(here: Desk, there: Desk, key: InstanceKey) -> None:
+    """As ``check_apart``, before anything of a machine is copied from the one to the other."""
+    await here.change_with(
+        there, "telling the pools apart", lambda mine, its: check_apart(mine, its, here.fleet, key)
+    )
 
 
 def check_apart(here: Hands, there: Hands, fleet: str, key: InstanceKey) -> None:

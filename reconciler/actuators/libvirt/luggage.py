@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libvirt
 
 from reconciler.actions import Migrate
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.domains import Domain
+from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Hands
 from reconciler.actuators.libvirt.pool import MIB, Pool
 from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import NicKind
-from reconciler.state import InstanceState, Power
+from reconciler.state import InstanceState, Journey, Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,20 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Luggage:
-    """What goes along: the directory that its definition names, disks, seeds by name, and the CPU it has."""
+    """What goes along: the directory that its definition names, disks, seeds by name, and the CPU it has;
+    and whether it is told anything.
+    """
 
     pool: str
     disks: tuple[Packed, ...]
     seeds: Mapping[str, bytes]
     cpu: str
+    seeded: bool = False
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """The names of everything that is made for it."""
+        return (*(disk.volume for disk in self.disks), *self.seeds)
 
 
 def pack(hands: Hands, action: Migrate) -> Luggage:
@@ -54,7 +63,8 @@ def pack(hands: Hands, action: Migrate) -> Luggage:
         pool.path,
         tuple(_packed(before, disk.name, pool) for disk in before.applied.disks),
         {name: data for name in seeds if (data := pool.read(name)) is not None},
-        "" if cpu is None else ET.tostring(cpu, encoding="unicode"),
+        "" if cpu is None or action.terms.cold else ET.tostring(cpu, encoding="unicode"),
+        domain.mark.applied.context is not None,
     )
 
 
@@ -139,6 +149,16 @@ def _check_cpu(hands: Hands, before: InstanceState, cpu: str) -> None:
         verdict = hands.connection.compareHypervisorCPU(None, arch, None, kind, cpu, 0)
         if verdict == libvirt.VIR_CPU_COMPARE_INCOMPATIBLE:
             raise ActionFailed(hands.desk.host, f"its CPU lacks what {before.name} was started with")
+
+
+def set_out(hands: Hands, action: Migrate) -> Mark:
+    """Write the journey down; what is remembered of the machine from then on."""
+    domain, terms = hands.domains.get(action.before.uuid), action.terms
+    domain.check_at_home(hands.pool())
+    journey = Journey(action.from_host, action.host, terms.copies, terms.cold)
+    mark = replace(domain.mark, journey=journey, home=action.home)
+    domain.write_mark(mark)
+    return mark
 
 
 def unpack(hands: Hands, action: Migrate, luggage: Luggage) -> None:

@@ -19,6 +19,7 @@ NAMESPACE = "urn:reconciler:instance:1"
 PREFIX = "reconciler"
 TAG = f"{{{NAMESPACE}}}instance"
 _COMPLETE = {"yes": True, "no": False}
+_STAGES = ("cold", "handed_over")
 _ORDINAL = re.compile(r"[0-9]{1,9}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -71,6 +72,8 @@ class Mark:
                 "to": self.journey.destination,
                 "copies": "yes" if self.journey.copies else "no",
             }
+            # Only where it is so: a live one reads as it always did.
+            attributes |= {name: "yes" for name in _STAGES if getattr(self.journey, name)}
         if self.home is not None:
             attributes["home"] = self.home
         if self.refused is not None:
@@ -123,7 +126,11 @@ def _journey(element: ET.Element) -> Journey | None:
     source, destination, copies = (word or "" for word in words)
     if not (_NAME.fullmatch(source) and _NAME.fullmatch(destination)) or copies not in _COMPLETE:
         raise ValueError("no journey of ours")
-    return Journey(HostName(source), HostName(destination), _COMPLETE[copies])
+    cold, handed_over = (element.get(name) for name in _STAGES)
+    if not {cold, handed_over} <= {None, "yes"}:
+        raise ValueError("no journey of ours")
+    ends = HostName(source), HostName(destination)
+    return Journey(*ends, _COMPLETE[copies], cold is not None, handed_over is not None)
 
 
 def _home(element: ET.Element) -> HostName | None:

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from functools import partial
 
 import libvirt
 
 from reconciler.actions import Migrate, Settle
-from reconciler.actuators.libvirt.apart import check_apart
-from reconciler.actuators.libvirt.luggage import check_in, pack, unpack
-from reconciler.actuators.libvirt.order import Desk, Hands
+from reconciler.actuators.libvirt.apart import tell_apart
+from reconciler.actuators.libvirt.luggage import check_in, pack, set_out, unpack
+from reconciler.actuators.libvirt.order import Desk
 from reconciler.actuators.libvirt.reunite import settle
 from reconciler.actuators.libvirt.session import Link
 from reconciler.errors import ActionFailed, HostError, HostUnreachable
-from reconciler.state import Journey
 
 _ASK_EVERY = 2.0
 _ANSWER_WITHIN = 15.0
@@ -37,11 +35,8 @@ async def migrate(action: Migrate, here: Desk, there: Desk) -> None:
     await there.change("looking for room", lambda hands: check_in(hands, action, luggage))
     there.lock.check()
     if copies:
-        key = action.before.key
-        await here.change_with(
-            there, "telling the pools apart", lambda mine, its: check_apart(mine, its, here.fleet, key)
-        )
-    await here.change("writing the journey down", lambda hands: _set_out(hands, action))
+        await tell_apart(here, there, action.before.key)
+    await here.change("writing the journey down", lambda hands: set_out(hands, action))
     try:
         if copies:
             await there.change("making its disks", lambda hands: unpack(hands, action, luggage))
@@ -52,13 +47,6 @@ async def migrate(action: Migrate, here: Desk, there: Desk) -> None:
             await settle(Settle(here.session.host, there.session.host, action.before), here, there)
         raise
     await settle(Settle(there.session.host, here.session.host, action.before), there, here)
-
-
-def _set_out(hands: Hands, action: Migrate) -> None:
-    domain = hands.domains.get(action.before.uuid)
-    domain.check_at_home(hands.pool())
-    journey = Journey(action.from_host, action.host, action.terms.copies)
-    domain.write_mark(replace(domain.mark, journey=journey, home=action.home))
 
 
 async def _move(action: Migrate, here: Desk, there: Desk) -> None:

@@ -18,6 +18,7 @@ from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.sense import Sense, is_moving, sense
+from reconciler.carrying import counts, is_carried, may_be_tidied, was_handed_over
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import FAILED, MIGRATING, Power
@@ -29,6 +30,9 @@ async def resume(action: Resume, home: Desk, peer: Desk) -> None:
     def work(here: Hands, there: Hands) -> None:
         domain, state = _found(here, action.before.uuid)
         journey = domain.mark.journey
+        if is_carried(domain.mark):
+            _go_on(here, there, domain, state)
+            return
         if journey is None or journey.source != home.host or journey.destination != peer.host:
             raise ActionFailed(home.host, f"{_name(domain)} is not on its way from here to {peer.host}")
         if state.power is Power.RUNNING:
@@ -52,6 +56,51 @@ def _refuse_gone_on(there: Hands, twin: Domain | None) -> None:
             raise ActionFailed(there.desk.host, f"{what}: it stays paused where it was to leave")
 
 
+def _go_on(here: Hands, there: Hands, domain: Domain, state: Sense) -> None:
+    """Start who is off at the end of a cold migration that counts."""
+    home, peer = here.desk, there.desk
+    if state.power is Power.RUNNING:
+        return
+    twin = there.domains.find(domain.mark.uuid)
+    if not _is_between(here, there, domain) or state.power is not Power.STOPPED:
+        raise ActionFailed(home.host, f"{_name(domain)} is {state.power}, or on another journey")
+    if not counts(home.session.host, domain.mark, None if twin is None else twin.mark):
+        raise ActionFailed(home.host, f"{_name(domain)}: its disks on {peer.host} are those that count")
+    if twin is not None and twin.is_active():
+        raise ActionFailed(peer.host, f"{_name(domain)} is {_sensed(twin).power} here: it stays off")
+    domain.start(None)
+
+
+async def take_back(uuid: InstanceUuid, home: Desk, peer: Desk) -> None:
+    """Let a machine count here again that was handed over and could not be started there."""
+
+    def work(here: Hands, there: Hands) -> None:
+        domain, twin = here.domains.get(uuid), there.domains.find(uuid)
+        journey = domain.mark.journey
+        if twin is None or journey is None or not was_handed_over(domain.mark):
+            return
+        if twin.is_active():
+            raise ActionFailed(peer.host, f"{_name(twin)} runs here")
+        _outdate(domain, home, twin)
+        domain.write_mark(replace(domain.mark, journey=replace(journey, handed_over=False)))
+
+    await home.change_with(peer, "taking it back", work)
+
+
+def _outdate(domain: Domain, home: Desk, twin: Domain) -> None:
+    """A destination that came to nothing has not everything any more."""
+    journey = domain.mark.journey
+    if is_carried(domain.mark) and journey is not None and journey.source == home.session.host:
+        twin.write_mark(replace(twin.mark, complete=False))
+
+
+def _is_between(here: Hands, there: Hands, domain: Domain) -> bool:
+    """Whether these two hosts are the ends of its journey."""
+    journey = domain.mark.journey
+    ends = set() if journey is None else {journey.source, journey.destination}
+    return ends == {here.desk.session.host, there.desk.session.host}
+
+
 async def settle(action: Settle, home: Desk, peer: Desk | None) -> None:
     """Remove what the other end has of a machine that lives here, then forget the journey."""
     uuid = action.before.uuid
@@ -65,9 +114,9 @@ def _sweep(here: Hands, there: Hands, action: Settle) -> None:
     uuid = action.before.uuid
     domain, state = _found(here, uuid)
     journey = domain.mark.journey
-    ends = set() if journey is None else {journey.source, journey.destination}
-    is_ours = ends == {here.desk.session.host, there.desk.session.host}
+    is_ours = _is_between(here, there, domain)
     twin = there.domains.find(uuid)
+    _check_tidy(here, domain, twin, runs=state.power is Power.RUNNING)
     if state.power is Power.PAUSED:
         raise ActionFailed(here.desk.host, f"{_name(domain)} is paused ({state.detail}): nothing is removed")
     if state.power is Power.RUNNING:
@@ -82,10 +131,20 @@ def _sweep(here: Hands, there: Hands, action: Settle) -> None:
     if twin is not None and twin.is_active():
         has_left = is_ours and journey is not None and journey.source == there.desk.session.host
         _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
+    if is_ours and twin is not None:
+        _outdate(domain, here.desk, twin)
     for name in left:
         there.pool().delete(name)
     if twin is not None:
         _undefine(twin)
+
+
+def _check_tidy(here: Hands, domain: Domain, twin: Domain | None, *, runs: bool) -> None:
+    """Raise ActionFailed where what the other end has of one that was carried may be all there is."""
+    other = None if twin is None else twin.mark
+    if is_carried(domain.mark) and not may_be_tidied(here.desk.session.host, domain.mark, other, runs=runs):
+        message = f"{_name(domain)}: what the other end has may be all there is: nothing is removed"
+        raise ActionFailed(here.desk.host, message)
 
 
 def _left_over(there: Hands, marks: Sequence[Mark]) -> list[str]:

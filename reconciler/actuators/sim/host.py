@@ -11,9 +11,11 @@ from typing import Protocol
 from reconciler.actions import Action, Migrate, Resume, Settle, before_of
 from reconciler.actuators.lock import FileLock, Lock
 from reconciler.actuators.port import Access, Actuator
+from reconciler.actuators.sim.carriage import carriage, check_carriage, setting_out, taking_back
 from reconciler.actuators.sim.clock import IMAGE_MIB, Clock, duration
 from reconciler.actuators.sim.effects import Effect, GuestUp
-from reconciler.actuators.sim.passage import Leg, backing_out, mending, migration
+from reconciler.actuators.sim.legs import Leg
+from reconciler.actuators.sim.passage import backing_out, mending, migration
 from reconciler.actuators.sim.script import check_stayed, script
 from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box
@@ -112,6 +114,9 @@ class SimHost:
         """Move a machine from here to ``destination``. Raises as ``perform``."""
         self._writable()
         there = self._akin(destination)
+        if action.terms.cold:
+            await self._carry(action, there)
+            return
         uuid = action.before.uuid
         legs = migration(action, self._look(), there._look(), self._access.fleet)
         try:
@@ -120,6 +125,24 @@ class SimHost:
         except ActionFailed:
             with contextlib.suppress(HostError):
                 await self._until_done(there, lambda: backing_out(uuid, self._look(), there._look()))
+                await self._mend(Settle(self.host, there.host, action.before), there)
+            raise
+        await there._mend(Settle(there.host, self.host, action.before), self)
+
+    async def _carry(self, action: Migrate, there: SimHost) -> None:
+        fleet, uuid = self._access.fleet, action.before.uuid
+        check_carriage(action, self._look(), there._look(), fleet)
+        try:
+            for stage in (setting_out, carriage):
+                await self._until_done(
+                    there,
+                    lambda stage=stage: stage(action, self._look(), there._look(), fleet),  # type: ignore[misc]
+                )
+        except ActionFailed:
+            with contextlib.suppress(HostError):
+                await self._until_done(there, lambda: taking_back(uuid, self._look(), there._look()))
+                if self._look().domain(uuid).power is Power.STOPPED:
+                    await self._mend(Resume(self.host, there.host, action.before), there)
                 await self._mend(Settle(self.host, there.host, action.before), there)
             raise
         await there._mend(Settle(there.host, self.host, action.before), self)

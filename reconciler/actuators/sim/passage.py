@@ -7,49 +7,37 @@ on with: what is left of it when it is cut short is tidied up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from reconciler.actions import Migrate, Resume, Settle
-from reconciler.actuators.sim.clock import copying, duration
+from reconciler.actuators.sim.carriage import check_tidy, going_on, outdated
+from reconciler.actuators.sim.clock import copying
 from reconciler.actuators.sim.effects import (
     AddVolume,
     Arrive,
     Define,
     DropVolume,
-    Effect,
     GoOn,
     Pause,
     PowerOff,
     Undefine,
 )
+from reconciler.actuators.sim.legs import Leg, check_apart, ours, refuse_to_come, refuse_to_leave, twin_of
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
-from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
+from reconciler.carrying import is_carried
+from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import FAILED, MIGRATED, MIGRATING, InstanceState, Journey, Power
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One effect on one of the two hosts (``here``: the one that was asked), and how long it takes."""
-
-    here: bool
-    effect: Effect
-    extra: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Virtual seconds that pass before it is there."""
-        return duration(self.effect) + self.extra
-
-
 def migration(action: Migrate, source: Box, destination: Box, fleet: str) -> tuple[Leg, ...]:
-    """A whole migration, asked of its source. Raises ActionFailed where it cannot begin."""
-    domain, mark = _ours(source, action.before.uuid, fleet)
-    _refuse_to_leave(source, domain, mark, action)
-    _refuse_to_come(destination, domain, mark, action)
+    """A whole live migration, asked of its source. Raises ActionFailed where it cannot begin."""
+    domain, mark = ours(source, action.before.uuid, fleet)
+    refuse_to_leave(source, domain, mark, action)
+    refuse_to_come(destination, domain, mark, action)
     if action.terms.copies:
-        _check_apart(source, destination, mark)
+        check_apart(source, destination, mark)
     journey = Journey(action.from_host, action.host, action.terms.copies)
     leaving = replace(mark, journey=journey, home=action.home)
     coming = replace(domain, mark=leaving)
@@ -90,21 +78,24 @@ def mending(action: Resume | Settle, home: Box, peer: Box | None, fleet: str) ->
 
 
 def _resuming(before: InstanceState, home: Box, peer: Box, fleet: str) -> Iterator[Leg]:
-    domain, mark = _ours(home, before.uuid, fleet)
+    domain, mark = ours(home, before.uuid, fleet)
+    if is_carried(mark):
+        yield from going_on(domain, mark, home, peer)
+        return
     if mark.journey is None or (mark.journey.source, mark.journey.destination) != (home.host, peer.host):
         raise ActionFailed(home.host, f"{domain.name} is not on its way from here to {peer.host}")
     if domain.power is Power.RUNNING:
         return
     if domain.power is not Power.PAUSED or domain.why != MIGRATING:
         raise ActionFailed(home.host, f"{domain.name} is {domain.power} ({domain.why})")
-    twin = _twin(peer, before.uuid, fleet)
+    twin = twin_of(peer, before.uuid, fleet)
     if twin is not None and (twin.power is not Power.STOPPED or twin.why != FAILED):
         raise ActionFailed(peer.host, f"{domain.name} is {twin.power} ({twin.why}) here: it stays paused")
     yield Leg(True, GoOn(domain.uuid))
 
 
 def _settling(action: Settle, home: Box, peer: Box | None, fleet: str) -> Iterator[Leg]:
-    domain, mark = _ours(home, action.before.uuid, fleet)
+    domain, mark = ours(home, action.before.uuid, fleet)
     journey = mark.journey
     if peer is not None:
         yield from _sweeping(domain, mark, (home, peer), fleet, share=action.share)
@@ -127,17 +118,20 @@ def _sweeping(
     is_ours = ends == {home.host, peer.host}
     if domain.power is Power.PAUSED:
         raise ActionFailed(home.host, f"{domain.name} is paused ({domain.why}): nothing is removed")
-    twin = _twin(peer, domain.uuid, fleet)
+    twin = twin_of(peer, domain.uuid, fleet)
+    check_tidy(domain, mark, home, twin)
     copied = is_ours and journey is not None and journey.copies and not share
     left = _left_over(mark, twin, peer) if copied else ()
     if left:
-        _check_apart(home, peer, mark)
+        check_apart(home, peer, mark)
     if twin is not None and twin.power is not Power.STOPPED:
         has_left = is_ours and journey is not None and journey.source == peer.host
         waits = twin.power is Power.PAUSED and twin.why == MIGRATING
         if not (has_left and waits and domain.power is Power.RUNNING):
             raise ActionFailed(peer.host, f"{twin.name} is {twin.power} here too: it is left alone")
         yield Leg(False, PowerOff(twin.uuid, "destroyed"))
+    if is_ours and twin is not None:
+        yield from outdated(home, mark, twin)
     yield from (Leg(False, DropVolume(volume)) for volume in left)
     if twin is not None and twin.persistent:
         yield Leg(False, Undefine(twin.uuid))
@@ -149,45 +143,3 @@ def _left_over(mark: Mark, twin: Domain | None, peer: Box) -> tuple[VolumeId, ..
     marks = [mark] if twin is None or twin.mark is None else [mark, twin.mark]
     own = dict.fromkeys(mark.volume(disk.name) for mark in marks for disk in mark.applied.disks)
     return tuple(volume for volume in own if volume in peer.volumes)
-
-
-def _check_apart(here: Box, there: Box, mark: Mark) -> None:
-    """Raise ActionFailed where a disk of a machine in one of the two pools is the only one."""
-    if here.shares_pool(there):
-        raise ActionFailed(
-            there.host,
-            f"its pool and that of {here.host} are one: a disk of {mark.key.name} in it is the only one. "
-            "Nothing is copied or removed; say that the two share it (hosts.<name>.storage)",
-        )
-
-
-def _refuse_to_leave(source: Box, domain: Domain, mark: Mark, action: Migrate) -> None:
-    if not mark.complete or mark.applied != action.before.applied:
-        raise ActionFailed(source.host, f"{domain.name} is no longer what was planned with")
-    if mark.journey is not None:
-        raise ActionFailed(source.host, f"{domain.name} is already on its way to {mark.journey.destination}")
-    if domain.power is not Power.RUNNING:
-        raise ActionFailed(source.host, f"{domain.name} is {domain.power}")
-
-
-def _refuse_to_come(destination: Box, domain: Domain, mark: Mark, action: Migrate) -> None:
-    host = destination.host
-    if domain.uuid in destination.domains or destination.named(domain.name) is not None:
-        raise AlreadyExists(host, f"a machine called {domain.name}, or of its UUID, is there already")
-    missing = [digest for digest in mark.applied.image.digests if digest not in destination.images]
-    if missing:
-        raise UnknownImage(host, f"image {mark.applied.image.name} ({missing[0][:12]}…) is not on the host")
-    for disk in mark.applied.disks if action.terms.copies else ():
-        if mark.volume(disk.name) in destination.volumes:
-            raise AlreadyExists(host, f"disk {disk.name} of {domain.name} is there already")
-
-
-def _ours(box: Box, uuid: InstanceUuid, fleet: str) -> tuple[Domain, Mark]:
-    domain = box.domain(uuid)
-    if domain.mark is None or domain.mark.fleet != fleet:
-        raise AlreadyExists(box.host, f"{domain.name} does not belong to fleet {fleet}; it is left alone")
-    return domain, domain.mark
-
-
-def _twin(box: Box, uuid: InstanceUuid, fleet: str) -> Domain | None:
-    return _ours(box, uuid, fleet)[0] if uuid in box.domains else None

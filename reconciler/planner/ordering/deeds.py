@@ -56,8 +56,13 @@ class Deed:
 
     @property
     def moves(self) -> bool:
-        """Whether it goes to another host while it runs: nobody waits for that, and it waits for nobody."""
+        """Whether it goes to another host: what is made or changed does not wait for that."""
         return isinstance(self.action, Migrate)
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it is off while it goes to another host: it counts among those that are taken away."""
+        return isinstance(self.action, Migrate) and self.action.terms.cold
 
     @property
     def records(self) -> bool:

@@ -30,9 +30,11 @@ def _steps(seen: Running | Stopped | Stranded, observed: Observed, fleet: Fleet)
     state, needs = seen.state, tuple[StepId, ...]()
     if isinstance(seen, Stranded):
         assert state.journey is not None, "only a journey leaves a machine standing still"
-        resume = StepId(f"resume/{state.name}")
-        because = Cause(f"its migration to {state.journey.destination} came to nothing")
-        yield Step(resume, Resume(state.host, state.journey.destination, state), (because,))
+        resume, destination = StepId(f"resume/{state.name}"), state.journey.destination
+        other, why = state.journey.other_end(state.host), f"its migration to {destination} came to nothing"
+        if state.host == destination:
+            why = f"its migration from {other} was cut short when all was here"
+        yield Step(resume, Resume(state.host, other, state), (Cause(why),))
         needs = (resume,)
     left = _left_behind(seen, observed, fleet)
     if left is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reconciler.plan import StepId
 from reconciler.planner.groups import Group, group_of
 from reconciler.planner.ordering.components import earlier_in
-from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
+from reconciler.planner.ordering.deeds import Deed, Deeds, Needs, identifier_of
 from reconciler.specs.desired import Instance
 
 
@@ -30,9 +30,17 @@ class Precedence:
     """By service: what the destructions of components that are no longer declared need."""
     telling: Mapping[str, Needs]
     """By service: what is over before its guests are told of each other."""
+    carrying: Mapping[Group, Needs]
+    """Those that are off while they move, of the components that each group comes after."""
+    carrying_back: Mapping[Group, Needs]
+    """And of those that come after each group."""
+    turns: Mapping[StepId, int]
+    """The places of all steps that do something to instances."""
 
     def needs(self, deed: Deed) -> Needs:
         """The steps that must have succeeded before this one."""
+        if deed.is_carried:
+            return self._among_carried(self.carrying, deed)
         if deed.moves or deed.tells or deed.records:
             return ()
         if not deed.destroys:
@@ -41,7 +49,14 @@ class Precedence:
 
     def follows(self, deed: Deed) -> Needs:
         """The steps that must be over before this one, however they ended."""
+        if deed.is_carried:
+            return self._among_carried(self.carrying_back, deed)
         return self.telling.get(deed.group.service, ()) if deed.tells else ()
+
+    def _among_carried(self, others: Mapping[Group, Needs], deed: Deed) -> Needs:
+        """Those of them that come earlier: room and limits decide who does."""
+        turn = self.turns.get(identifier_of(deed.action), 0)
+        return tuple(each for each in others.get(deed.group, ()) if self.turns[each] < turn)
 
 
 def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[Group]) -> Precedence:
@@ -55,11 +70,15 @@ def precedence_of(deeds: Deeds, instances: Iterable[Instance], order: Sequence[G
     made = _by_group(deeds, lambda deed: not _aside(deed))
     all_gone = _by_service({group: gone[group] for group in order if group in gone})
     destroying = _passed_on(order[::-1], _reversed(before), gone)
+    carried = _by_group(deeds, lambda deed: deed.is_carried)
     return Precedence(
         before=before,
         building=_passed_on(order, before, made),
         destroying={group: (*all_made.get(group.service, ()), *needs) for group, needs in destroying.items()},
         removing={name: (*all_made.get(name, ()), *all_gone.get(name, ())) for name in services},
+        carrying=_passed_on(order, before, carried) if carried else {},
+        carrying_back=_passed_on(order[::-1], _reversed(before), carried) if carried else {},
+        turns={identifier: turn for turn, identifier in enumerate(deeds)},
         telling=_by_service(_by_group(deeds, lambda deed: deed.creates and not deed.stands_in)),
     )
 

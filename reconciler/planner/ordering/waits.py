@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.actions import Accept
@@ -60,18 +60,24 @@ def waits_of(deeds: Deeds, replicas: Replicas, precedence: Precedence, *, everyo
             needs = (own[key],) if key in own else precedence.building.get(group_of(key), ())
             steps[key] = Step(identifier_of(wait), wait, _OTHERS if key in asked else _ASKED, needs)
 
-    # Who goes to another host is up meanwhile.
-    down = {key: name for key, name in own.items() if not deeds[name].moves}
+    # Who goes to another host while it runs is up meanwhile.
+    down = {key: name for key, name in own.items() if not deeds[name].moves or deeds[name].is_carried}
+    turns = {name: turn for turn, name in enumerate(deeds)}
 
     def back(replica: Replica) -> Needs:
         key = replica.instance.key
         return (steps[key].id,) if key in steps else (down[key],) if key in down else ()
 
+    def is_later(replica: Replica, name: StepId) -> bool:
+        """Whether it leaves only after that one, which makes room for it or was given the limits first."""
+        mine = own.get(replica.instance.key)
+        return mine is not None and deeds[name].is_carried and turns[mine] > turns[name]
+
     needed = {}
     for name, deed in deeds.items():
         rolled = () if deed.destroys or deed.records else rolls.get(deed.key, ())
-        found = (need for other in (*gates[name], *relieved[name], *rolled) for need in back(other))
-        needed[name] = tuple(dict.fromkeys(found))
+        others = (other for other in (*gates[name], *relieved[name], *rolled) if not is_later(other, name))
+        needed[name] = tuple(dict.fromkeys(need for other in others for need in back(other)))
     by_id = {step.id: step for step in steps.values()}
     return Waits(by_id, {identifier: turn for turn, identifier in enumerate(by_id)}, needed)
 
@@ -83,7 +89,15 @@ def _does_something(deed: Deed) -> bool:
 
 def _rolls(deeds: Deeds, replicas: Replicas) -> dict[InstanceKey, tuple[Replica, ...]]:
     groups = dict.fromkeys(deed.group for deed in deeds.values() if not (deed.destroys or deed.records))
-    return {key: roll for group in groups for key, roll in rolls_of(replicas[group]).items()}
+    turns = {deed.key: turn for turn, deed in enumerate(deeds.values()) if deed.is_carried}
+    return {key: roll for group in groups for key, roll in rolls_of(_in_turn(replicas[group], turns)).items()}
+
+
+def _in_turn(replicas: Sequence[Replica], turns: Mapping[InstanceKey, int]) -> Sequence[Replica]:
+    """Those that are off while they move in the order in which room and limits let them."""
+    if not turns:
+        return replicas
+    return sorted(replicas, key=lambda each: turns.get(each.instance.key, -1))
 
 
 def _gates(

@@ -17,26 +17,14 @@ from reconciler.specs.models.base import (
     Parsed,
     Short,
     Spec,
+    choice,
     mistyped,
-    quoted,
     refuse,
-    suggestion,
 )
 from reconciler.specs.placement import Evict
 
 _LABEL = {"type": "string"}
 MOST_PRIORITY = 1000
-
-
-def _evict(text: str) -> Evict:
-    if text == "cold":
-        raise refuse("evict: cold is not supported yet", "write live (it moves while it runs) or stop")
-    if text not in _EVICTS:
-        raise refuse(f"expected {' or '.join(_EVICTS)}, got {quoted(text)}", suggestion(text, _EVICTS))
-    return Evict(text)
-
-
-_EVICTS = [each.value for each in Evict]
 
 
 def _cel(check: Callable[[str], Problem | None]) -> Parsed:
@@ -109,4 +97,4 @@ class PlacementModel(Spec):
     spread: Annotated[list[SpreadModel], Short(_as_list, _one("SpreadModel"))] = Field(default_factory=list)
     rank: Annotated[str, _cel(expression_checks.check_rank)] | None = None
     priority: Annotated[int, whole(0, MOST_PRIORITY)] = 0
-    evict: Annotated[Evict, Parsed(_evict, {"enum": _EVICTS}, wanted=" or ".join(_EVICTS))] = Evict.LIVE
+    evict: Annotated[Evict, choice(Evict)] = Evict.LIVE

@@ -9,6 +9,7 @@ from tests.contract.duo import DuoScript
 from tests.contract.scripts import (
     asking,
     breaking,
+    carrying,
     changing,
     cordoning,
     growing,
@@ -54,5 +55,5 @@ FLESH: tuple[Script, ...] = (*_of(breaking), *_of(plugging), *_of(wiring), *_of(
 """For platforms whose machines are processes, volumes files and links the kernel's: libvirt's test driver
 has none of them."""
 
-PAIRS: tuple[DuoScript, ...] = _of(moving)
+PAIRS: tuple[DuoScript, ...] = (*_of(moving), *_of(carrying))
 """For pairs of hosts between which a machine can move."""

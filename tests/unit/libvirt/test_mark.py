@@ -16,10 +16,21 @@ from tests.unit.libvirt.machines import MARK
 GOES = Journey(HostName("hv1"), HostName("hv2"))
 
 
-@pytest.mark.parametrize("journey", [None, GOES, replace(GOES, copies=False)])
+COLD = replace(GOES, cold=True)
+
+
+@pytest.mark.parametrize(
+    "journey", [None, GOES, replace(GOES, copies=False), COLD, replace(COLD, handed_over=True)]
+)
 def test_a_journey_is_read_back_as_it_was_written(journey: Journey | None) -> None:
     mark = replace(MARK, journey=journey)
     assert read_mark(mark.element(), fleet=FLEET, uuid=mark.uuid) == mark
+
+
+def test_a_stage_of_a_journey_that_we_did_not_write_makes_no_mark_of_ours() -> None:
+    element = replace(MARK, journey=COLD).element()
+    element.set("handed_over", "perhaps")
+    assert read_mark(element, fleet=FLEET, uuid=MARK.uuid) is None
 
 
 def test_a_mark_of_an_older_version_has_no_journey() -> None:
