@@ -69,7 +69,7 @@ class Planner:
             yield observed
 
     def end(self, world: World, start: Observed, rounds: int) -> tuple[Plan, Observed]:
-        """Plan and fold that often, or until nothing is planned; the plan that is then made, and the fleet."""
+        """Plan and fold that often, or until nothing is planned; the last plan, and the fleet then."""
         seen = start
         for _ in range(rounds):
             plan = self.make_plan(world.desired, seen)
