@@ -31,7 +31,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """Stands still on the host that it was to leave, and every host says that it runs nowhere else."""
+    """Stands still on the host that it was to leave, and every host says that it never went on elsewhere."""
 
     state: InstanceState
     twin: InstanceState | None = None
@@ -156,10 +156,24 @@ def _runs_nowhere(
     if destination.power is Power.PAUSED:
         return InDoubt(both, _UNDER_WAY)
     if _waits_to_leave(source):
-        return InDoubt(both, _unheard(source, silent)) if silent else Stranded(source, destination)
+        if silent:
+            return InDoubt(both, _unheard(source, silent))
+        is_back = destination.detail == FAILED
+        return Stranded(source, destination) if is_back else InDoubt(both, _has_arrived(source, destination))
     if source.power is Power.STOPPED and destination.detail == FAILED:
         return Stopped(source, destination)
     return InDoubt(both, "it was being migrated, and which of the two ran last is not known")
+
+
+def _has_arrived(source: InstanceState, destination: InstanceState) -> str:
+    """Where a definition is left that did not fail, it went on for a while, and wrote to its disks."""
+    there = f"{destination.power} ({destination.detail})" if destination.detail else f"{destination.power}"
+    return (
+        f"it left {source.host} for {destination.host}, went on there and is {there}: what it wrote since is "
+        f"only there. `virsh start {destination.name}` on {destination.host} keeps that; "
+        f"`virsh undefine {destination.name}` there gives it up, and it goes on where it stands still, on "
+        f"{source.host}"
+    )
 
 
 def _has_not_left(state: InstanceState) -> str:

@@ -123,9 +123,9 @@ class Hosts:
             unknown=tuple(HostUnknown(name, why) for name, why in sorted(self._given_up.items())),
         )
 
-    def cluster(self, host: HostName) -> str:
-        """Which cluster a host of the fleet belongs to."""
-        return next((each.cluster for each in self._hosts if each.name == host), "")
+    def spec(self, host: HostName) -> Host:
+        """What the fleet says of one of its hosts."""
+        return next(each for each in self._hosts if each.name == host)
 
     async def health(self, asked: Iterable[Await]) -> Mapping[InstanceUuid, HostError | None]:
         """Ask everybody once, all at one time: what each says, None where it is healthy.

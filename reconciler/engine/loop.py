@@ -159,7 +159,8 @@ class Loop:
         wish = Wish(desired, 0 if self._refused else None, resting, failed=frozenset(self._failed.values()))
         current = await cycle.plan(wish)
         cycle.hosts.listen(self._pace.ticks.tick)
-        planned = frozenset(step.id for step in current.plan.steps) | wish.resting
+        # Who was waited for, and is not asked before the others are well, is waited for still.
+        planned = frozenset(step.id for step in current.plan.steps) | current.later | wish.resting
         self._backoff.keep(planned | {_ROUND})
         self._vigils.keep(planned)
         if current.plan.is_idle and not await cycle.unsettled(current):

@@ -34,6 +34,8 @@ class Round:
     plan: Plan
     gain: Gain | None = None
     """Of a rebalance."""
+    later: frozenset[StepId] = frozenset()
+    """Steps that were left out of the plan, for a later round."""
 
     @property
     def askable(self) -> Iterator[Await]:
@@ -46,7 +48,11 @@ class Round:
 
     def without(self, resting: frozenset[StepId]) -> Round:
         """The same with these steps, and what needs them, left for later."""
-        return replace(self, plan=self.plan.without(resting)) if resting else self
+        if not resting:
+            return self
+        left = self.plan.without(resting)
+        later = {step.id for step in self.plan.steps} - {step.id for step in left.steps}
+        return replace(self, plan=left, later=frozenset(later))
 
 
 def decide(

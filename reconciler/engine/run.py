@@ -20,7 +20,7 @@ from reconciler.engine.patience import Patience
 from reconciler.engine.waiting import Vigils
 from reconciler.errors import ActionFailed, DeadlineExceeded, HostError, ReconcilerError
 from reconciler.plan import Plan, Step, StepId
-from reconciler.planner import broken_precondition, confirmed
+from reconciler.planner import broken_precondition, confirmed, lacking_room
 from reconciler.report import Abandoned, Done, Failed, Outcome, Report, Skipped, StepReport, Unresolved
 from reconciler.specs.desired import InstanceName
 from reconciler.specs.limits import MigrationLimits
@@ -121,7 +121,7 @@ class _Runner:
         wanted: dict[str, int] = {}
         if isinstance(step.action, Migrate):
             limits = self._with.migrations
-            wanted |= {f"migrations of cluster {self._hosts.cluster(step.host)}": limits.per_cluster}
+            wanted |= {f"migrations of cluster {self._hosts.spec(step.host).cluster}": limits.per_cluster}
             wanted |= {f"migrations of {host}": limits.per_host for host in sorted(step.hosts)}
         wanted |= {f"steps of {host}": self._with.per_host for host in sorted(step.hosts)}
         return [self._gates.setdefault(name, asyncio.Semaphore(count)) for name, count in wanted.items()]
@@ -172,15 +172,16 @@ class _Runner:
         seen = await self._looks(step)
         reason = broken_precondition(step, *seen)
         if reason is None:
+            reason = lacking_room(step, self._hosts.spec(step.host), *seen)
+        if reason is None:
             return None
         if confirmed(step, *seen):
             return Done()
         return Failed(f"{step.host}: no longer as planned: {reason}")
 
-    async def _looks(self, step: Step) -> tuple[HostState, HostState | None]:
+    async def _looks(self, step: Step) -> list[HostState]:
         """A fresh look at each host that a step concerns. Raises HostUnreachable."""
-        seen = await asyncio.gather(*(self._hosts.look(host) for host in step.hosts))
-        return seen[0], seen[1] if len(seen) > 1 else None
+        return await asyncio.gather(*(self._hosts.look(host) for host in step.hosts))
 
     def _ended(self, report: StepReport) -> StepReport:
         self._with.listener.ended(report)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reconciler.planner.explain import Explanation, Standing
     from reconciler.planner.make import make_plan
     from reconciler.planner.move import Move, plan_move
+    from reconciler.planner.overfull import lacking_room
     from reconciler.planner.precondition import broken_precondition
     from reconciler.planner.simulate import after, confirmed
 
@@ -20,6 +21,7 @@ __all__ = [
     "after",
     "broken_precondition",
     "confirmed",
+    "lacking_room",
     "make_plan",
     "plan_move",
 ]
@@ -31,6 +33,7 @@ _ROOMS = {
     "after": "simulate",
     "broken_precondition": "precondition",
     "confirmed": "simulate",
+    "lacking_room": "overfull",
     "make_plan": "make",
     "plan_move": "move",
 }

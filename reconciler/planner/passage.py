@@ -8,7 +8,7 @@ from typing import assert_never
 from reconciler.actions import Migrate, PairAction, Resume, Settle
 from reconciler.planner.seen import detached, runs, sizes_of, with_instance, with_volumes
 from reconciler.specs.desired import HostName
-from reconciler.state import MIGRATING, HostState, InstanceState, Power
+from reconciler.state import FAILED, MIGRATING, HostState, InstanceState, Power
 
 
 def after(action: PairAction, host: HostState) -> HostState:
@@ -58,7 +58,7 @@ def broken(action: PairAction, host: HostState, peer: HostState | None) -> str |
         case Migrate():
             return _cannot_leave(action, peer) or _cannot_arrive(action, host)
         case Resume(before=before):
-            return _changed(before, host) or _not_stranded(before, host) or _active(before, peer)
+            return _changed(before, host) or _not_stranded(before, host) or _has_gone_on(before, peer)
         case Settle(before=before):
             return _changed(before, host) or _unsettled(action, host, peer)
     assert_never(action)
@@ -139,11 +139,14 @@ def _not_stranded(before: InstanceState, host: HostState) -> str | None:
     return None if is_waiting else f"it is {found.power}{found.detail and f' ({found.detail})'}"
 
 
-def _active(before: InstanceState, peer: HostState | None) -> str | None:
+def _has_gone_on(before: InstanceState, peer: HostState | None) -> str | None:
+    """What says that it did not fail where it was going: it may have gone on there, and written."""
     if peer is None:
         return "where it was going was not looked at"
     twin = peer.instance(before.uuid)
-    return None if twin is None or twin.power is Power.STOPPED else f"it is {twin.power} on {peer.host}"
+    if twin is None or (twin.power is Power.STOPPED and twin.detail == FAILED):
+        return None
+    return f"it is {twin.power}{twin.detail and f' ({twin.detail})'} on {peer.host}"
 
 
 def _unsettled(action: Settle, home: HostState, peer: HostState | None) -> str | None:

@@ -27,7 +27,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.things import Domain
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceName, InstanceUuid
-from reconciler.state import MIGRATED, MIGRATING, Live, Power
+from reconciler.state import FAILED, MIGRATED, MIGRATING, Live, Power
 from tests.builders import image_use
 from tests.simulation.faults import Fault
 from tests.simulation.places import Place
@@ -134,6 +134,22 @@ def healed(place: Place) -> None:
         if domain.sick:
             by_hand(place, Sicken(domain.uuid, False))
     _event(place)
+
+
+def advised(places: Sequence[Place]) -> None:
+    """Whoever went on where he was going and is off there, while he still stands still where he was to leave,
+    is started there: so the plan tells its human.
+    """
+    waiting = {
+        uuid
+        for place in places
+        for uuid, domain in place.box.domains.items()
+        if domain.power is Power.PAUSED and domain.why == MIGRATING
+    }
+    for place in places:
+        for uuid, domain in tuple(place.box.domains.items()):
+            if uuid in waiting and domain.power is Power.STOPPED and domain.why != FAILED:
+                by_hand(place, PowerOn(uuid), GuestUp(uuid))
 
 
 # Humans

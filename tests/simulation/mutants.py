@@ -52,6 +52,12 @@ MUTANTS = (
         "return Done()",
     ),
     Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),
+    Mutant(
+        "room is not counted again",
+        _RUN,
+        "reason = lacking_room(step, self._hosts.spec(step.host), *seen)",
+        "pass",
+    ),
     Mutant("what cannot be begun is called done", _RUN, "if confirmed(step, *seen):", "if True:"),
     Mutant("no intent is written down", _RUN, "await self._logbook.intend(step)", "pass"),
     Mutant(
@@ -321,6 +327,12 @@ MUTANTS = (
         "planner.holding",
         "found = _nobody_to_wait_for(own, others) or _too_many_away(own)",
         "found = _nobody_to_wait_for(own, others)",
+    ),
+    Mutant(
+        "who is not asked for a while is waited for anew",
+        _LOOP,
+        " | current.later",
+        "",
     ),
     Mutant(
         "what waits for health waits for ever",

@@ -90,7 +90,8 @@ class _Simulation:
         await self._until(max(last, 60.0))
         self._heal()
         await self._converge()
-        await self._rest()
+        if not self.laws.broken:  # what has failed is not watched for another day
+            await self._rest()
         for controller in self._controllers:
             await controller.process.bury()
 
@@ -179,6 +180,7 @@ class _Simulation:
             controller.process.resume()
         for place in self.places:
             mischief.healed(place)
+        mischief.advised(self.places)
         self.directory.files = self.directory.files.mended()
         self._keep_watching()
 

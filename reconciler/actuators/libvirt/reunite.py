@@ -17,7 +17,7 @@ from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.sense import Sense, is_moving, sense
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
-from reconciler.state import MIGRATING, Power
+from reconciler.state import FAILED, MIGRATING, Power
 
 
 async def resume(action: Resume, home: Desk, peer: Desk) -> None:
@@ -34,11 +34,19 @@ async def resume(action: Resume, home: Desk, peer: Desk) -> None:
             raise ActionFailed(home.host, f"{_name(domain)} is {state.power} ({state.detail})")
         _refuse_while_moving(home, domain)
         twin = there.domains.find(action.before.uuid)
-        if twin is not None and twin.is_active():
-            raise ActionFailed(peer.host, f"{_name(domain)} is {_sensed(twin).power} here: it stays paused")
+        _refuse_gone_on(there, twin)
         domain.handle.resume()
 
     await home.change_with(peer, "letting it go on", work)
+
+
+def _refuse_gone_on(there: Hands, twin: Domain | None) -> None:
+    """Nobody goes on whose twin did: only one that libvirt says has failed never ran."""
+    if twin is not None:
+        state = _sensed(twin)
+        if twin.is_active() or state.detail != FAILED:
+            what = f"{_name(twin)} is {state.power} ({state.detail}) here"
+            raise ActionFailed(there.desk.host, f"{what}: it stays paused where it was to leave")
 
 
 async def settle(action: Settle, home: Desk, peer: Desk | None) -> None:

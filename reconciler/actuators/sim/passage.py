@@ -26,7 +26,7 @@ from reconciler.actuators.sim.effects import (
 from reconciler.actuators.sim.things import Box, Domain, Mark
 from reconciler.errors import ActionFailed, AlreadyExists, UnknownImage
 from reconciler.specs.desired import HostName, InstanceUuid
-from reconciler.state import MIGRATED, MIGRATING, InstanceState, Journey, Power
+from reconciler.state import FAILED, MIGRATED, MIGRATING, InstanceState, Journey, Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def _resuming(before: InstanceState, home: Box, peer: Box, fleet: str) -> Iterat
     if domain.power is not Power.PAUSED or domain.why != MIGRATING:
         raise ActionFailed(home.host, f"{domain.name} is {domain.power} ({domain.why})")
     twin = _twin(peer, before.uuid, fleet)
-    if twin is not None and twin.power is not Power.STOPPED:
-        raise ActionFailed(peer.host, f"{domain.name} is {twin.power} here: it stays paused")
+    if twin is not None and (twin.power is not Power.STOPPED or twin.why != FAILED):
+        raise ActionFailed(peer.host, f"{domain.name} is {twin.power} ({twin.why}) here: it stays paused")
     yield Leg(True, GoOn(domain.uuid))
 
 

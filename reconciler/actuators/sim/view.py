@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv6Address
 
@@ -16,6 +17,29 @@ _EXAMPLES = int(IPv6Address("2001:db8::"))
 
 def view(box: Box, fleet: str, capacity: Resources) -> HostState:
     """The host as ``fleet`` sees it; what belongs to others only takes room."""
+    return _viewed(_This(box), fleet, capacity)
+
+
+class _This:
+    """One box, known by what it is and not by what is in it: boxes are never changed, and most looks in
+    succession are at the same.
+    """
+
+    __slots__ = ("box",)
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def __hash__(self) -> int:
+        return id(self.box)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and self.box is other.box
+
+
+@lru_cache(maxsize=64)
+def _viewed(this: _This, fleet: str, capacity: Resources) -> HostState:
+    box = this.box
     states = [
         _state(box, domain, domain.mark)
         for domain in box.domains.values()
@@ -65,6 +89,7 @@ def _digests(mark: Mark) -> tuple[Sha256, ...]:
     return (*mark.applied.image.digests, *(mark.former.image.digests if mark.former is not None else ()))
 
 
+@lru_cache(maxsize=1024)
 def address_of(host: HostName) -> str:
     """The address of a simulated host: its own, from the range that is set aside for examples."""
     return str(IPv6Address(_EXAMPLES + int.from_bytes(sha256(host.encode()).digest()[:8], "big")))

@@ -74,7 +74,7 @@ class ScriptedHost:
 
     async def observe(self) -> HostState:
         await asyncio.sleep(0)
-        return HostState(self.host, Resources(), instances=tuple(self.states.values()))
+        return HostState(self.host, Resources(64, 1 << 20, 1 << 20), instances=tuple(self.states.values()))
 
     async def perform(self, action: Action) -> None:
         assert isinstance(action, Start)

@@ -106,6 +106,13 @@ def test_what_stands_still_beside_a_twin_that_is_off_goes_on() -> None:
     assert steps(seen(source, twin)) == ["resume/shop-db-0", "settle/shop-db-0"]
 
 
+@pytest.mark.parametrize("detail", ["destroyed", "shutdown", "crashed", ""])
+def test_what_stands_still_does_not_go_on_beside_a_twin_that_did(detail: str) -> None:
+    source = on_its_way(paused(DB, on="hv1", detail=MOVING))
+    twin = on_its_way(stopped(DB, on="hv2", detail=detail))
+    assert "`virsh start shop-db-0` on hv2 keeps that" in held(seen(source, twin))
+
+
 @pytest.mark.parametrize("detail", ["user", "I/O error", ""])
 def test_what_somebody_paused_stays_paused_journey_or_not(detail: str) -> None:
     for state in (paused(DB, on="hv1", detail=detail), on_its_way(paused(DB, on="hv1", detail=detail))):
@@ -234,3 +241,12 @@ def test_nothing_goes_on_any_more_once_it_runs_at_the_other_end() -> None:
     here, there = (now.host(HostName(name)) for name in ("hv1", "hv2"))
     assert here and there
     assert broken_precondition(step, here, there) == "it is running on hv2"
+
+
+def test_nothing_goes_on_any_more_once_it_was_ended_at_the_other_end() -> None:
+    standing = on_its_way(paused(DB, on="hv1", detail=MOVING))
+    step = plan(seen(standing)).steps[0]
+    now = seen(standing, on_its_way(stopped(DB, on="hv2", detail="destroyed")))
+    here, there = (now.host(HostName(name)) for name in ("hv1", "hv2"))
+    assert here and there
+    assert broken_precondition(step, here, there) == "it is stopped (destroyed) on hv2"
