@@ -203,6 +203,7 @@ def calm(planner: Planner, world: World) -> None:
     """A fleet that matches gets no step but moves out of where a machine may not stay, and after them none:
     at once, or where a move leaves room that another one waits for, soon. For worlds that match.
     """
+    planner = planner.remembering()
     kinds = Migrate | PutImage | PutNetwork | DropNetwork
     seen = world.observed
     for _ in range(ROUNDS):
