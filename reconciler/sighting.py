@@ -83,7 +83,7 @@ def sighting_of(observed: Observed, uuid: InstanceUuid, *, could_be_on: frozense
 
 
 def _silent(observed: Observed) -> tuple[HostName, ...]:
-    return tuple(unknown.host for unknown in observed.unknown)
+    return tuple([unknown.host for unknown in observed.unknown])
 
 
 def _seen_once(state: InstanceState, observed: Observed) -> Sighting:

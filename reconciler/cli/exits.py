@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from reconciler.plan import BlockKind, Plan
-from reconciler.report import Done, NotYet, Report, Unhealthy
+
+if TYPE_CHECKING:
+    from reconciler.report import Report
 
 
 class Exit(IntEnum):
@@ -66,6 +69,9 @@ def of_reports(*reports: Report) -> Exit:
 
 
 def _of_steps(report: Report) -> set[Exit]:
+    # A plan has none.
+    from reconciler.report import Done, NotYet, Unhealthy
+
     found = _of_view(report.plan)
     for entry in report.steps:
         match report.cause(entry):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
 from reconciler.plan import Blocked, BlockKind, Refusal
-from reconciler.planner.ordering.components import earlier_in, order_of
 from reconciler.planner.ordering.networks import segments_needed_by
 from reconciler.planner.placement.board import Board, Neighbours
 from reconciler.planner.placement.facts import Answers
@@ -86,7 +85,7 @@ def _cases(desired: Desired, observed: Observed) -> Iterator[Case]:
 
 def _case(name: InstanceName, instance: Instance | None, sighting: Sighting, observed: Observed) -> Case:
     silent = sighting.hosts if isinstance(sighting, Unknown) else ()
-    reasons = tuple(unknown for unknown in observed.unknown if silent and unknown.host in silent)
+    reasons = tuple([unknown for unknown in observed.unknown if silent and unknown.host in silent])
     return Case(name, instance, sighting, reasons)
 
 
@@ -98,8 +97,7 @@ def board_of(desired: Desired, observed: Observed, judged: Iterable[Judged]) -> 
             ledger.leave(each.verdict.action.before)
         elif each.case.stands_in and each.case.state is not None:
             ledger.leave(each.case.state)
-    order = order_of(desired.instances)
-    return Board(ledger, Answers(ledger), Neighbours.among(desired.instances, earlier_in(order)))
+    return Board(ledger, Answers(ledger), Neighbours.among(desired.instances))
 
 
 def in_place(judged: Iterable[Judged], board: Board) -> Iterator[Decision]:

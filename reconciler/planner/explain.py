@@ -14,7 +14,6 @@ from reconciler.planner.citing import cited_reasons
 from reconciler.planner.decide import Decision, Judged, board_of
 from reconciler.planner.holding import held_back
 from reconciler.planner.named import stranger
-from reconciler.planner.ordering.components import order_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.choose import Choice, Fit, choose
@@ -103,8 +102,8 @@ def _with_fellows(
     """The decision as its component and those that it depends on leave it: it may be held for them."""
     from reconciler.planner.settle import settle
 
-    everybody = settle(desired, judged, board_of(desired, seen, judged), scheduler)
-    held = held_back(everybody, order_of(desired.instances), seen.sick)
+    board = board_of(desired, seen, judged)
+    held = held_back(settle(desired, judged, board, scheduler), board.neighbours.order, seen.sick)
     found = (each.verdict for each in held if each.case.name == decision.case.name)
     verdict = next(found, decision.verdict)  # a stand-in that nobody needs is left out
     return replace(decision, verdict=verdict) if isinstance(verdict, Hold) else decision

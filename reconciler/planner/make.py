@@ -9,7 +9,6 @@ from reconciler.plan import Basis, Plan
 from reconciler.planner.decide import board_of
 from reconciler.planner.hints import hints_of
 from reconciler.planner.holding import held_back
-from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.steps import Work, steps_of
@@ -45,7 +44,8 @@ def make_plan(
     mends = mends_of((each.case for each in judged), seen)
     board = board_of(desired, seen, judged)
     unwell = frozenset((*seen.sick, *seen.failed))
-    decisions = held_back(settle(desired, judged, board, scheduler), order_of(desired.instances), unwell)
+    order = board.neighbours.order
+    decisions = held_back(settle(desired, judged, board, scheduler), order, unwell)
     deeds = [
         Deed((each.case.instance or each.case.found).key, _in_full(each.verdict, staff.ready))
         for each in decisions
@@ -58,7 +58,7 @@ def make_plan(
     blocked += staff.ready.forms.said
     return Plan(
         basis,
-        steps_of(Work(deeds, replicas, mends), desired, seen, wait=wait),
+        steps_of(Work(order, deeds, replicas, mends), desired, seen, wait=wait),
         tuple(sorted(blocked, key=lambda entry: (entry.instance, entry.kind, entry.refusals[0].host))),
         seen.unknown,
         (*hints_of(desired, judged), *lingering_of(decisions, board)),

@@ -127,7 +127,8 @@ def _steps(search: Search, desired: Desired, seen: Observed) -> tuple[Step, ...]
         if isinstance(decision.verdict, Act)
     ]
     mends = mends_of((each.case for each in moves.values()), seen)
-    return steps_of(Work(deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
+    order = search.board.neighbours.order
+    return steps_of(Work(order, deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
 
 
 def _decision(search: Search, machine: int) -> Decision:

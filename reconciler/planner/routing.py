@@ -14,7 +14,6 @@ import numpy as np
 
 from reconciler.plan import Forecast
 from reconciler.planner.ordering.course import Course, Limits, Route
-from reconciler.planner.ordering.order import in_order
 from reconciler.planner.placement.problem import NOWHERE, Integers, Problem
 
 Takes = Callable[[int, int], Forecast]
@@ -47,6 +46,9 @@ def routed(
     goal = np.where((host == NOWHERE) | (problem.home == NOWHERE), problem.home, host)
     asked, stuck = goal.copy(), dict[int, str]()
     while (goal != problem.home).any():
+        # Most plans move nobody.
+        from reconciler.planner.ordering.order import in_order
+
         forecasts = {
             each: takes(each, int(goal[each])) for each in np.nonzero(goal != problem.home)[0].tolist()
         }

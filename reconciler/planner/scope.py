@@ -76,7 +76,8 @@ def _by_bridge(segments: Iterable[SegmentState]) -> list[SegmentState]:
 
 
 def _sorted_segment(segment: SegmentState) -> SegmentState:
-    return replace(segment, peers=tuple(sorted(segment.peers)))
+    peers = tuple(sorted(segment.peers))
+    return segment if peers == segment.peers else replace(segment, peers=peers)
 
 
 def scoped(observed: Observed, fleet: Fleet) -> Observed:

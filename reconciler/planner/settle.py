@@ -11,7 +11,6 @@ from reconciler.planner.citing import about, written_at
 from reconciler.planner.decide import Decision, Judged, in_place
 from reconciler.planner.forecast import forecast_of
 from reconciler.planner.groups import Group, group_of
-from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.breaches import wrong
@@ -45,7 +44,7 @@ def settle(
     Each decision is entered into the board's book before the next is made.
     """
     decisions = tuple(in_place(judged, board))
-    turns = Turns.among(desired.instances, order_of(desired.instances))
+    turns = Turns.among(desired.instances, board.neighbours.order)
     missing = [(each, each.verdict) for each in judged if isinstance(each.verdict, Make)]
     missing.sort(key=lambda pair: turns.of(pair[1].instance))
     sought = Sought([make.instance for _, make in missing], turns)

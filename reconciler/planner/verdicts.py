@@ -226,6 +226,10 @@ def _is_stopped(case: Case) -> bool:
     return isinstance(case.sighting, Stopped)
 
 
+def _is_as_asked(case: Case) -> bool:
+    return not (case.differences or _is_stopped(case))
+
+
 def _is_removed(case: Case) -> bool:
     return case.instance is None
 
@@ -254,6 +258,7 @@ VERDICTS = (
     Rule("no longer declared", _is_removed, _destroy),
     Rule("incomplete", lambda case: not case.found.complete, _resume),
     Rule("sits it out", _sits_it_out, _off),
+    Rule("as it should be", _is_as_asked, lambda _: Keep()),
     Rule("impossible", lambda case: bool(refusals_of(case.differences)), _cannot),
     Rule(
         "protected from replacement",
@@ -268,7 +273,6 @@ VERDICTS = (
     Rule("to be replaced", _must_be_replaced, _replace),
     Rule("different", lambda case: bool(case.differences), _update),
     Rule("stopped", _is_stopped, _start),
-    Rule("as it should be", lambda _: True, lambda _: Keep()),
 )
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def segments_in(nics: Iterable[Nic]) -> frozenset[str]:
     """Bridges of the segments that cards are on: nobody else may call a bridge like ours."""
-    return frozenset(nic.source for nic in nics if is_own_link(nic.source))
+    return frozenset([nic.source for nic in nics if is_own_link(nic.source)])
 
 
 def on_segments(things: Iterable[T], nics_of: Callable[[T], Iterable[Nic]]) -> Mapping[str, Sequence[T]]:

@@ -12,13 +12,12 @@ from rich.text import Text
 from reconciler.actions import Action, action_key, subject, summary_key
 from reconciler.engine.status import Health, Status
 from reconciler.plan import Blocked, Plan, Step
+from reconciler.render.outcomes import outcome_detail, outcome_word
 from reconciler.render.words import (
     also_line,
     deadlock_lines,
     forecast_line,
     forecast_text,
-    outcome_detail,
-    outcome_word,
     printable,
     reason_text,
     scheduler_line,

@@ -18,7 +18,6 @@ from reconciler.actions import (
     subject,
 )
 from reconciler.plan import Blocked, Change, Deadlock, Forecast, Plan, Reason, Refusal, Step
-from reconciler.render.words import outcome_detail, outcome_word
 
 if TYPE_CHECKING:
     from reconciler.engine.status import Status
@@ -85,6 +84,9 @@ def report_json(report: Report, back: Report | None = None) -> Json:
 
 
 def _report(report: Report) -> dict[str, Json]:
+    # A plan has none.
+    from reconciler.render.outcomes import outcome_detail, outcome_word
+
     outcomes: list[Json] = [
         {
             **_step(entry.step),

@@ -7,16 +7,8 @@ from collections.abc import Iterable, Sequence
 from reconciler.actions import subject
 from reconciler.engine.status import Status
 from reconciler.plan import Blocked, Plan
-from reconciler.render.words import (
-    forecast_line,
-    outcome_detail,
-    outcome_word,
-    printable,
-    reason_text,
-    scheduler_line,
-    summary_line,
-    verb,
-)
+from reconciler.render.outcomes import outcome_detail, outcome_word
+from reconciler.render.words import forecast_line, printable, reason_text, scheduler_line, summary_line, verb
 from reconciler.report import Report
 from reconciler.state import HostUnknown
 

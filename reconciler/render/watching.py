@@ -19,7 +19,8 @@ from reconciler.engine.status import status_of
 from reconciler.errors import InvalidInput, ReconcilerError
 from reconciler.plan import Step
 from reconciler.render.human import console_on, progress_line, status_view
-from reconciler.render.words import outcome_detail, outcome_word, printable, reason_text, summary_line, verb
+from reconciler.render.outcomes import outcome_detail, outcome_word
+from reconciler.render.words import printable, reason_text, summary_line, verb
 from reconciler.report import Report, StepReport
 from reconciler.specs.desired import Desired
 

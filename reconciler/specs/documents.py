@@ -19,18 +19,8 @@ from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.templates import OPENING
 from reconciler.specs.validation import Checked, check
 from reconciler.specs.yaml.compose import Composed, compose
-from reconciler.specs.yaml.nodes import (
-    Entry,
-    Found,
-    Mapping,
-    Node,
-    Place,
-    Scalar,
-    Source,
-    find,
-    merged,
-    scalars,
-)
+from reconciler.specs.yaml.nodes import Entry, Found, Mapping, Node, Scalar, find, merged, scalars
+from reconciler.specs.yaml.source import Place, Source
 
 M = TypeVar("M", bound=Spec)
 _ENVIRONMENT = re.compile(r"(?:defaults|components\.[^.]+)\.environment\.[^.]+")

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reconciler.specs import expressions
 from reconciler.specs.expressions import Amounts, Answer, HostFacts, MissingLabel, Unanswered
@@ -42,11 +43,13 @@ class Problem:
     offset: int | None = None
 
 
+@lru_cache(maxsize=1024)
 def check_condition(text: str) -> Problem | None:
-    """What is wrong with a `require`, or None."""
+    """What is wrong with a `require`, or None: many components ask for the same."""
     return _check(text, bool, "true or false")
 
 
+@lru_cache(maxsize=1024)
 def check_rank(text: str) -> Problem | None:
     """What is wrong with a `rank`, or None."""
     return _check(text, float, "a number")

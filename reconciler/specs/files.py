@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import Fault, Position
-from reconciler.specs.yaml.nodes import Place, Source, printable
+from reconciler.specs.yaml.source import Place, Source, printable
 
 MOST_BYTES = 1 << 20
 """Size of a file that is still read."""

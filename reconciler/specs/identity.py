@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from functools import lru_cache
 
 from reconciler.specs.desired import InstanceKey, InstanceUuid
 
@@ -59,8 +60,9 @@ def vxlan_of(vni: int) -> str:
     return f"rx{vni:06x}"
 
 
+@lru_cache(maxsize=1 << 16)
 def is_own_link(name: str) -> bool:
-    """Whether a name is one that we give to bridges and VXLAN devices."""
+    """Whether a name is one that we give to bridges and VXLAN devices. All cards of a fleet are on few."""
     return _OWN_LINK.fullmatch(name) is not None
 
 

@@ -22,7 +22,7 @@ from reconciler.errors import Fault
 from reconciler.specs.desired import Desired
 from reconciler.specs.files import read_source, real
 from reconciler.specs.packing import pack, unpack
-from reconciler.specs.yaml.nodes import Source
+from reconciler.specs.yaml.source import Source
 
 _FLEET = re.compile(r"\bkind:\s*[\"']?Fleet\b")
 
@@ -52,7 +52,7 @@ class Question:
     @property
     def size(self) -> int:
         """Characters of it."""
-        return sum(len(line) for each in self.sources for line in each.lines)
+        return sum(len(each.text) for each in self.sources)
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class Question:
         """Where the fleet file lies, as far as can be told without reading it."""
         if self.fleet is not None:
             return self.fleet.path.parent
-        found = (each for each in self.sources if any(map(_FLEET.search, each.lines)))
+        found = (each for each in self.sources if _FLEET.search(each.text))
         return next((each.path.parent for each in found), None)
 
     def digest(self) -> str:
@@ -72,8 +72,7 @@ class Question:
         found = hashlib.sha256(_code())
         told = [os.fspath(self.directory), os.fspath(real(self.directory)), _home()]
         for source in (*self.sources, *([self.fleet] if self.fleet else ())):
-            text = "\n".join(source.lines)
-            told += [source.name, os.fspath(source.path), os.fspath(real(source.path)), text]
+            told += [source.name, os.fspath(source.path), os.fspath(real(source.path)), source.text]
         told.append(f"{self.fleet is not None}")
         for text in told:
             data = text.encode(errors="surrogateescape")
@@ -93,7 +92,7 @@ def recalled(question: Question, memory: Memory) -> Desired | None:
             return None
         if answer["files"] != _files(Path(each[0]) for each in answer["files"]):
             return None
-        desired = unpack(answer["rows"])
+        desired = unpack(answer["blocks"])
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
     return desired if _images_are_there(desired) else None
@@ -104,7 +103,7 @@ def remember(question: Question, files: Iterable[Path], desired: Desired, memory
     if question.size < memory.least:
         return
     head = {"question": question.digest(), "files": _files(files)}
-    data = f'{json.dumps(head)[:-1]}, "rows": {pack(desired)}}}'
+    data = f'{json.dumps(head)[:-1]}, "blocks": {pack(desired)}}}'
     memory.keep(Path(desired.directory), question.name, data.encode())
 
 
@@ -116,7 +115,7 @@ def _files(paths: Iterable[Path]) -> list[list[str]]:
 def _digest(source: Source | Fault) -> str:
     if isinstance(source, Fault):
         return ""
-    return hashlib.sha256("\n".join(source.lines).encode()).hexdigest()
+    return hashlib.sha256(source.text.encode()).hexdigest()
 
 
 def _images_are_there(desired: Desired) -> bool:

@@ -22,7 +22,7 @@ from reconciler.specs.resolve.networks import check_networks, segments_of
 from reconciler.specs.resolve.services import World, check_names, check_service
 from reconciler.specs.resolve.written import lines_of_fleet, lines_of_service
 from reconciler.specs.templates import asks
-from reconciler.specs.yaml.nodes import printable
+from reconciler.specs.yaml.source import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from reconciler.errors import Fault
 from reconciler.specs.models.base import MISTYPED, REFUSED, Spec, describe, suggestion
-from reconciler.specs.yaml.nodes import Found, Node, Place, Scalar, find, to_data
+from reconciler.specs.yaml.nodes import Found, Node, Scalar, find, to_data
+from reconciler.specs.yaml.source import Place
 
 M = TypeVar("M", bound=Spec)
 

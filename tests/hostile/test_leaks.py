@@ -31,7 +31,7 @@ LEAKS = (
     ),
     Mutant(
         "an error shows the line it is about as it is",
-        "specs.yaml.nodes",
+        "specs.yaml.source",
         'return ("",) * len(source.lines) if source.private else covered(source.lines)',
         "return source.lines",
     ),

@@ -15,7 +15,7 @@ from reconciler.planner import make_plan
 from reconciler.planner.prepare import prepared
 from reconciler.specs.desired import Desired, Instance
 from reconciler.specs.load import load
-from reconciler.specs.yaml.nodes import Source
+from reconciler.specs.yaml.source import Source
 from tests.builders import observed_of
 from tests.hostile.conftest import Typed
 from tests.hostile.places import lay_out

@@ -22,11 +22,12 @@ class Away:
     declared: Mapping[InstanceUuid, Instance] = field(default_factory=dict)
     taken: dict[InstanceUuid, InstanceKey] = field(default_factory=dict)
 
-    def happened(self, event: Happened, places: Sequence[Place]) -> str | None:
+    def happened(self, event: Happened, places: Sequence[Place], *, since: float) -> str | None:
         """What is wrong once this has happened.
 
         Whoever was taken away is back once it runs, and once it has booted and is well where it can be asked.
-        Where another is to come first, as many may be away as stand in.
+        Where another is to come first, as many may be away as stand in, or did ``since`` then: nobody sees a
+        host die in the time that a guest takes to shut down.
         """
         effect, action = event.effect, event.action
         self.taken = {uuid: key for uuid, key in self.taken.items() if not self._is_back(uuid, places)}
@@ -41,7 +42,7 @@ class Away:
         first = update.order is Order.START_FIRST
         if first and not _works(event.before, before, action.instance):
             return None  # it was away already, and this may be its cure
-        most = len(list(_standing_in(places, action.instance, group))) if first else update.parallelism
+        most = len(_standing_in(places, action.instance, since)) if first else update.parallelism
         if len(away) <= most or (not most and not first):
             return None
         return f"{', '.join(sorted(key.name for key in away))} are away by our doing, {most} may be"
@@ -52,15 +53,17 @@ class Away:
         return not found or any(_works(box, box.domains[uuid], wanted) for box in found)
 
 
-def _standing_in(places: Sequence[Place], wanted: Instance, group: Group) -> Iterator[Domain]:
-    """Those of a component that work, and are there only while it is changed."""
-    for place in places:
-        for domain in place.box.domains.values():
-            mark = domain.mark
-            if mark is None or not mark.applied.surge or group_of(mark.key) != group:
-                continue
-            if _works(place.box, domain, wanted):
-                yield domain
+def _standing_in(places: Sequence[Place], wanted: Instance, since: float) -> set[InstanceUuid]:
+    """Those of a component that work, or did just now, and are there only while it is changed."""
+    boxes = (box for place in places for box in (place.box, *place.boxes_since(since)))
+    group = group_of(wanted.key)
+    return {uuid for box in boxes for uuid in _surplus(box, group) if _works(box, box.domains[uuid], wanted)}
+
+
+def _surplus(box: Box, group: Group) -> Iterator[InstanceUuid]:
+    for uuid, domain in box.domains.items():
+        if domain.mark is not None and domain.mark.applied.surge and group_of(domain.mark.key) == group:
+            yield uuid
 
 
 def _works(box: Box, domain: Domain, wanted: Instance | None) -> bool:

@@ -61,12 +61,12 @@ class Call:
     action: Action | None = None
     fate: str = ""
     hangs: bool = False
-    peer: Place | None = None
-    """The other host, where there is one."""
+    peer: Call | None = None
+    """The one to the other host, where there is one: nothing is done at one end before the other replies."""
 
     async def replied(self) -> None:
         """The reply of the last effect."""
-        if self.hangs:
+        if self.hangs or (self.peer is not None and self.peer.hangs):
             await forever()
         await self.wire.replied(self.session)
 
@@ -108,7 +108,7 @@ class CallTruth:
         call, place = self.call, self.call.wire.place
         assert call.action is not None
         if isinstance(effect, Arrive) or (isinstance(effect, Pause) and effect.why == MIGRATING):
-            hosts = [each for each in (place, call.peer) if each is not None]
+            hosts = [place] if call.peer is None else [place, call.peer.wire.place]
             if not all(each.up and each.talks for each in hosts):
                 raise ActionFailed(place.name, "unable to read from migration stream: connection timed out")
         fate, call.fate = call.fate, ""

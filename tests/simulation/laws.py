@@ -65,7 +65,7 @@ class Laws:
     abandoned: set[VolumeId] = field(default_factory=set)
     leftover: set[tuple[str, VolumeId]] = field(default_factory=set)
     """Disks that a migration of ours has copied, where their machine does not run: by host."""
-    _paused: dict[InstanceUuid, float] = field(default_factory=dict)
+    _paused: dict[tuple[str, InstanceUuid], float] = field(default_factory=dict)
     _destroyed: list[tuple[datetime, InstanceUuid]] = field(default_factory=list)
     _allowed: dict[InstanceUuid, int] = field(default_factory=dict)
     _away: Away = field(default_factory=Away)
@@ -96,7 +96,7 @@ class Laws:
         if isinstance(action, Destroy | Replace) and self._protected(place, action.before.uuid):
             self.breach("mercy", f"{step.id} takes what is protected")
         if isinstance(action, Destroy | Replace | Update | Stop):
-            since = self._paused.get(action.before.uuid)
+            since = self._paused.get((place.name, action.before.uuid))
             if since is not None and since < _time() - BLINK:
                 self.breach("mercy", f"{step.id} is done to what was paused since {since:.1f}")
 
@@ -222,10 +222,10 @@ class Laws:
     def happened(self, event: Happened) -> None:
         self._never_twice()
         self._one_address()
-        self._pauses(event.place.box)
+        self._pauses(event.place)
         if event.session is not None and event.place.owner is not event.session:
             self.breach("lock", f"{event.effect} on {event.place.name} without the lock")
-        if (breach := self._away.happened(event, self.places)) is not None:
+        if (breach := self._away.happened(event, self.places, since=_time() - BLINK)) is not None:
             self.breach("availability", breach)
         if event.action is not None:
             self._budget(event)
@@ -271,12 +271,14 @@ class Laws:
                     if owner != domain.uuid:
                         self.breach("one address", f"{domain.name} runs with {nic.address}, as {owner} does")
 
-    def _pauses(self, box: Box) -> None:
-        for uuid, domain in box.domains.items():
-            if domain.power is not Power.PAUSED:
-                self._paused.pop(uuid, None)
-            else:
-                self._paused.setdefault(uuid, _time())
+    def _pauses(self, place: Place) -> None:
+        now = {
+            (place.name, uuid): self._paused.get((place.name, uuid), _time())
+            for uuid, domain in place.box.domains.items()
+            if domain.power is Power.PAUSED
+        }
+        elsewhere = {key: since for key, since in self._paused.items() if key[0] != place.name}
+        self._paused = elsewhere | now
 
     def _mercy(self, event: Happened) -> None:
         match event.effect:

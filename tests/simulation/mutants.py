@@ -231,7 +231,9 @@ MUTANTS = (
         "_require(not unplugged, box, f\"{domain.name} finds no bridge {', '.join(unplugged)}\")",
         "pass",
     ),
-    Mutant("stopped machines stay stopped", _VERDICTS, 'Rule("stopped", _is_stopped, _start),'),
+    Mutant(
+        "stopped machines stay stopped", _VERDICTS, "_is_stopped, _start)", "_is_stopped, lambda _: Keep())"
+    ),
     Mutant(
         "a paused machine is changed",
         "planner.precondition",

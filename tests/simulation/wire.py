@@ -131,14 +131,14 @@ class Wire:
         self.fates.performing(self, action)
         sessions = [await wire.linked() for wire in (self, other)]
         try:
-            calls = [
-                Call(wire, session, action, peer=peer.place)
-                for wire, peer, session in zip((self, other), (other, self), sessions, strict=True)
-            ]
+            here, there = (
+                Call(wire, session, action) for wire, session in zip((self, other), sessions, strict=True)
+            )
+            here.peer, there.peer = there, here
             for wire, session in zip((self, other), sessions, strict=True):
                 await wire.heard(session)
-            await body(self._sim(calls[0]), other._sim(calls[1]))
-            for call in calls:
+            await body(self._sim(here), other._sim(there))
+            for call in (here, there):
                 await call.replied()
         except (asyncio.CancelledError, HostUnreachable):
             for wire, session in zip((self, other), sessions, strict=True):

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from reconciler.actions import Accept, GiveUp
 from reconciler.plan import Step
 from reconciler.planner.groups import Group
-from reconciler.planner.ordering.components import order_of
 from reconciler.planner.ordering.deeds import Deed, identifier_of, named
 from reconciler.planner.ordering.images import image_needed_by, steps_for_images
 from reconciler.planner.ordering.mending import Mends
@@ -37,10 +36,11 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be done to instances: what was decided, how it is with their replicas, and what the
-    migrations of the past left to be mended.
+    """What is to be done to instances: the order of their components, what was decided, how it is with their
+    replicas, and what the migrations of the past left to be mended.
     """
 
+    order: Sequence[Group]
     deeds: Sequence[Deed] = ()
     replicas: Replicas = field(default_factory=dict)
     mends: Mends = field(default_factory=dict)
@@ -54,14 +54,13 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
     any part of the list finds the same ones again. A wait is listed before the first that needs it;
     with ``wait``, there is one for everybody who has a health check.
     """
-    order = order_of(desired.instances)
-    by_id = named(sorted(work.deeds, key=_turns(order, work.replicas)))
+    by_id = named(sorted(work.deeds, key=_turns(work.order, work.replicas)))
     mending = [step for _, steps in sorted(work.mends.items()) for step in steps]
     networks = steps_for_networks(by_id, desired, observed)
     if not by_id and not wait:
         return (*mending, *networks.first, *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
-    precedence = precedence_of(by_id, desired.instances, order)
+    precedence = precedence_of(by_id, desired.instances, work.order)
     waits = waits_of(by_id, work.replicas, precedence, everyone=wait)
     steps = {step.id: step for step in (*mending, *images.values(), *networks.first)}
     records = Records.among(by_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.planner.groups import Group, group_of
+from reconciler.planner.ordering.components import earlier_in, order_of
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, Site
 from reconciler.specs.desired import HostName, Instance
@@ -17,14 +18,15 @@ class Neighbours:
     """What components ask of each other.
 
     ``apart`` holds a group's own anti-affinities and, mirrored, those of others against it.
-    ``earlier`` are the components of its service that are placed before it.
+    ``order`` is that of all components, ``earlier`` are those of its service that are placed before it.
     """
 
     apart: Mapping[Group, tuple[Affinity, ...]]
+    order: Sequence[Group]
     earlier: Mapping[Group, frozenset[str]]
 
     @staticmethod
-    def among(instances: Iterable[Instance], earlier: Mapping[Group, frozenset[str]]) -> Neighbours:
+    def among(instances: Sequence[Instance]) -> Neighbours:
         """Read the rules of every instance."""
         apart: dict[Group, set[Affinity]] = {}
         # Replicas ask for the same.
@@ -34,9 +36,9 @@ class Neighbours:
                 apart.setdefault(own, set()).add(rule)
                 mirrored = replace(rule, to=own.component)
                 apart.setdefault(Group(own.service, rule.to), set()).add(mirrored)
-        return Neighbours(
-            {group: tuple(sorted(rules, key=_by_fields)) for group, rules in apart.items()}, earlier
-        )
+        order = order_of(instances)
+        sorted_apart = {group: tuple(sorted(rules, key=_by_fields)) for group, rules in apart.items()}
+        return Neighbours(sorted_apart, order, earlier_in(order))
 
 
 def _by_fields(rule: Affinity) -> tuple[str, str, bool]:

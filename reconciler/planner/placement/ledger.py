@@ -6,13 +6,13 @@ plan never relies on room that its own steps set free.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.planner.groups import Group, group_of
-from reconciler.specs.desired import Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
-from reconciler.state import HostState, InstanceState, VolumeState
+from reconciler.specs.desired import Disk, Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
+from reconciler.state import HostState, InstanceState, LiveDisk, VolumeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Ledger:
     _room: dict[HostName, Resources] = field(default_factory=dict)
     _taken: dict[HostName, Resources] = field(default_factory=dict)
     _left: dict[InstanceKey, dict[HostName, tuple[VolumeState, ...]]] = field(default_factory=dict)
-    _seats: dict[Group, Counter[HostName]] = field(default_factory=dict)
+    _seats: defaultdict[Group, Counter[HostName]] = field(default_factory=lambda: defaultdict(Counter))
     _leaving: dict[Group, Counter[HostName]] = field(default_factory=dict)
     _freed: dict[HostName, Resources] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Ledger:
 
     def seat(self, key: InstanceKey, host: HostName, count: int = 1) -> None:
         """An instance sits on a host from now on; ``count`` -1 takes it up again."""
-        self._seats.setdefault(group_of(key), Counter())[host] += count
+        self._seats[group_of(key)][host] += count
 
     def leave(self, state: InstanceState) -> None:
         """An instance is to be destroyed: it keeps its seat and its room, but others do not follow it."""
@@ -115,14 +115,12 @@ def _room(host: Host, state: HostState) -> Resources:
 
 def footprint(state: InstanceState) -> Resources:
     """What a machine takes of its host now: as applied or as it is, whichever is more."""
-    live = state.live
-    applied = {disk.name: disk.size_mib for disk in state.applied.disks}
-    disks = sum(_union(applied, {disk.name: disk.size_mib or 0 for disk in live.disks}).values())
+    applied, live = state.applied, state.live
     return Resources(
-        max(state.applied.cpus, live.cpus),
-        max(state.applied.memory_mib, live.memory_mib),
-        disks,
-        state.applied.devices,
+        max(applied.cpus, live.cpus),
+        max(applied.memory_mib, live.memory_mib),
+        _all_of(applied.disks, live.disks),
+        applied.devices,
     )
 
 
@@ -130,10 +128,7 @@ def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources
     """What more it takes at most while it becomes ``machine``: old and new disks side by side."""
     now = footprint(before)
     wanted, had = Resources(devices=machine.devices), Resources(devices=now.devices)
-    disks = {disk.name: disk.size_mib for disk in before.applied.disks}
-    for disk in before.live.disks:
-        disks[disk.name] = max(disks.get(disk.name, 0), disk.size_mib or 0)
-    after = sum(_union(disks, {disk.name: disk.size_mib for disk in machine.disks}).values())
+    after = _all_of(before.applied.disks, before.live.disks, machine.disks)
     return Resources(
         max(0, machine.cpus - now.cpus),
         max(0, machine.memory_mib - now.memory_mib),
@@ -158,9 +153,10 @@ def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
     return sum(min(each.size_mib or 0, wanted[each.disk]) for each in left if each.disk in wanted)
 
 
-def _union(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Sizes of the disks of both, the larger where both have it."""
-    union = dict(one)
-    for name, size in other.items():
-        union[name] = max(union.get(name, 0), size)
-    return union
+def _all_of(*several: Iterable[Disk | LiveDisk]) -> int:
+    """MiB of all these disks side by side: of those of one name, the largest."""
+    sizes: dict[str, int] = {}
+    for disks in several:
+        for disk in disks:
+            sizes[disk.name] = max(sizes.get(disk.name, 0), disk.size_mib or 0)
+    return sum(sizes.values())

@@ -118,9 +118,9 @@ class _Pose:
 
     def _shape(self, ask: _Ask, allowed: Callable[[], Flags]) -> int:
         """The number of a shape; its hosts are worked out for the first that asks for it."""
-        group = self.group(group_of(ask.key))
-        need = ask.need
-        priority = STANDS_IN if ask.stands_in else self.weights.get(group_of(ask.key), 0)
+        named, need = group_of(ask.key), ask.need
+        group = self.group(named)
+        priority = STANDS_IN if ask.stands_in else self.weights.get(named, 0)
         key = (group, need, ask.rank, priority, ask.alike)
         if key not in self._shapes:
             self._shapes[key] = len(self.shapes)
@@ -192,11 +192,9 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
     rules = rules_between(board, desired.instances, asked.unsure, pose.group)
     shape = [*map(pose.of_seen, asked.seen), *map(pose.of_missing, asked.missing)]
     home = [number[each.state.host] for each in asked.seen] + [NOWHERE] * len(asked.missing)
-    room = free
-    for index, each in zip(shape, home, strict=True):
-        if each != NOWHERE:
-            room[each] += pose.shapes[index].demand
-    new = len(asked.missing)
+    room, new = free, len(asked.missing)
+    demands = [pose.shapes[index].demand for index in shape[: len(asked.seen)]]
+    np.add.at(room, home[: len(asked.seen)], np.array(demands, np.int64).reshape(-1, room.shape[1]))
     return Problem(
         hosts=tuple(number),
         resources=(*RESOURCES, *kinds),

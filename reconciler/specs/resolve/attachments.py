@@ -10,7 +10,8 @@ from reconciler.errors import Fault
 from reconciler.specs.files import is_there, names_beside, read_source, real
 from reconciler.specs.models.base import quoted, suggestion
 from reconciler.specs.models.component import PUBLIC_KEY
-from reconciler.specs.yaml.nodes import Scalar, Source
+from reconciler.specs.yaml.nodes import Scalar
+from reconciler.specs.yaml.source import Source
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Attachments:
 
     root: Path
     _read: dict[Path, Source | Fault] = field(default_factory=dict)
+    _inside: dict[Path, bool] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -37,7 +39,7 @@ class Attachments:
         """The file that ``node`` refers to, or why it cannot be used."""
         base = node.place.source.path.parent
         full = base / path
-        if not real(full).is_relative_to(real(self.root)):
+        if not self._is_inside(full):
             return None, (
                 node.place.fault(f"{quoted(path)} is outside of the directory", hint="copy the file here"),
             )
@@ -48,6 +50,12 @@ class Attachments:
         if isinstance(source, Fault):
             return None, (node.place.fault(f"{quoted(path)}: {source.message}", hint=source.hint),)
         return source, ()
+
+    def _is_inside(self, full: Path) -> bool:
+        """Whether a path leads to somewhere in the directory; asked once, like what is read there."""
+        if full not in self._inside:
+            self._inside[full] = real(full).is_relative_to(real(self.root))
+        return self._inside[full]
 
     def _name(self, full: Path) -> str:
         resolved, root = real(full), real(self.root)

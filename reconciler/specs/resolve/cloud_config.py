@@ -13,7 +13,7 @@ import yaml
 from reconciler.errors import Fault
 from reconciler.specs.files import CLOUD_CONFIG
 from reconciler.specs.yaml.compose import LOADER, MOST_ALIASED, place_of
-from reconciler.specs.yaml.nodes import Place, Source
+from reconciler.specs.yaml.source import Place, Source
 from reconciler.specs.yaml.syntax import syntax_fault
 
 _DEEPEST = 100

@@ -20,7 +20,7 @@ from reconciler.specs.resolve.attachments import Attachments, keys_in
 from reconciler.specs.resolve.health import health_of, update_of
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components
 from reconciler.specs.resolve.networks import Cards
-from reconciler.specs.yaml.nodes import Source
+from reconciler.specs.yaml.source import Source
 
 
 def instances_of(

@@ -15,7 +15,8 @@ from reconciler.specs.desired import ServiceNames
 from reconciler.specs.documents import Document
 from reconciler.specs.models.moved import MovedModel
 from reconciler.specs.models.service import ServiceModel
-from reconciler.specs.yaml.nodes import Found, Place
+from reconciler.specs.yaml.nodes import Found
+from reconciler.specs.yaml.source import Place
 
 
 def key_of_service(service: ServiceModel) -> str:

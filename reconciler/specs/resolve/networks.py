@@ -15,7 +15,7 @@ from reconciler.specs.identity import bridge_of, vni_of
 from reconciler.specs.models.component import ComponentModel
 from reconciler.specs.models.service import NetworkModel, ServiceModel
 from reconciler.specs.resolve.moves import key_of_service
-from reconciler.specs.yaml.nodes import Place
+from reconciler.specs.yaml.source import Place
 
 
 def segments_of(document: Document[ServiceModel], fleet: str) -> Iterator[Segment]:

@@ -18,7 +18,8 @@ from reconciler.specs.resolve.attachments import Attachments, check_keys
 from reconciler.specs.resolve.cloud_config import check_cloud_config
 from reconciler.specs.resolve.moves import key_of_service, keys_of_components
 from reconciler.specs.resolve.templates import check_templates
-from reconciler.specs.yaml.nodes import Found, Place, Scalar
+from reconciler.specs.yaml.nodes import Found, Scalar
+from reconciler.specs.yaml.source import Place
 
 MOST_INSTANCES = 100_000
 _MOST_CYCLES = 10  # that are told of one service

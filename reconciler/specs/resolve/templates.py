@@ -18,8 +18,9 @@ from reconciler.specs.service_facts import Member, ServiceFacts
 from reconciler.specs.template_checks import check_expression
 from reconciler.specs.templates import OPENING, Expression, expressions_in, has_expressions
 from reconciler.specs.yaml.compose import LOADER
-from reconciler.specs.yaml.nodes import Place, Scalar, Source
+from reconciler.specs.yaml.nodes import Scalar
 from reconciler.specs.yaml.secrets import without_quotes
+from reconciler.specs.yaml.source import Place, Source
 
 _UNCLOSED = "this expression does not end"
 _HINT = "write }} after it"
@@ -36,7 +37,7 @@ def check_templates(document: Document[ServiceModel], attachments: Attachments) 
             continue
         facts = facts or _made_up(document.model)
         # What is made of none is checked as if it were made of one.
-        askers = facts.components[name] or (_member(document.model, name, 0),)
+        askers = facts.components[name] or _members(document.model, name, 1)
         for text in texts:
             for expression in expressions_in(text.text):
                 if not isinstance(expression, Expression):
@@ -149,15 +150,17 @@ def _opening(source: Source, node: yaml.ScalarNode, number: int) -> tuple[int, i
 
 def _made_up(service: ServiceModel) -> ServiceFacts:
     components = {
-        name: tuple(_member(service, name, ordinal) for ordinal in range(component.replicas))
-        for name, component in service.components.items()
+        name: _members(service, name, component.replicas) for name, component in service.components.items()
     }
     return ServiceFacts(service.name, components)
 
 
-def _member(service: ServiceModel, component: str, ordinal: int) -> Member:
-    """An instance with an address for documentation, where it will have one that we know."""
-    name = f"{key_of_service(service)}-{keys_of_components(service)[component]}-{ordinal}"
+def _members(service: ServiceModel, component: str, count: int) -> tuple[Member, ...]:
+    """So many instances, with addresses for documentation where they will have some that we know."""
+    name = f"{key_of_service(service)}-{keys_of_components(service)[component]}"
     plugs = service.components[component].networks
     addressed = any(service.networks[each].cidr for each in plugs if each in service.networks)
-    return Member(name, component, ordinal, f"192.0.2.{ordinal % 254 + 1}" if addressed else None)
+    return tuple(
+        Member(f"{name}-{ordinal}", component, ordinal, f"192.0.2.{ordinal % 254 + 1}" if addressed else None)
+        for ordinal in range(count)
+    )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import yaml
 
 from reconciler.errors import Fault
-from reconciler.specs.yaml.nodes import Entry, Mapping, Node, Place, Scalar, Sequence, Source
+from reconciler.specs.yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
+from reconciler.specs.yaml.source import Place, Source
 from reconciler.specs.yaml.syntax import syntax_fault
 
 DEEPEST = 20
@@ -100,7 +101,7 @@ class _Composer:
                 self.lost = self.lost or lost
 
     def _node(self, events: Iterator[yaml.Event], event: yaml.Event, path: str, depth: int) -> Node | None:
-        place = self._place(event, path)
+        place = place_of(event, self.source, path)
         if depth > DEEPEST:
             self._stop(place, f"nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent):
@@ -145,7 +146,7 @@ class _Composer:
                 self._lose(key.place, "a key must be text", hint=_NO_KEY)
             if value is None or not isinstance(key, Scalar):
                 continue
-            place = self._place(event, below)  # of an alias: its own
+            place = place_of(event, self.source, below)  # of an alias: its own
             if self._is_usable(key, place, entries):
                 entries[name] = Entry(place, value)
         return entries
@@ -184,6 +185,3 @@ class _Composer:
     def _stop(self, place: Place, message: str) -> None:
         self.faults.append(place.fault(message))
         raise _Stop
-
-    def _place(self, event: yaml.Event, path: str) -> Place:
-        return place_of(event, self.source, path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import yaml
 
 from reconciler.errors import Fault
-from reconciler.specs.yaml.nodes import Place, Source
+from reconciler.specs.yaml.source import Place, Source
 
 _QUOTE_IT = "put quotes around the value"
 

@@ -8,6 +8,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -16,7 +17,7 @@ import pytest
 
 from reconciler.errors import InvalidInput
 from reconciler.specs import packing
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, Overcommit
 from reconciler.specs.load import load as load_as_it_is
 from reconciler.store.memory import FileMemory
 from tests.unit.specs.writing import component, write
@@ -95,7 +96,7 @@ def other_versions_are_not_believed(load: Load, memory: type[FileMemory], tmp_pa
         def keep(self, folder: Path, name: str, data: bytes) -> None:
             answer = json.loads(data)
             answer["question"] = "0" * 64
-            answer["rows"][-1][5] = "/elsewhere"
+            answer["blocks"][-1][6] = ["/elsewhere"]
             super().keep(folder, name, json.dumps(answer).encode())
 
     directory = lay_out(tmp_path)
@@ -148,8 +149,13 @@ LAWS: tuple[Law, ...] = (
 
 RECALL, MEMORY = "reconciler.specs.recall", "reconciler.store.memory"
 MUTANTS: tuple[tuple[Law, str, str, str], ...] = (
-    (recalls, RECALL, 'unpack(answer["rows"])', 'unpack(answer["rows"][:-1])'),
-    (changed_text_is_read, RECALL, "os.fspath(real(source.path)), text]", "os.fspath(real(source.path))]"),
+    (recalls, RECALL, 'unpack(answer["blocks"])', 'unpack(answer["blocks"][:-1])'),
+    (
+        changed_text_is_read,
+        RECALL,
+        "os.fspath(real(source.path)), source.text]",
+        "os.fspath(real(source.path))]",
+    ),
     (changed_attachments_are_read, RECALL, '_digest(read_source(path, ""))]', '""]'),
     (links_that_leave_are_refused, RECALL, "os.fspath(path), os.fspath(real(path)), ", "os.fspath(path), "),
     (
@@ -245,6 +251,14 @@ def test_what_is_shared_is_shared_again(tmp_path: Path) -> None:
     assert again == desired
     assert again.instances[0].placement is again.instances[1].placement
     assert again.instances[0].machine.disks is again.instances[1].machine.disks
+
+
+def test_numbers_that_are_equal_stay_what_they_were(tmp_path: Path) -> None:
+    desired = load_as_it_is(lay_out(tmp_path))
+    (host, *_) = desired.fleet.hosts
+    hosts = tuple(replace(host, overcommit=Overcommit(cpu=cpu)) for cpu in (4, 4.0, 1, 1.0))
+    unlike = replace(desired, fleet=replace(desired.fleet, hosts=hosts))
+    assert repr(packing.unpack(json.loads(packing.pack(unlike)))) == repr(unlike)
 
 
 def test_a_small_directory_is_not_worth_keeping(tmp_path: Path) -> None:
