@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +24,7 @@ from reconciler.actuators.libvirt.domain_xml import Site, domain_xml
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.opening import open_host
 from reconciler.actuators.libvirt.order import Desk, Hands, Pace
+from reconciler.actuators.libvirt.recall import Recall
 from reconciler.actuators.port import Access
 from reconciler.specs.desired import (
     Connect,
@@ -168,7 +169,7 @@ async def measure(socket: str) -> list[Row]:
         async with opened(socket) as actuator:
             return [
                 await compare_defining(raw, actuator.desk, machines, texts),
-                await compare_looking(raw, actuator),
+                *await compare_looking(raw, actuator),
             ]
     finally:
         raw.close()
@@ -191,15 +192,24 @@ async def compare_defining(
     return Row(f"define, a second, {WRITERS} at a time", rate, our_rate, f">= {LEAST_OF_RAW_RATE}", holds)
 
 
-async def compare_looking(raw: libvirt.virConnect, actuator: LibvirtActuator) -> Row:
-    """Times, ms a look."""
-    theirs, ours = [], []
+async def compare_looking(raw: libvirt.virConnect, actuator: LibvirtActuator) -> list[Row]:
+    """Times, ms a look: the first of an actuator, and one that recalls what the domains meant before."""
+    theirs, first, again = [], [], []
     for _ in range(ROUNDS):
         theirs.append(await asyncio.to_thread(seconds, lambda: raw_look(raw)) * 1000)
-        ours.append(await our_look(actuator) * 1000)
+        newcomer = replace(actuator, recall=Recall())
+        first.append(await our_look(newcomer) * 1000)
+        again.append(await our_look(newcomer) * 1000)
+    return [
+        _looks(f"first look at {DOMAINS} domains, ms", theirs, first),
+        _looks(f"another look at {DOMAINS}, ms", theirs, again),
+    ]
+
+
+def _looks(what: str, theirs: Sequence[float], ours: Sequence[float]) -> Row:
     time_raw, time_ours = median(theirs), median(ours)
     holds = time_ours <= MOST_TIMES_RAW_LOOK * time_raw
-    return Row(f"look at {DOMAINS} domains, ms", time_raw, time_ours, f"<= {MOST_TIMES_RAW_LOOK}", holds)
+    return Row(what, time_raw, time_ours, f"<= {MOST_TIMES_RAW_LOOK}", holds)
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from reconciler.actions import (
     Action,
@@ -50,6 +51,12 @@ class Planner:
     after: Callable[[Step, Observed], Observed]
     confirmed: Callable[..., bool]
 
+    def remembering(self) -> Planner:
+        """The same, which makes no plan twice of the same files and fleet: that it would be the same is
+        another law's affair.
+        """
+        return replace(self, make_plan=cache(self.make_plan))
+
     def folded(self, steps: Iterable[Step], observed: Observed) -> Observed:
         for step in steps:
             observed = self.after(step, observed)
@@ -63,10 +70,13 @@ class Planner:
             yield observed
 
     def end(self, world: World, start: Observed, rounds: int) -> tuple[Plan, Observed]:
-        """Plan and fold that often; the plan that is then made, and the fleet."""
+        """Plan and fold that often, or until nothing is planned; the last plan, and the fleet then."""
         seen = start
         for _ in range(rounds):
-            seen = self.folded(self.make_plan(world.desired, seen).steps, seen)
+            plan = self.make_plan(world.desired, seen)
+            if not plan.steps:
+                return plan, seen  # nor would anything come of it if it were made again
+            seen = self.folded(plan.steps, seen)
         return self.make_plan(world.desired, seen), seen
 
 
@@ -81,6 +91,7 @@ def converge(planner: Planner, world: World) -> None:
 
     Where the plan says that somebody waits for room, what it frees itself is for those that follow.
     """
+    planner = planner.remembering()
     plan = planner.make_plan(world.desired, world.observed)
     rounds = ROUNDS if waits(plan) or lingers(plan) else 1
     again, end = planner.end(world, world.observed, rounds)
@@ -102,6 +113,7 @@ def resume(planner: Planner, world: World) -> None:
     The same hosts are found again unless the plan gives room back: a choice may then be better
     informed the second time.
     """
+    planner = planner.remembering()
     plan = planner.make_plan(world.desired, world.observed)
     last, end = planner.end(world, world.observed, ROUNDS)
     kinds = Create | Start | PutImage | PutNetwork | Await
@@ -195,6 +207,7 @@ def calm(planner: Planner, world: World) -> None:
     """A fleet that matches gets no step but moves out of where a machine may not stay, and after them none:
     at once, or where a move leaves room that another one waits for, soon. For worlds that match.
     """
+    planner = planner.remembering()
     kinds = Migrate | PutImage | PutNetwork | DropNetwork
     seen = world.observed
     for _ in range(ROUNDS):

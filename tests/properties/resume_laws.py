@@ -53,6 +53,7 @@ def empty_worlds(draw: st.DrawFn) -> World:
 
 def resume_anywhere(planner: Planner, world: World) -> None:
     """Whichever host has not begun when the rest of a first plan is done, the same end is reached."""
+    planner = planner.remembering()
     plan = planner.make_plan(world.desired, world.observed)
     last, end = planner.end(world, world.observed, ROUNDS)
     if waits(plan) or any(not isinstance(step.action, _MAKES) for step in plan.steps):

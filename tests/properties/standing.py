@@ -117,6 +117,7 @@ def never_silent(planner: Planner, world: World) -> None:
 
 def homing(planner: Planner, world: World) -> None:
     """Who has to leave remembers its home where its cluster says so, and who has come home stays there."""
+    planner = planner.remembering()
     fleet, seen = world.fleet, world.observed
     hosts = {each.name: each for each in fleet.hosts}
     arrived = set[InstanceUuid]()

@@ -106,6 +106,7 @@ def never_tried_again(planner: Planner, world: World) -> None:
     """Nobody is made into what was refused, now or later; whoever was is again what it was, and who was not
     stays as it is.
     """
+    planner = planner.remembering()
     plan = planner.make_plan(world.desired, world.observed)
     refused = _refused(world, plan)
     seen = world.observed

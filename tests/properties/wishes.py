@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, lru_cache
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -33,47 +35,56 @@ from tests.builders import (
     size,
 )
 
+T = TypeVar("T")
+
 COMPONENTS = ("app", "db", "web")
 
 
+@cache
 def rarely(*, one_in: int = 5) -> st.SearchStrategy[bool]:
     """True now and then."""
     return st.integers(1, one_in).map(lambda number: number == one_in)
 
 
+def among(*values: T) -> st.SearchStrategy[T]:
+    """One of these. Strategies are kept: to make one anew for each draw took longer than to draw from it."""
+    return _among(*values)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _among(*values: object) -> st.SearchStrategy[object]:
+    return st.sampled_from(values)
+
+
 @st.composite
 def hosts(draw: st.DrawFn, name: str) -> Host:
-    labels = {"disk": draw(st.sampled_from(["ssd", "hdd"]))}
+    labels = {"disk": draw(among("ssd", "hdd"))}
     if not draw(rarely()):
-        labels["rack"] = draw(st.sampled_from(["r1", "r2"]))
+        labels["rack"] = draw(among("r1", "r2"))
     capacity = size(
-        draw(st.sampled_from([4, 8, 16])), draw(st.integers(3, 20)) * GIB, draw(st.integers(2, 12)) * 10 * GIB
+        draw(among(4, 8, 16)), draw(st.integers(3, 20)) * GIB, draw(st.integers(2, 12)) * 10 * GIB
     )
-    made = host(
-        name, capacity, cluster=draw(st.sampled_from(["blue", "blue", "blue", "green"])), labels=labels
-    )
+    made = host(name, capacity, cluster=draw(among("blue", "blue", "blue", "green")), labels=labels)
     return replace(
         made,
-        overcommit=Overcommit(cpu=draw(st.sampled_from([1.0, 2.5]))),
-        reserve=Resources(memory_mib=draw(st.sampled_from([0, GIB]))),
+        overcommit=Overcommit(cpu=draw(among(1.0, 2.5))),
+        reserve=Resources(memory_mib=draw(among(0, GIB))),
     )
 
 
 @st.composite
 def machines(draw: st.DrawFn) -> Machine:
-    disks = [Disk("root", draw(st.sampled_from([5, 10])) * GIB)]
+    disks = [Disk("root", draw(among(5, 10)) * GIB)]
     if draw(st.booleans()):
-        disks.append(Disk("data", draw(st.sampled_from([10, 30])) * GIB, draw(st.sampled_from(OnDelete))))
-    nics: list[Nic] = draw(
-        st.lists(st.sampled_from([bridge("br0"), bridge("br1"), network("default")]), max_size=2)
-    )
+        disks.append(Disk("data", draw(among(10, 30)) * GIB, draw(st.sampled_from(OnDelete))))
+    nics: list[Nic] = draw(st.lists(among(bridge("br0"), bridge("br1"), network("default")), max_size=2))
     return Machine(
-        image=replace(image_use(draw(st.sampled_from(["one", "two"]))), cmdline=""),
+        image=replace(image_use(draw(among("one", "two"))), cmdline=""),
         cpus=draw(st.integers(1, 3)),
         memory_mib=draw(st.integers(1, 4)) * GIB,
         disks=tuple(disks),
         nics=tuple(nics),
-        context=draw(st.sampled_from([None, sha("hello")])),
+        context=draw(among(None, sha("hello"))),
         protect=draw(rarely()),
     )
 
@@ -101,18 +112,18 @@ def tweaked(draw: st.DrawFn, of: Machine) -> Machine:
 
 @st.composite
 def placements(draw: st.DrawFn, component: str) -> Placement:
-    over = st.sampled_from(["host", "rack"])
+    over = among("host", "rack")
     others = st.sampled_from(COMPONENTS)
     affinities = st.builds(Affinity, others, over, st.booleans())
     return Placement(
-        cluster=draw(st.sampled_from([None, None, None, "blue", "green"])),
+        cluster=draw(among(None, None, None, "blue", "green")),
         require=draw(
             st.sampled_from(
                 [(), (), ('host.labels.disk == "ssd"',), ('host.labels.rack == "r1"',), ("host.load < 4.0",)]
             )
         ),
         anti_affinity=draw(
-            st.sampled_from([(), (Affinity(component, "host"),), (Affinity(draw(others), "rack", False),)])
+            among((), (Affinity(component, "host"),), (Affinity(draw(others), "rack", False),))
         ),
         affinity=draw(st.one_of(st.just(()), st.tuples(affinities))),
         spread=draw(
@@ -120,8 +131,8 @@ def placements(draw: st.DrawFn, component: str) -> Placement:
                 [(), (), (Spread("rack"),), (Spread("rack", 2),), (Spread("host", 1, strict=False),)]
             )
         ),
-        rank=draw(st.sampled_from([None, "host.free.memory_gib", "0.0 - host.load"])),
-        priority=draw(st.sampled_from([0, 0, 0, 5])),
+        rank=draw(among(None, "host.free.memory_gib", "0.0 - host.load")),
+        priority=draw(among(0, 0, 0, 5)),
     )
 
 
@@ -146,17 +157,17 @@ def components(draw: st.DrawFn, service: str, name: str) -> list[Instance]:
 
 
 def checks() -> st.SearchStrategy[HealthCheck | None]:
-    return st.sampled_from([HealthCheck(TcpCheck(80)), HealthCheck(TcpCheck(80)), None])
+    return among(HealthCheck(TcpCheck(80)), HealthCheck(TcpCheck(80)), None)
 
 
 def policies() -> st.SearchStrategy[UpdatePolicy]:
-    orders = st.sampled_from([Order.STOP_FIRST, Order.START_FIRST])
-    return st.builds(UpdatePolicy, st.sampled_from([1, 1, 1, 2, 3, 0]), st.sampled_from([0, 60]), orders)
+    orders = among(Order.STOP_FIRST, Order.START_FIRST)
+    return st.builds(UpdatePolicy, among(1, 1, 1, 2, 3, 0), among(0, 60), orders)
 
 
 @st.composite
 def desires(draw: st.DrawFn) -> Desired:
-    fleet = fleet_of(*(draw(hosts(f"h{number}")) for number in range(draw(st.sampled_from([3, 2, 4, 1])))))
+    fleet = fleet_of(*(draw(hosts(f"h{number}")) for number in range(draw(among(3, 2, 4, 1)))))
     instances = [
         each
         for service in ("shop", "blog")[: draw(st.integers(1, 2))]

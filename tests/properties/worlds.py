@@ -44,7 +44,7 @@ from tests.builders import (
     size,
     stopped,
 )
-from tests.properties.wishes import checks, desires, machines, policies, rarely, tweaked
+from tests.properties.wishes import among, checks, desires, machines, policies, rarely, tweaked
 
 KINDS = ("absent",) * 4 + ("same",) * 2 + ("tweaked",) * 4 + ("stopped", "half", "paused", "twice", "journey")
 """How instances are met with, and how often."""
@@ -100,7 +100,7 @@ def found(  # noqa: PLR0911  a row a kind
 def travelling(draw: st.DrawFn, of: Instance, ends: Sequence[str]) -> list[InstanceState]:
     """What a migration of ours, or a human's, may have left."""
     source, destination = ends
-    journey = draw(st.sampled_from([None, Journey(HostName(source), HostName(destination))]))
+    journey = draw(among(None, Journey(HostName(source), HostName(destination))))
     moving = "migrating"
     here, there = running(of, on=source), running(of, on=destination)
     met = draw(
@@ -165,9 +165,9 @@ def answers(draw: st.DrawFn, of: Host, states: list[InstanceState], left: list[V
     )
     return replace(
         state,
-        bridges=draw(st.sampled_from([None, ("br0",), ("br0", "br1")])),
-        networks=draw(st.sampled_from([None, (), ("default",)])),
-        images=tuple(sorted({*state.images, *draw(st.sampled_from([(), image_use("one").digests]))})),
+        bridges=draw(among(None, ("br0",), ("br0", "br1"))),
+        networks=draw(among(None, (), ("default",))),
+        images=tuple(sorted({*state.images, *draw(among((), image_use("one").digests))})),
     )
 
 
@@ -262,10 +262,10 @@ def crowded_worlds(draw: st.DrawFn) -> World:
     wanted = [
         instance(f"shop-{name}-{ordinal}", draw(machines())) for name in ("app", "db") for ordinal in range(2)
     ]
-    states = [running(instance("shop-db-7", draw(machines())), on=draw(st.sampled_from(["h0", "h1"])))]
+    states = [running(instance("shop-db-7", draw(machines())), on=draw(among("h0", "h1")))]
     left: dict[str, list[VolumeState]] = {"h0": [], "h1": []}
     for each in wanted:
-        on = draw(st.sampled_from(["h0", "h1"]))
+        on = draw(among("h0", "h1"))
         if draw(st.booleans()):
             states.append(running(replace(each, machine=draw(tweaked(each.machine))), on=on))
         elif draw(rarely()):
@@ -297,22 +297,20 @@ def rolling_worlds(draw: st.DrawFn) -> World:
         each = [instance(f"shop-{name}-{n}", depends_on=depends_on) for n in range(draw(st.integers(1, 4)))]
         healthy_first = depends_on if draw(st.booleans()) else ()
         wanted += [replace(one, health=health, update=update, healthy_first=healthy_first) for one in each]
-        extras += [
-            instance(f"shop-{name}-{len(each) + n}") for n in range(draw(st.sampled_from([0, 0, 1, 2])))
-        ]
+        extras += [instance(f"shop-{name}-{len(each) + n}") for n in range(draw(among(0, 0, 1, 2)))]
     silent = {name for name in ("h1", "h2") if draw(rarely(one_in=4))}
     states: list[InstanceState] = []
     for one in wanted:
         was = one
         if not draw(rarely(one_in=4)):
-            was = replace(one, machine=draw(st.sampled_from([machine(image="old"), machine(3)])))
+            was = replace(one, machine=draw(among(machine(image="old"), machine(3))))
         met = draw(st.sampled_from([running] * 8 + [stopped, paused, incomplete, None]))
         if met is not None:
-            states.append(met(was, on=draw(st.sampled_from(["h0", "h0", "h1", "h2"]))))
+            states.append(met(was, on=draw(among("h0", "h0", "h1", "h2"))))
     for one in extras:
-        stood = replace(draw(st.sampled_from([machine(), machine(image="old")])), surge=True)
-        met = draw(st.sampled_from([running, running, stopped, incomplete]))
-        states.append(met(replace(one, machine=stood), on=draw(st.sampled_from(["h0", "h1", "h2"]))))
+        stood = replace(draw(among(machine(), machine(image="old"))), surge=True)
+        met = draw(among(running, running, stopped, incomplete))
+        states.append(met(replace(one, machine=stood), on=draw(among("h0", "h1", "h2"))))
     said = [
         replace(
             host_state(each.name, *(s for s in states if s.host == each.name), capacity=each.capacity),

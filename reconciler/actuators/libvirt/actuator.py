@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from reconciler.actions import (
@@ -49,6 +49,7 @@ from reconciler.actuators.libvirt import (
 from reconciler.actuators.libvirt.ears import Ears
 from reconciler.actuators.libvirt.look import Viewer, look
 from reconciler.actuators.libvirt.order import Desk
+from reconciler.actuators.libvirt.recall import Recall
 from reconciler.actuators.links import seen_by
 from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed
@@ -63,6 +64,7 @@ class LibvirtActuator:
     desk: Desk
     ears: Ears
     read_only: bool
+    recall: Recall = field(default_factory=Recall)
 
     @property
     def host(self) -> HostName:
@@ -71,7 +73,7 @@ class LibvirtActuator:
 
     async def observe(self) -> HostState:
         """One fresh look. Raises HostUnreachable."""
-        looking = look(self.desk.session, Viewer(self.host, self.desk.fleet, self.desk.is_test))
+        looking = self._look()
         wires = self.desk.wires
         if wires is None:
             return await cordons.read(self.desk, replace(await looking, segments=None))
@@ -90,6 +92,10 @@ class LibvirtActuator:
             foreign_links=links.foreign,
         )
         return await cordons.read(self.desk, seen)
+
+    async def _look(self) -> HostState:
+        viewer = Viewer(self.host, self.desk.fleet, self.desk.is_test)
+        return await look(self.desk.session, viewer, self.recall)
 
     async def images(self) -> tuple[StoredImage, ...]:
         """Every base image and its users. Raises HostUnreachable, ActionFailed."""

@@ -14,8 +14,9 @@ import libvirt
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.names import DiskName
-from reconciler.actuators.libvirt.parse import Ours, Reader, read_domain, read_pool_path
+from reconciler.actuators.libvirt.parse import Foreign, Ours, Reader, read_pool_path
 from reconciler.actuators.libvirt.pool import MIB, POOL, TEST_POOL, find_pool
+from reconciler.actuators.libvirt.recall import Recall
 from reconciler.actuators.libvirt.sense import Sense, about, sense
 from reconciler.actuators.libvirt.session import THREADS, Session, together
 from reconciler.specs.desired import HostName, Resources, Sha256
@@ -75,18 +76,20 @@ class _Survey:
     domains: tuple[_Listed, ...]
 
 
-async def look(session: Session, viewer: Viewer) -> HostState:
-    """Everything libvirt says of a host; it cannot tell the bridges, nor what a cordon says. Raises
-    HostUnreachable.
+async def look(session: Session, viewer: Viewer, recall: Recall) -> HostState:
+    """Everything libvirt says of a host; it cannot tell the bridges, nor what a cordon says. ``recall`` is
+    that of earlier looks through the same eyes. Raises HostUnreachable.
     """
     survey = await session.call("looking at the host", lambda connection: _survey(connection, viewer))
     # Each thread takes every eighth domain: one connection serves them as well as eight would.
     shares = [survey.domains[start::THREADS] for start in range(min(THREADS, len(survey.domains)))]
     texts = await together(*(_fetch_in_thread(session, share) for share in shares))
-    # All fetched before any is parsed: threads that parse get in the way of those that wait.
+    # All fetched before any is read: threads that work get in the way of those that wait.
     reader = Reader(viewer.fleet, survey.storage.path)
-    fetched = [text for share in texts for text in share]
-    read = await session.call("parsing", lambda _: _read(fetched, viewer, reader))
+    fetched = [each for share in texts for each in share]
+    read = await session.call(
+        "parsing", lambda _: _read(fetched, viewer, recall.read((each.text for each in fetched), reader))
+    )
     storage = survey.storage
     if _is_torn(storage, read.instances):
         storage = await session.call(
@@ -175,15 +178,14 @@ def _fetch(share: Sequence[_Listed]) -> list[_Fetched]:
     return [_Fetched(listed, text) for listed in share if (text := _xml(listed)) is not None]
 
 
-def _read(fetched: Sequence[_Fetched], viewer: Viewer, reader: Reader) -> _Read:
+def _read(fetched: Sequence[_Fetched], viewer: Viewer, meanings: Sequence[Ours | Foreign]) -> _Read:
     instances: list[InstanceState] = []
     foreign = Resources()
-    for each in fetched:
-        read = read_domain(each.text, reader)
-        if isinstance(read, Ours):
-            instances.append(_state(read, each.listed, viewer))
+    for each, meaning in zip(fetched, meanings, strict=True):
+        if isinstance(meaning, Ours):
+            instances.append(_state(meaning, each.listed, viewer))
         elif each.listed.is_active:
-            foreign += read.takes
+            foreign += meaning.takes
     return _Read(sorted(instances, key=lambda state: state.key), foreign)
 
 
