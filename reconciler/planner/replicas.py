@@ -103,8 +103,9 @@ def standing_in(replicas: Iterable[Replica]) -> tuple[Replica, ...]:
 def as_left(replica: Replica, seen: Observed) -> InstanceState:
     """The machine as the plan's own step on it leaves it; it is somewhere, or is made by that."""
     if (action := replica.action) is not None:
-        there = replace(seen, hosts=tuple(host for host in seen.hosts if host.host == action.host))
-        seen = after(Step(StepId(""), action, ()), there)
+        step = Step(StepId(""), action, ())
+        there = replace(seen, hosts=tuple(host for host in seen.hosts if host.host in step.hosts))
+        seen = after(step, there)
     return seen.by_uuid[replica.instance.uuid][0]
 
 
