@@ -24,7 +24,6 @@ _STAGES = (
     ("prepare", "reconciler.planner.surging", "prepared"),
     ("diff", "reconciler.planner.surging", "judge"),
     ("place", "reconciler.planner.make", "board_of"),
-    ("place", "reconciler.planner.make", "_decided"),
     ("place", "reconciler.planner.make", "held_back"),
     ("order", "reconciler.planner.make", "steps_of"),
     ("guard", "reconciler.engine.rounds", "guarded"),
@@ -72,8 +71,7 @@ def main() -> None:
     clock.spent["import"] = time.perf_counter() - _STARTED
     for stage, module, name in _STAGES:
         holder = import_module(module)
-        if hasattr(holder, name):
-            setattr(holder, name, clock.around(stage, getattr(holder, name)))
+        setattr(holder, name, clock.around(stage, getattr(holder, name)))
     stage, module, kind, name = _DIGEST
     owner = getattr(import_module(module), kind)
     setattr(owner, name, clock.around(stage, getattr(owner, name)))
