@@ -10,7 +10,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "stopped machines stay stopped",
         laws.converge,
-        Line("verdicts", 'Rule("stopped", _is_stopped, _start),'),
+        Line("verdicts", "_is_stopped, _start)", "_is_stopped, lambda _: Keep())"),
     ),
     (
         "what is no longer declared stays",
@@ -101,7 +101,11 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "what runs is started",
         laws.calm,
-        Line("verdicts", 'Rule("stopped", _is_stopped, _start)', 'Rule("stopped", lambda _: True, _start)'),
+        Line(
+            "verdicts",
+            'Rule("as it should be", _is_as_asked, lambda _: Keep()),',
+            'Rule("as it should be", _is_as_asked, _start),',
+        ),
     ),
     (
         "a step is done before it begins",
