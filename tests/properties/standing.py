@@ -19,13 +19,14 @@ from tests.properties.laws import ROUNDS, Planner
 from tests.properties.worlds import World, crowded_worlds, rolling_worlds, worlds
 
 CORDON = Cordon("ops@desk", "2026-11-25T06:40:00Z", "why")
+_ANYWHERE = st.one_of(worlds(), crowded_worlds())
 _CORDONS = [None, None, CORDON, replace(CORDON, draining=True)]
 
 
 @st.composite
-def standing_worlds(draw: st.DrawFn) -> World:
-    """Any of them may get nothing new, and machines may remember any of them as their home."""
-    world = draw(st.one_of(worlds(), crowded_worlds()))
+def standing_worlds(draw: st.DrawFn, of: st.SearchStrategy[World] = _ANYWHERE) -> World:
+    """Any host may get nothing new, and machines may remember any of them as their home."""
+    world = draw(of)
     names = [each.name for each in world.fleet.hosts]
     cordons = {name: draw(st.sampled_from(_CORDONS)) for name in names}
     hosts = tuple(replace(each, maintenance=draw(st.booleans())) for each in world.fleet.hosts)

@@ -58,7 +58,10 @@ _WHERE: dict[Law, st.SearchStrategy[World]] = {
 }
 
 
-_CAUGHT_SOON: dict[Law, st.SearchStrategy[World]] = {laws.room: crowded_worlds()}
+_CAUGHT_SOON: dict[Law, st.SearchStrategy[World]] = {
+    laws.room: crowded_worlds(),
+    standing.homing: standing.standing_worlds(rolling_worlds()),
+}
 """Worlds in which a planner that breaks a law is soon caught, where that took 1,000 others."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
@@ -129,9 +128,13 @@ class Domains:
 
         It must not run; libvirt defines none anew under another name than it has.
         """
-        with contextlib.suppress(libvirt.libvirtError):  # not there
+        try:
             if self.connection.lookupByUUIDString(uuid).name() == name:
                 return
+        except libvirt.libvirtError as error:
+            if is_gone(error):
+                return
+            raise
         found = self.find(uuid)
         if found is None:
             return

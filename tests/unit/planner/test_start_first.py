@@ -259,3 +259,16 @@ def test_a_network_is_there_for_a_stand_in_and_goes_with_it() -> None:
     for step in made.steps:
         seen = after(step, seen)
     assert make_plan(changes, seen).steps == ()
+
+
+def test_a_stand_in_on_a_host_that_is_to_be_empty_moves_stands_in_and_goes() -> None:
+    home, closed = fleet_of(hv1=64 * GIB, hv2=64 * GIB).hosts
+    wanted = desired_of(fleet_of(home, replace(closed, maintenance=True)), *NEW)
+    spare = replace(instance("shop-web-3"), machine=replace(NEW[0].machine, surge=True))
+    seen = observed_of(wanted.fleet, *up(*WEB), running(spare, on="hv2"))
+    made = make_plan(wanted, seen)
+    assert {"migrate/shop-web-3", "replace/shop-web-0", "destroy/shop-web-3"} <= {*needs(made)}
+    for step in made.steps:
+        seen = after(step, seen)
+    assert seen.by_uuid.get(spare.uuid, ()) == ()
+    assert make_plan(wanted, seen).steps == ()

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
@@ -149,30 +150,35 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         with_journal(tmp_path / "file", lambda journal: journal.begin(RUN, PLAN))
 
 
-def _write_until_killed(directory: Path, ready: str) -> None:
+def _write_until_killed(directory: Path, written: Connection) -> None:
     async def scene(journal: SqliteJournal) -> None:
         await journal.begin(RUN, PLAN)
         number = 0
         while True:
             await journal.intend(RUN.id, start(f"s{number}-x-0"), at=NOON + timedelta(seconds=number))
-            Path(ready).write_text(str(number))
+            written.send(number)
             number += 1
 
     with_journal(directory, scene)
 
 
 def test_what_a_killed_writer_was_told_is_written_is_there(tmp_path: Path) -> None:
-    ready = tmp_path / "written"
-    child = multiprocessing.get_context("spawn").Process(
-        target=_write_until_killed, args=(tmp_path / "store", str(ready))
-    )
+    spawn = multiprocessing.get_context("spawn")
+    told, written = spawn.Pipe(duplex=False)
+    child = spawn.Process(target=_write_until_killed, args=(tmp_path / "store", written))
     child.start()
-    while not ready.exists() or int(ready.read_text() or 0) < 20:
-        assert child.is_alive()
+    written.close()
+    promised = 0
+    while promised < 20:
+        promised = told.recv()
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    promised = int(ready.read_text() or 0)
+    while told.poll():  # what it said between our last look and its end
+        try:
+            promised = told.recv()
+        except EOFError:
+            break
     entries = with_journal(tmp_path / "store", lambda journal: journal.entries(RUN.id))
     assert len(entries) in (promised + 1, promised + 2)
 
