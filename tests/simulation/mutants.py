@@ -57,6 +57,9 @@ MUTANTS = (
         "return Done() if await self._confirm(step, looks=1) else outcome",
         "return Done()",
     ),
+    Mutant(
+        "who stands in cannot become one of the others", _SCRIPT, " surge=False, devices=())", " devices=())"
+    ),
     Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),
     Mutant(
         "room is not counted again",

@@ -309,7 +309,7 @@ def _at_rest(machine: Machine) -> Machine:
     """A machine without what can change while it runs."""
     disks = tuple(Disk(ROOT, 0) for disk in machine.disks if disk.name == ROOT)
     image = replace(machine.image, name="")
-    return replace(machine, image=image, disks=disks, peers=None, protect=False, devices=())
+    return replace(machine, image=image, disks=disks, peers=None, protect=False, surge=False, devices=())
 
 
 def _require_image(box: Box, image: ImageUse) -> None:

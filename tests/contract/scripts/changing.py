@@ -66,6 +66,19 @@ async def protection_changes_while_it_runs(stage: Stage) -> None:
     await stage.perform(Destroy(stage.host, await stage.seen(db)))
 
 
+async def a_machine_that_stood_in_becomes_one_of_the_others_while_it_runs(stage: Stage) -> None:
+    db = stage.instance()
+    await stage.created(changed(db, surge=True))
+    assert_as_asked(await stage.updated(db, Impact.LIVE), db)
+
+
+async def its_image_is_called_otherwise_while_it_runs(stage: Stage) -> None:
+    db = stage.instance()
+    await stage.created(db)
+    renamed = changed(db, image=replace(db.machine.image, name="other"))
+    assert_as_asked(await stage.updated(renamed, Impact.LIVE), renamed)
+
+
 async def what_becomes_of_a_disk_changes_while_it_runs(stage: Stage) -> None:
     db = stage.instance(DB, ROOT, SCRATCH)
     await stage.created(db)
