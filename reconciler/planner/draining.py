@@ -45,7 +45,7 @@ def plan_drain(desired: Desired, observed: Observed, drain: Drain, scheduler: Sc
     cordon = _hung(host, drain.cordon)
     seen = _with_host(observed, replace(host, cordon=cordon))
     whole = make_plan(desired, seen, scheduler=scheduler)
-    mends = tuple(_mending(name, whole.steps))
+    mends = _mending(name, whole.steps)
     if mends:
         for step in mends:
             seen = after(step, seen)
@@ -64,11 +64,11 @@ def _with_host(observed: Observed, host: HostState) -> Observed:
     return replace(observed, hosts=tuple(hosts))
 
 
-def _mending(host: HostName, steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps by which what migrations left on a host is tidied up, in order."""
+def _mending(host: HostName, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps by which what migrations left on a host is tidied up, with all they need, in order."""
     mends = [step for step in steps if isinstance(step.action, Resume | Settle)]
     about = {subject(step.action) for step in mends if host in step.hosts}
-    return (step for step in mends if subject(step.action) in about)
+    return only(steps, with_needs(steps, [step.id for step in mends if subject(step.action) in about]))
 
 
 def _after(mends: Sequence[Step], steps: Iterable[Step]) -> Iterator[Step]:

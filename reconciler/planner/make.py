@@ -42,7 +42,7 @@ def make_plan(
     basis = Basis(digest_of(desired), observed.digest())
     staff = staffed(desired, observed)
     desired, seen, judged = staff.ready.desired, staff.ready.observed, staff.judged
-    mends = mends_of((each.case for each in judged), seen, desired.fleet)
+    mends = mends_of((each.case for each in judged), seen, desired)
     board = board_of(desired, seen, judged)
     unwell = frozenset((*seen.sick, *seen.failed))
     order = board.neighbours.order

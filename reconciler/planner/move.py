@@ -84,18 +84,21 @@ def plan_move(desired: Desired, observed: Observed, move: Move) -> Plan:
     action = Migrate(target.name, state.host, state, terms)
     if state.applied.image.name not in {image.use.name for image in desired.images}:
         return replace(plan, blocked=(_refused(case, "the image it was made from is no longer declared"),))
-    mends = mends_of((case,), seen, desired.fleet).get(state.key, ())
-    return replace(plan, steps=(*mends, *_steps(action, mends, desired, seen)))
+    mends = mends_of((case,), seen, desired).get(state.key, ())
+    return replace(plan, steps=_steps(action, mends, desired, seen))
 
 
 def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: Observed) -> tuple[Step, ...]:
-    """The migration, after what its destination must have, and before what its source needs no more."""
+    """The migration, after what is mended and what its destination must have, and before what its source
+    needs no more.
+    """
     because, name = (Cause("asked for"),), StepId(f"migrate/{action.before.name}")
     images = steps_for_images((action,), desired, observed)
     place = image_needed_by(action)
     own = segments_needed_by(action)
     wired = replace(desired, segments=tuple(each for each in desired.segments if each.bridge in own))
-    networks = steps_for_networks({name: Deed(action.before.key, Act(action, because))}, wired, observed)
+    deeds = {name: Deed(action.before.key, Act(action, because))}
+    networks = steps_for_networks(deeds, wired, observed, mends)
     last = (step for step in networks.last if bridge_of(step.action) in own)
     target = desired.fleet.host(action.host)
     assert target is not None, "it was asked for by name"
@@ -105,7 +108,8 @@ def _steps(action: Migrate, mends: Sequence[Step], desired: Desired, observed: O
         *((images[place].id,) if place in images else ()),
         *networks.needed_by(action),
     )
-    return (*images.values(), *networks.first, Step(name, action, because, needs, forecast), *last)
+    first = dict.fromkeys((*networks.led_by(mends), *images.values(), *networks.first))
+    return (*first, Step(name, action, because, needs, forecast), *last)
 
 
 def _held(case: Case) -> Blocked | None:

@@ -129,7 +129,7 @@ def _steps(search: Search, desired: Desired, seen: Observed) -> tuple[Step, ...]
         for decision in moves.values()
         if isinstance(decision.verdict, Act)
     ]
-    mends = mends_of((each.case for each in moves.values()), seen, desired.fleet)
+    mends = mends_of((each.case for each in moves.values()), seen, desired)
     order = search.board.neighbours.order
     return steps_of(Work(order, deeds, replicas_of(decisions, seen.sick), mends), desired, seen)
 

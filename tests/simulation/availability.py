@@ -40,7 +40,7 @@ class Away:
         group, update = group_of(action.instance.key), action.instance.update
         away = [key for uuid, key in self.taken.items() if group_of(key) == group and uuid in self.declared]
         first = update.order is Order.START_FIRST
-        if first and not _works(event.before, before, action.instance):
+        if not _works(event.before, before, action.instance):
             return None  # it was away already, and this may be its cure
         most = len(_standing_in(places, action.instance, since)) if first else update.parallelism
         if len(away) <= most or (not most and not first):

@@ -60,6 +60,12 @@ MUTANTS = (
     Mutant(
         "who stands in cannot become one of the others", _SCRIPT, " surge=False, devices=())", " devices=())"
     ),
+    Mutant(
+        "what goes on after a host's death has no segment",
+        "planner.ordering.networks",
+        "seats.setdefault(bridge, _Seats()).visited.add(step.host)",
+        "pass",
+    ),
     Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),
     Mutant(
         "room is not counted again",

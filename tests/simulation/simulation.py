@@ -180,7 +180,9 @@ class _Simulation:
             controller.process.resume()
         for place in self.places:
             mischief.healed(place)
-        mischief.advised(self.places)
+        # What refused its human for want of a network is tried again once there has been a round.
+        for wait in (0.0, self.scenario.resync):
+            later(wait, mischief.advised, self.places)
         self.directory.files = self.directory.files.mended()
         self._keep_watching()
 

@@ -8,7 +8,7 @@ other members forget the host. While a host is silent, nobody forgets anybody.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_interface, ip_network
 
@@ -20,6 +20,7 @@ from reconciler.actions import (
     Migrate,
     PutNetwork,
     Replace,
+    Resume,
     Start,
     Stop,
     Update,
@@ -59,6 +60,15 @@ class NetworkSteps:
         there = self._on_hosts.get(action.host, ())
         return network_steps_on(action.host, segments_needed_by(action), there)
 
+    def led_by(self, mending: Iterable[Step]) -> tuple[Step, ...]:
+        """What is mended after migrations, each after what its machine needs, and that before all of it."""
+        needs = {step: self.needed_by(step.action) for step in mending}
+        early = frozenset(name for names in needs.values() for name in names)
+        return (
+            *(step for step in self.first if step.id in early),
+            *(replace(step, needs=(*names, *step.needs)) for step, names in needs.items()),
+        )
+
 
 def network_steps_on(host: HostName, bridges: Container[str], first: Iterable[Step]) -> Needs:
     """Of the steps that make segments, those that make these ones on a host."""
@@ -74,7 +84,7 @@ def segments_needed_by(action: Action) -> frozenset[str]:
     match action:
         case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
             return segments_in(instance.machine.nics)
-        case Start(before=before) | Migrate(before=before):
+        case Start(before=before) | Migrate(before=before) | Resume(before=before):
             return segments_in(before.applied.nics)
         case _:
             return frozenset()
@@ -85,11 +95,13 @@ def bridge_of(action: Action) -> str | None:
     return action.segment.bridge if isinstance(action, PutNetwork | DropNetwork) else None
 
 
-def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> NetworkSteps:
-    """What is to be done to segments, given what is to be done to machines."""
+def steps_for_networks(
+    deeds: Deeds, desired: Desired, observed: Observed, mending: Iterable[Step] = ()
+) -> NetworkSteps:
+    """What is to be done to segments, given what is to be done to machines, and mended first."""
     if not desired.segments and not any(host.segments for host in observed.hosts):
         return NetworkSteps()
-    seats = _seats(deeds, observed)
+    seats = _seats(deeds, mending, observed)
     machines = [instance.machine for instance in desired.instances]
     machines += [state.applied for host in observed.hosts for state in host.instances]
     plugged = on_segments(machines, lambda machine: machine.nics)
@@ -108,7 +120,7 @@ def steps_for_networks(deeds: Deeds, desired: Desired, observed: Observed) -> Ne
 class _Seats:
     """Who is on one segment: hosts with a machine that stays or comes, and where one leaves, its steps.
 
-    Hosts that are ``visited`` are given a machine that leaves in the same plan.
+    On hosts that are ``visited`` a machine starts that leaves in the same plan.
     """
 
     staying: set[HostName] = field(default_factory=set)
@@ -131,9 +143,18 @@ class _Seats:
         return host not in self.staying
 
 
-def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
+def _seats(deeds: Deeds, mending: Iterable[Step], observed: Observed) -> Mapping[str, _Seats]:
     """By bridge."""
+    # Who goes on may leave the host in the same plan: its segments are there for as long as it runs.
     seats: dict[str, _Seats] = {}
+    for step in mending:
+        for bridge in segments_needed_by(step.action):
+            seats.setdefault(bridge, _Seats()).visited.add(step.host)
+    _add_deeds(seats, deeds, observed)
+    return seats
+
+
+def _add_deeds(seats: dict[str, _Seats], deeds: Deeds, observed: Observed) -> None:
     named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
     retired = {_uuid(deed.action) for deed in deeds.values() if deed.destroys}
     for identifier, deed in deeds.items():
@@ -157,7 +178,6 @@ def _seats(deeds: Deeds, observed: Observed) -> Mapping[str, _Seats]:
                     seat.staying.add(host.host)
                 else:
                     seat.leave(host.host, found[0])
-    return seats
 
 
 def _where(action: Action) -> HostName:

@@ -55,10 +55,11 @@ def steps_of(work: Work, desired: Desired, observed: Observed, *, wait: bool = F
     with ``wait``, there is one for everybody who has a health check.
     """
     by_id = named(sorted(work.deeds, key=_turns(work.order, work.replicas)))
-    mending = [step for _, steps in sorted(work.mends.items()) for step in steps]
-    networks = steps_for_networks(by_id, desired, observed)
+    mending = tuple(step for _, steps in sorted(work.mends.items()) for step in steps)
+    networks = steps_for_networks(by_id, desired, observed, mending)
+    mending = networks.led_by(mending)
     if not by_id and not wait:
-        return (*mending, *networks.first, *networks.last)
+        return (*dict.fromkeys((*mending, *networks.first)), *networks.last)
     images = steps_for_images((deed.action for deed in by_id.values()), desired, observed)
     precedence = precedence_of(by_id, desired.instances, work.order)
     waits = waits_of(by_id, work.replicas, precedence, everyone=wait)

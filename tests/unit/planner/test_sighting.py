@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 
 from reconciler.actions import Destroy, Resume, Settle, Start
-from reconciler.plan import BlockKind, Plan, Step
-from reconciler.planner import after, broken_precondition, confirmed, make_plan
-from reconciler.specs.desired import HostName, Instance
-from reconciler.state import InstanceState, Journey, Observed
+from reconciler.plan import BlockKind, Plan, Step, StepId
+from reconciler.planner import Move, after, broken_precondition, confirmed, make_plan, plan_move
+from reconciler.planner.draining import Drain, plan_drain
+from reconciler.planner.prepare import prepared
+from reconciler.specs.desired import Desired, HostName, Instance, Nic, NicKind, Segment
+from reconciler.specs.identity import bridge_of
+from reconciler.state import Cordon, InstanceState, Journey, Observed
 from tests.builders import (
     GIB,
     desired_of,
@@ -111,6 +114,72 @@ def test_what_stands_still_does_not_go_on_beside_a_twin_that_did(detail: str) ->
     source = on_its_way(paused(DB, on="hv1", detail=MOVING))
     twin = on_its_way(stopped(DB, on="hv2", detail=detail))
     assert "`virsh start shop-db-0` on hv2 keeps that" in held(seen(source, twin))
+
+
+BACK = Segment("shop", "back", "10.42.0.0/24", 7, bridge_of(7), 1450)
+PLUGGED = replace(DB, machine=replace(DB.machine, nics=(Nic(NicKind.BRIDGE, BACK.bridge, "10.42.0.9"),)))
+
+
+def cut_short(*segments: Segment, wanted: tuple[Instance, ...] = ()) -> tuple[Desired, Observed]:
+    """One that was off, to be carried to hv2, when hv1 lost its power and its bridges with it."""
+    declared = replace(desired_of(FLEET, PLUGGED), segments=(BACK,))
+    (told,) = prepared(declared, observed_of(FLEET, running(PLUGGED, on="hv1"))).desired.instances
+    left = replace(stopped(told, on="hv1"), journey=replace(GOES, cold=True))
+    other = instance("shop-app-0")
+    desired = replace(desired_of(FLEET, *wanted, other), segments=segments)
+    observed = observed_of(FLEET, left, running(other, on="hv3"))
+    wireless = tuple(replace(host, segments=(), address=f"10.0.0.{host.host[-1]}") for host in observed.hosts)
+    return desired, replace(observed, hosts=wireless)
+
+
+def done(desired: Desired, seen: Observed) -> list[str]:
+    """The steps of a plan, each after what it needs, and after them nothing is left to do."""
+    made, names = make_plan(desired, seen), list[str]()
+    assert made.blocked == ()
+    for step in made.steps:
+        assert set(step.needs) <= set(names), step.id
+        names.append(step.id)
+        seen = after(step, seen)
+    assert make_plan(desired, seen).steps == ()
+    return names
+
+
+@pytest.mark.parametrize("wanted", [(PLUGGED,), ()])
+def test_what_goes_on_has_its_segment_first_also_where_it_goes_for_good(wanted: tuple[Instance, ...]) -> None:
+    desired, observed = cut_short(BACK, wanted=wanted)
+    made = {step.id: step for step in make_plan(desired, observed).steps}
+    assert made[StepId("resume/shop-db-0")].needs == ("network/shop.back@hv1",)
+    names = done(desired, observed)
+    goes = not wanted
+    assert ("network-drop/shop.back@hv1" in names, "destroy/shop-db-0" in names) == (goes, goes)
+
+
+def test_what_cannot_go_on_for_its_segment_was_given_up_goes_without() -> None:
+    assert done(*cut_short()) == ["settle/shop-db-0", "destroy/shop-db-0"]
+
+
+def test_a_drain_makes_the_segment_of_what_goes_on_before_it_leaves() -> None:
+    desired, observed = cut_short(BACK, wanted=(PLUGGED,))
+    drained = plan_drain(desired, observed, Drain("hv1", Cordon("me", "", "", draining=True)))
+    names = [step.id for step in drained.steps]
+    wired, goes_on, leaves = (
+        names.index(StepId(each))
+        for each in ("network/shop.back@hv1", "resume/shop-db-0", "migrate/shop-db-0")
+    )
+    assert wired < goes_on < leaves
+    assert names.count(StepId("network/shop.back@hv1")) == 1
+    known = set(names)
+    assert all(known.issuperset(step.needs) for step in drained.steps)
+
+
+def test_who_is_asked_to_move_has_its_segment_before_it_goes_on() -> None:
+    desired, observed = cut_short(BACK, wanted=(PLUGGED,))
+    made = plan_move(desired, observed, Move("shop-db-0", "hv3"))
+    names = list[str]()
+    for step in made.steps:
+        assert set(step.needs) <= set(names), step.id
+        names.append(step.id)
+    assert {"network/shop.back@hv1", "network/shop.back@hv3", "migrate/shop-db-0"} <= set(names)
 
 
 @pytest.mark.parametrize("detail", ["user", "I/O error", ""])
