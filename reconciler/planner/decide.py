@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Create, Destroy, Replace, Start, Update
 from reconciler.plan import Blocked, BlockKind, Refusal
-from reconciler.planner.ordering.networks import segments_needed_by
+from reconciler.planner.ordering.seats import segments_needed_by
 from reconciler.planner.placement.board import Board, Neighbours
 from reconciler.planner.placement.facts import Answers
 from reconciler.planner.placement.ledger import Ledger, growth

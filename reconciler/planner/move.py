@@ -13,7 +13,8 @@ from reconciler.planner.named import host_named, stranger
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.images import image_needed_by, steps_for_images
 from reconciler.planner.ordering.mending import mends_of
-from reconciler.planner.ordering.networks import bridge_of, segments_needed_by, steps_for_networks
+from reconciler.planner.ordering.networks import bridge_of, steps_for_networks
+from reconciler.planner.ordering.seats import segments_needed_by
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, footprint
 from reconciler.planner.placement.rules import (

@@ -62,8 +62,8 @@ MUTANTS = (
     ),
     Mutant(
         "what goes on after a host's death has no segment",
-        "planner.ordering.networks",
-        "seats.setdefault(bridge, _Seats()).visited.add(step.host)",
+        "planner.ordering.seats",
+        "seats.setdefault(bridge, Seats()).visited.add(step.host)",
         "pass",
     ),
     Mutant("no precondition is checked", _RUN, "reason = broken_precondition(step, *seen)", "reason = None"),

@@ -8,34 +8,17 @@ other members forget the host. While a host is silent, nobody forgets anybody.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_interface, ip_network
 
-from reconciler.actions import (
-    Action,
-    Create,
-    Destroy,
-    DropNetwork,
-    Migrate,
-    PutNetwork,
-    Replace,
-    Resume,
-    Start,
-    Stop,
-    Update,
-)
+from reconciler.actions import Action, DropNetwork, PutNetwork
 from reconciler.plan import Cause, Change, Origin, Reason, Step, StepId
-from reconciler.planner.ordering.deeds import Deed, Deeds, Needs
-from reconciler.planner.wires import (
-    foreign_in_the_way,
-    on_segments,
-    segments_in,
-    segments_of_state,
-    swallowed_by,
-)
+from reconciler.planner.ordering.deeds import Deeds, Needs
+from reconciler.planner.ordering.seats import Seats, seats_of, segments_needed_by
+from reconciler.planner.wires import foreign_in_the_way, on_segments, swallowed_by
 from reconciler.specs.addresses import from_the_top, unusable
-from reconciler.specs.desired import Desired, HostName, InstanceUuid, Machine, Segment
+from reconciler.specs.desired import Desired, HostName, Machine, Segment
 from reconciler.state import Observed, SegmentState
 
 _MAKE, _FORGET, _DROP = "network/", "network-peers/", "network-drop/"
@@ -79,17 +62,6 @@ def network_steps_on(host: HostName, bridges: Container[str], first: Iterable[St
     )
 
 
-def segments_needed_by(action: Action) -> frozenset[str]:
-    """Bridges of the segments that must be on the action's host before it."""
-    match action:
-        case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
-            return segments_in(instance.machine.nics)
-        case Start(before=before) | Migrate(before=before) | Resume(before=before):
-            return segments_in(before.applied.nics)
-        case _:
-            return frozenset()
-
-
 def bridge_of(action: Action) -> str | None:
     """Bridge of the segment that an action makes or takes away; None for any other action."""
     return action.segment.bridge if isinstance(action, PutNetwork | DropNetwork) else None
@@ -101,12 +73,12 @@ def steps_for_networks(
     """What is to be done to segments, given what is to be done to machines, and mended first."""
     if not desired.segments and not any(host.segments for host in observed.hosts):
         return NetworkSteps()
-    seats = _seats(deeds, mending, observed)
+    seats = seats_of(deeds, mending, observed)
     machines = [instance.machine for instance in desired.instances]
     machines += [state.applied for host in observed.hosts for state in host.instances]
     plugged = on_segments(machines, lambda machine: machine.nics)
     wirings = (
-        _Wiring(segment, seats.get(segment.bridge, _Seats()), plugged.get(segment.bridge, ()), observed)
+        _Wiring(segment, seats.get(segment.bridge, Seats()), plugged.get(segment.bridge, ()), observed)
         for segment in desired.segments
         if not swallowed_by(segment, observed)
     )
@@ -116,98 +88,12 @@ def steps_for_networks(
     return NetworkSteps(first, (*(step for step in steps if not step.id.startswith(_MAKE)), *drops))
 
 
-@dataclass(slots=True)
-class _Seats:
-    """Who is on one segment: hosts with a machine that stays or comes, and where one leaves, its steps.
-
-    On hosts that are ``visited`` a machine starts that leaves in the same plan.
-    """
-
-    staying: set[HostName] = field(default_factory=set)
-    leaving: dict[HostName, list[StepId]] = field(default_factory=dict)
-    visited: set[HostName] = field(default_factory=set)
-
-    def leave(self, host: HostName, step: StepId) -> None:
-        """A machine leaves the host by that step."""
-        steps = self.leaving.setdefault(host, [])
-        if step not in steps:
-            steps.append(step)
-
-    @property
-    def everyone(self) -> set[HostName]:
-        """Members at some time of the plan."""
-        return self.staying | self.leaving.keys()
-
-    def left(self, host: HostName) -> bool:
-        """Whether the host is no member at the end."""
-        return host not in self.staying
-
-
-def _seats(deeds: Deeds, mending: Iterable[Step], observed: Observed) -> Mapping[str, _Seats]:
-    """By bridge."""
-    # Who goes on may leave the host in the same plan: its segments are there for as long as it runs.
-    seats: dict[str, _Seats] = {}
-    for step in mending:
-        for bridge in segments_needed_by(step.action):
-            seats.setdefault(bridge, _Seats()).visited.add(step.host)
-    _add_deeds(seats, deeds, observed)
-    return seats
-
-
-def _add_deeds(seats: dict[str, _Seats], deeds: Deeds, observed: Observed) -> None:
-    named: dict[tuple[HostName, InstanceUuid], tuple[StepId, Deed]] = {}
-    retired = {_uuid(deed.action) for deed in deeds.values() if deed.destroys}
-    for identifier, deed in deeds.items():
-        if deed.records:
-            continue  # it stays where it is, whatever becomes of it
-        # Of what is made and goes again in one plan, the last counts.
-        named[_where(deed.action), _uuid(deed.action)] = (identifier, deed)
-        if isinstance(deed.action, Destroy):
-            for bridge in segments_of_state(deed.action.before):
-                seats.setdefault(bridge, _Seats()).leave(deed.action.host, identifier)
-        elif not isinstance(deed.action, Start | Stop):
-            for bridge in segments_needed_by(deed.action):
-                seat = seats.setdefault(bridge, _Seats())
-                (seat.visited if _uuid(deed.action) in retired else seat.staying).add(deed.action.host)
-    for host in observed.hosts:
-        for state in host.instances:
-            found = named.get((host.host, state.uuid))
-            for bridge in segments_of_state(state):
-                seat = seats.setdefault(bridge, _Seats())
-                if found is None or _stays(found[1].action, bridge):
-                    seat.staying.add(host.host)
-                else:
-                    seat.leave(host.host, found[0])
-
-
-def _where(action: Action) -> HostName:
-    """The host that has the machine before."""
-    return action.from_host if isinstance(action, Migrate) else action.host
-
-
-def _uuid(action: Action) -> InstanceUuid:
-    match action:
-        case Create(instance=instance) | Update(instance=instance) | Replace(instance=instance):
-            return instance.uuid
-        case Destroy(before=before) | Start(before=before) | Stop(before=before) | Migrate(before=before):
-            return before.uuid
-        case _:
-            raise AssertionError(f"{action} is not done to an instance")
-
-
-def _stays(action: Action, bridge: str) -> bool:
-    """Whether a machine that is on a segment is on it afterwards, on the same host."""
-    if isinstance(action, Migrate):
-        return False
-    return isinstance(action, Start | Stop) or bridge in segments_needed_by(action)
-
-
 @dataclass(frozen=True, slots=True)
 class _Wiring:
     """One declared segment over all hosts."""
 
     segment: Segment
-    seats: _Seats
+    seats: Seats
     machines: Sequence[Machine]
     """Those with a card on it: as they are to be, and as they were applied."""
     observed: Observed
@@ -305,11 +191,11 @@ def _on_members(wiring: _Wiring) -> Iterator[Step]:
             yield _step(_FORGET, final, now, needs)
 
 
-def _drops(seats: Mapping[str, _Seats], observed: Observed) -> Iterator[Step]:
+def _drops(seats: Mapping[str, Seats], observed: Observed) -> Iterator[Step]:
     """Take away what has no machine any more, once the last one has gone."""
     for host in observed.hosts:
         for state in host.segments or ():
-            seat = seats.get(state.bridge, _Seats())
+            seat = seats.get(state.bridge, Seats())
             if seat.left(host.host):
                 yield _drop(host.host, state, seat.leaving.get(host.host, ()))
 
