@@ -113,7 +113,11 @@ def _unknown(error: _Error) -> Fault:
 
 
 def _not_a_mapping(error: _Error) -> Fault:
-    return _visible(error.found).fault(f"expected a mapping, got {describe(error.details['input'])}")
+    found, hint = error.details["input"], ""
+    match found:
+        case [{"name": str(name)}, *_]:
+            hint = f"each is a key of its own here: '{name}: {{...}}' instead of '- name: ...'"
+    return _visible(error.found).fault(f"expected a mapping, got {describe(found)}", hint=hint)
 
 
 def _not_a_list(error: _Error) -> Fault:
