@@ -72,7 +72,23 @@ class Ledger:
                 if volume.size_mib is not None:
                     left = ledger._left.setdefault(volume.key, {})
                     left[site.name] = (*left.get(site.name, ()), volume)
+        ledger._share_what_is_left()
         return ledger
+
+    def _share_what_is_left(self) -> None:
+        """Whoever shares the pool has the disk too, also who has not listed it since it was made."""
+        listed: dict[str, dict[HostName, set[tuple[InstanceKey, str]]]] = {}
+        for site in self.sites:
+            if site.state is not None and (pool := self.pool(site.name)) is not None:
+                own = {(volume.key, volume.disk) for volume in site.state.volumes}
+                listed.setdefault(pool, {})[site.name] = own
+        for key, left in self._left.items() if listed else ():
+            for host, volumes in tuple(left.items()):
+                for other, own in listed.get(self.pool(host) or "", {}).items():
+                    more = tuple(each for each in volumes if (key, each.disk) not in own)
+                    own.update((key, each.disk) for each in more)
+                    if more:
+                        left[other] = (*left.get(other, ()), *more)
 
     def left(self, key: InstanceKey) -> Mapping[HostName, tuple[VolumeState, ...]]:
         """The disks of an instance that no machine has, by host."""

@@ -239,3 +239,18 @@ def test_a_silent_host_keeps_its_disks_in_the_pool() -> None:
     room = rooms[HostName("hv2")]
     assert room is not None
     assert room.free.disk_mib // 1024 == 80
+
+
+def test_a_kept_disk_is_had_by_a_host_that_has_not_listed_it_since_it_was_made() -> None:
+    text = 'hv1 8c/16G/100G\nhv2 8c/16G/100G rack=r2\n\nshop-web-0 1c/1G/10G - require=host.labels.rack=="r2"'
+    fleet = shared(text, "hv1", "hv2")
+    (web,) = fleet.desired.instances
+    (disk,) = web.machine.disks
+    hosts = tuple(
+        replace(each, volumes=(volume(web, disk.name, disk.size_mib),)) if each.host == "hv1" else each
+        for each in fleet.observed.hosts
+    )
+    seen = replace(fleet.observed, hosts=hosts)
+    assert made(make_plan(fleet.desired, seen)) == {"shop-web-0": "hv2"}
+    apart = replace(fleet.desired, fleet=fleet_from(text).desired.fleet)
+    assert "does not have its disks" in str(make_plan(apart, seen).blocked)
