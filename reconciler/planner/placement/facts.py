@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reconciler.planner.placement.ledger import Ledger, Site
+from reconciler.planner.placement.ledger import Ledger, Site, footprint
 from reconciler.specs.desired import HostName, Resources
 from reconciler.specs.expressions import Answer, HostFacts, Unanswered, evaluate, facts_of
 from reconciler.state import HostState
@@ -39,6 +39,6 @@ class Answers:
     def _load(self, host: HostName, state: HostState) -> float:
         # A machine of ours that does not run yet will before long: were it left out, a plan made again
         # after half of the last one would rank the hosts otherwise.
-        ours = sum(self.ledger.footprint(each).cpus for each in state.instances)
+        ours = sum(footprint(each).cpus for each in state.instances)
         virtual = ours + state.foreign.cpus + self.ledger.taken(host).cpus
         return virtual / max(1, state.capacity.cpus)

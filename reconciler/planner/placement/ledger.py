@@ -50,8 +50,6 @@ class Ledger:
     _drawn: Counter[str] = field(default_factory=Counter)
     """MiB that the plan has given away of each of those pools, and will give back, as ``_freed``."""
     _returned: Counter[str] = field(default_factory=Counter)
-    _footprints: dict[int, tuple[InstanceState, Resources]] = field(default_factory=dict)
-    """By the identity of the state, which is kept here so that no other gets it."""
 
     @staticmethod
     def opened(sites: Iterable[Site]) -> Ledger:
@@ -63,7 +61,7 @@ class Ledger:
             ledger._by_name[site.name] = site
             if site.state is None:
                 continue
-            room = ledger._room_on(site.host, site.state)
+            room = _room(site.host, site.state)
             pool = ledger.pool(site.name)
             ledger._room[site.name] = room if pool is None else replace(room, disk_mib=free_of[pool])
             for state in site.state.instances:
@@ -102,28 +100,14 @@ class Ledger:
         """The pool that a host shares with others; None where it has one of its own."""
         return self._pools.get(host)
 
-    def footprint(self, state: InstanceState) -> Resources:
-        """``footprint``, worked out once for each state."""
-        if (known := self._footprints.get(id(state))) is not None:
-            return known[1]
-        taken = footprint(state)
-        self._footprints[id(state)] = (state, taken)
-        return taken
-
     def need_at(self, state: InstanceState, host: HostName) -> Resources:
         """What a machine takes of another host that it goes to: no disk of the pool that it has already."""
-        need, pool = self.footprint(state), self.pool(host)
+        need, pool = footprint(state), self.pool(host)
         return need if pool is None or pool != self.pool(state.host) else replace(need, disk_mib=0)
 
     def free(self, host: HostName) -> Resources:
         """What is left of a host that answered; negative where it is over its capacity."""
         return self._room[host] - self.taken(host)
-
-    def _room_on(self, host: Host, state: HostState) -> Resources:
-        taken = Resources.total(map(self.footprint, state.instances))
-        # A disk has a size of its own here only where no machine has it: the others are in ``taken``.
-        kept = sum(volume.size_mib or 0 for volume in state.volumes)
-        return host.usable(state.capacity) - state.foreign - taken - Resources(disk_mib=kept)
 
     def take(self, host: HostName, amount: Resources) -> None:
         """Give some of a host away."""
@@ -169,6 +153,13 @@ class Ledger:
 def _given_back(state: InstanceState) -> Resources:
     kept = (disk.size_mib for disk in state.applied.disks if disk.on_delete is OnDelete.RETAIN)
     return footprint(state) - Resources(disk_mib=sum(kept))
+
+
+def _room(host: Host, state: HostState) -> Resources:
+    taken = Resources.total(footprint(each) for each in state.instances)
+    # A disk has a size of its own here only where no machine has it: the others are in ``taken``.
+    kept = sum(volume.size_mib or 0 for volume in state.volumes)
+    return host.usable(state.capacity) - state.foreign - taken - Resources(disk_mib=kept)
 
 
 def _pools(sites: Iterable[Site]) -> Mapping[HostName, str]:

@@ -13,7 +13,7 @@ from reconciler.planner.placement.admission import Admissions
 from reconciler.planner.placement.between import labels_of, rules_between
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.columns import Admits, Columns
-from reconciler.planner.placement.ledger import Site, demand
+from reconciler.planner.placement.ledger import Site, demand, footprint
 from reconciler.planner.placement.problem import (
     NOWHERE,
     Cluster,
@@ -100,12 +100,11 @@ class _Pose:
 
     def of_seen(self, seen: Seen) -> int:
         """Its shape: where it could be moved to, and whether it may be where it is."""
-        state, instance, ledger = seen.state, seen.instance, self.board.ledger
-        need, pool = ledger.footprint(state), ledger.pool(state.host)
+        state, instance = seen.state, seen.instance
         if instance is None:
-            ask = _Ask(state.key, need, "anywhere", pool=pool)
+            ask = _Ask(state.key, footprint(state), "anywhere", pool=self.board.ledger.pool(state.host))
             return self._shape(ask, lambda: np.ones(len(self.number), np.bool_))
-        source = ledger.site(state.host)
+        source = self.board.ledger.site(state.host)
         admission = self.admissions.of(instance, state.applied)
         like, kept = self._like(source), [self.number[host] for host in self._taken(state, source)]
 
@@ -116,7 +115,8 @@ class _Pose:
 
         asks = (id(admission), id(like), *kept)
         rank, surge = instance.placement.rank, state.applied.surge
-        ask = _Ask(state.key, need, asks, rank, admission.admits, surge, pool)
+        pool = self.board.ledger.pool(state.host)
+        ask = _Ask(state.key, footprint(state), asks, rank, admission.admits, surge, pool)
         return self._shape(ask, allowed)
 
     def _shape(self, ask: _Ask, allowed: Callable[[], Flags]) -> int:
@@ -219,7 +219,7 @@ def posed(asked: Asked, board: Board, desired: Desired) -> Problem:
 
 def _rows(asked: Asked, board: Board) -> Rows:
     machines = (*(each.state.applied for each in asked.seen), *(each.machine for each in asked.missing))
-    disks = sum(board.ledger.footprint(each.state).disk_mib for each in asked.seen)
+    disks = sum(footprint(each.state).disk_mib for each in asked.seen)
     disks += sum(each.machine.resources.disk_mib for each in asked.missing)
     return Rows.of(board.ledger, machines, disks)
 
