@@ -73,9 +73,9 @@ def _mending(host: HostName, steps: Sequence[Step]) -> tuple[Step, ...]:
 
 def _after(mends: Sequence[Step], steps: Iterable[Step]) -> Iterator[Step]:
     """The steps that are not among them, each after the last of those about its machine."""
-    last = {subject(step.action): step.id for step in mends}
+    last, done = {subject(step.action): step.id for step in mends}, {step.id for step in mends}
     for step in steps:
-        if step.id in last.values():
+        if step.id in done:
             continue
         mend = last.get(subject(step.action))
         yield step if mend is None else replace(step, needs=(mend, *step.needs))

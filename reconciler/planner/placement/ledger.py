@@ -75,18 +75,21 @@ class Ledger:
 
     def _share_what_is_left(self) -> None:
         """Whoever shares the pool has the disk too, also who has not listed it since it was made."""
-        listed: dict[str, dict[HostName, set[tuple[InstanceKey, str]]]] = {}
-        for site in self.sites:
-            if site.state is not None and (pool := self.pool(site.name)) is not None:
-                own = {(volume.key, volume.disk) for volume in site.state.volumes}
-                listed.setdefault(pool, {})[site.name] = own
-        for key, left in self._left.items() if listed else ():
-            for host, volumes in tuple(left.items()):
-                for other, own in listed.get(self.pool(host) or "", {}).items():
-                    more = tuple(each for each in volumes if (key, each.disk) not in own)
-                    own.update((key, each.disk) for each in more)
-                    if more:
-                        left[other] = (*left.get(other, ()), *more)
+        for pool in dict.fromkeys(self._pools.values()):
+            sharing = [(site.name, site.state) for site in self.sites if self.pool(site.name) == pool]
+            seen = [(host, state.volumes) for host, state in sharing if state is not None]
+            # Of what several say of one disk, the first counts.
+            kept = {
+                (each.key, each.disk): each
+                for _, own in reversed(seen)
+                for each in own
+                if each.size_mib is not None
+            }
+            for host, own in seen:
+                listed = {(each.key, each.disk) for each in own}
+                for volume in (each for name, each in kept.items() if name not in listed):
+                    left = self._left[volume.key]
+                    left[host] = (*left.get(host, ()), volume)
 
     def left(self, key: InstanceKey) -> Mapping[HostName, tuple[VolumeState, ...]]:
         """The disks of an instance that no machine has, by host."""
