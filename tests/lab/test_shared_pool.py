@@ -129,9 +129,10 @@ def test_a_kept_disk_is_taken_up_by_another_host_that_has_never_listed_it(journe
     assert code == 0, report
     assert runs(journey.target)
     assert content(journey.target) == journey.written
+    # Only a guest that has come up lets go of a disk.
+    wait_until(lambda: beats(journey.target) > 1, what="its heart", within=60)
     desk.write("shop.yaml", _SERVICE)
     assert desk.reconcile("apply", "--yes")[0] == 0
-    wait_until(lambda: beats(journey.target) > 1, what="its heart", within=60)
 
 
 def _disks(brick: Path) -> dict[str, int]:
