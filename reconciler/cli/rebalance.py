@@ -11,10 +11,10 @@ from reconciler.cli import exits
 from reconciler.cli.apply import Options as ApplyOptions
 from reconciler.cli.apply import apply_wish
 from reconciler.cli.options import Output
-from reconciler.cli.recorded import look_or_recall
-from reconciler.cli.session import Request
+from reconciler.cli.recorded import recorded
+from reconciler.cli.session import Request, look_and_decide
 from reconciler.cli.show import show_rebalance
-from reconciler.engine.rounds import Wish, rebalanced
+from reconciler.engine.rounds import Round, Wish, rebalanced
 from reconciler.planner.rebalancing import Rebalance
 
 
@@ -32,9 +32,7 @@ def run(request: Request, output: Output, options: Options) -> int:
     """Plan it, show the moves and what they gain, ask, carry out, report."""
     asked = Rebalance(options.max_moves)
     if options.dry_run or options.snapshot is not None:
-        desired = request.desired()
-        observed = look_or_recall(request, desired, options.snapshot, verb="rebalance")
-        current = rebalanced(desired, observed, asked)
+        current = _looked_at(request, asked, options.snapshot)
         assert current.gain is not None, "a rebalance says what it gains"
         show_rebalance(current.plan, current.gain, output)
         return exits.of_plan(current.plan, detailed=False)
@@ -44,3 +42,11 @@ def run(request: Request, output: Output, options: Options) -> int:
     wish = Wish(request.desired(), rebalance=asked)
     applying = ApplyOptions(output, options.yes, wait=False, verb="rebalance")
     return asyncio.run(apply_wish(request, wish, applying))
+
+
+def _looked_at(request: Request, asked: Rebalance, snapshot: Path | None) -> Round:
+    """What there is to gain: of the fleet as it is and was moved lately, or as it was recorded."""
+    desired = request.desired()
+    if snapshot is None:
+        return asyncio.run(look_and_decide(request, Wish(desired, rebalance=asked)))
+    return rebalanced(desired, recorded(desired, snapshot), asked)

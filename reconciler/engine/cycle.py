@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from reconciler.actions import Await, Replace, Update
 from reconciler.engine.guard import Allowance
@@ -24,8 +25,12 @@ from reconciler.planner import plan_move
 from reconciler.planner.groups import group_of
 from reconciler.report import Report
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
-from reconciler.specs.desired import InstanceUuid
+from reconciler.specs.desired import Fleet, InstanceUuid
+from reconciler.state import Observed
 from reconciler.store.port import Entry, Journal
+
+if TYPE_CHECKING:
+    from reconciler.planner.rebalancing import Rebalance
 
 DELETION_WINDOW = timedelta(hours=1)
 
@@ -48,7 +53,8 @@ class Cycle:
         if wish.drain is not None:
             return await _thought(partial(drained, wish.desired, observed, wish.drain))
         if wish.rebalance is not None:
-            return await _thought(partial(rebalanced, wish.desired, observed, wish.rebalance))
+            asked = await self._unhurried(wish.rebalance, wish.desired.fleet, observed)
+            return await _thought(partial(rebalanced, wish.desired, observed, asked))
         if wish.failed:
             observed = replace(observed, failed=tuple(sorted(wish.failed)))
         spent = await self.journal.destroyed_since(self.now() - DELETION_WINDOW)
@@ -60,6 +66,15 @@ class Cycle:
             again = partial(decide, wish.desired, observed, allowance, wait=wish.wait)
             current = (await _thought(again)).without(wish.resting)
         return current
+
+    async def _unhurried(self, asked: Rebalance, fleet: Fleet, observed: Observed) -> Rebalance:
+        """The same, with those held where they are who were moved a short while ago, by whatever verb."""
+        # Only a rebalance needs it.
+        from reconciler.planner.hold_time import held_until, longest_hold
+
+        now = self.now()
+        moved = await self.journal.moved(now - longest_hold(fleet), now)
+        return replace(asked, held=held_until(fleet, observed, moved, now=now))
 
     async def _sick(self, current: Round) -> tuple[InstanceUuid, ...]:
         """Who is not healthy, of the components whose replicas are taken away one after the other.

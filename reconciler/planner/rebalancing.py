@@ -6,12 +6,14 @@ broken on the way; who finds no way there stays. It is done as a whole only wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from reconciler.actions import DropNetwork, Migrate
 from reconciler.plan import Basis, Cause, Plan, Step, only, with_needs
 from reconciler.planner.decide import Decision, board_of, in_place
+from reconciler.planner.hold_time import told_of_held, without_held
 from reconciler.planner.ordering.course import Limits
 from reconciler.planner.ordering.deeds import Deed
 from reconciler.planner.ordering.mending import mends_of
@@ -30,7 +32,7 @@ from reconciler.planner.scope import sorted_desired, sorted_observed
 from reconciler.planner.settle import Search, Sought
 from reconciler.planner.surging import staffed
 from reconciler.planner.verdicts import Act, Make
-from reconciler.specs.desired import Desired
+from reconciler.specs.desired import Desired, InstanceName
 from reconciler.specs.fingerprint import digest_of
 from reconciler.specs.written import CLUSTERS, Lines
 from reconciler.state import Observed
@@ -43,10 +45,11 @@ _WHY = {Policy.BALANCE: "balances", Policy.CONSOLIDATE: "empties hosts of"}
 
 @dataclass(frozen=True, slots=True)
 class Rebalance:
-    """How many moves are allowed (None: any number), and what each must gain."""
+    """How many moves are allowed (None: any number), what each must gain, and who stays until when."""
 
     max_moves: int | None = None
     min_gain: float = MIN_GAIN
+    held: Mapping[InstanceName, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ def plan_rebalance(
     missing = [each.verdict.instance for each in staff.judged if isinstance(each.verdict, Make)]
     search = Search.of(desired, decisions, Sought(missing, Turns({}, {})), board)
     search.carries = False  # nobody is switched off for a gain
-    problem = opened(search.problem)
+    movable = opened(search.problem)
+    problem = without_held(movable, asked.held)
     ask = Ask(Question.REBALANCE, asked.max_moves, asked.min_gain, _EFFORT)
     answer = judged(problem, ask, scheduler)
     limits = Limits.of(desired.fleet.migrations)
@@ -112,7 +116,7 @@ def plan_rebalance(
     if not is_better(problem, search.routed.host):
         search.routed = Routed(problem.home)
     steps = tuple(_concerning(_steps(search, desired, seen)))
-    notes = answer.notes
+    notes = (*answer.notes, *told_of_held(movable, asked.held))
     if answer.host.tolist() != search.routed.host.tolist():
         notes = (*notes, "some moves were left out: there is no way there, or none that is a gain")
     gain = replace(_gain(problem, search.routed), by=answer.by, proven=answer.proven, notes=notes)

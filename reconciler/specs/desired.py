@@ -13,7 +13,7 @@ from typing import NewType
 from reconciler.errors import Position
 from reconciler.specs.guest import GuestContext
 from reconciler.specs.health import HealthCheck, UpdatePolicy
-from reconciler.specs.limits import MigrationLimits
+from reconciler.specs.limits import DeleteBudget, MigrationLimits
 from reconciler.specs.placement import Placement, Policy
 from reconciler.specs.resources import Devices as Devices  # noqa: PLC0414  it is part of what is desired
 from reconciler.specs.resources import Resources as Resources  # noqa: PLC0414
@@ -319,21 +319,15 @@ class Cluster:
     """Hosts that machines never leave.
 
     Any ``reserve_hosts`` of them may die and all still fits. With ``return_home``, who had to leave a host
-    that was to be empty goes back there when that is over.
+    that was to be empty goes back there when that is over. Who was moved less than ``hold_s`` seconds ago is
+    not moved again for the policy's sake.
     """
 
     name: str
     policy: Policy = Policy.BALANCE
     reserve_hosts: int = 0
     return_home: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteBudget:
-    """How many instances may be destroyed: the larger of a count and a share of those that exist."""
-
-    max: int = 5
-    percent: int = 10
+    hold_s: int = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,16 @@
-"""How much may happen at once, and how."""
+"""How much may happen at once, in an hour, and how."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBudget:
+    """How many instances may be destroyed: the larger of a count and a share of those that exist."""
+
+    max: int = 5
+    percent: int = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,29 @@ time, so that a slow disk never holds up the loop.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from reconciler.actions import action_key, subject
 from reconciler.errors import StoreError
-from reconciler.plan import Change, Plan, Reason, Step
-from reconciler.report import (
-    Abandoned,
-    Done,
-    Failed,
-    NotYet,
-    Outcome,
-    Skipped,
-    StepReport,
-    Unhealthy,
-    Unresolved,
-)
+from reconciler.plan import Plan, Step
+from reconciler.report import StepReport
 from reconciler.store.port import Entry, Run, RunId
+from reconciler.store.rows import (
+    ENTRY_COLUMNS,
+    RUN_COLUMNS,
+    Row,
+    entry_of,
+    outcome_detail,
+    outcome_word,
+    reasons_text,
+    run_of,
+    time_text,
+)
 
 FILE = "history.sqlite"
 _VERSION = 1
@@ -46,11 +46,8 @@ _SCHEMA = (
 )
 # Every round asks for them, and there are hardly ever any.
 _OPEN_ENTRIES = "CREATE INDEX IF NOT EXISTS open_entries ON entry (run) WHERE outcome = ''"
-_RUN_COLUMNS = "id, plan, verb, who, version, started, ended"
-_ENTRY_COLUMNS = "run, step, action, subject, host, because, begun, ended, outcome, detail"
 
 _T = TypeVar("_T")
-_Row = tuple[str, ...]
 
 
 class SqliteJournal:
@@ -64,45 +61,51 @@ class SqliteJournal:
     async def begin(self, run: Run, plan: Plan) -> None:
         """Write a run down."""
         del plan  # its steps are written as they begin
-        row = (run.id, run.plan, run.verb, run.who, run.version, _text(run.started), None)
+        row = (run.id, run.plan, run.verb, run.who, run.version, time_text(run.started), None)
         await self._write("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     async def intend(self, run: RunId, step: Step, *, at: datetime) -> None:
         """Write a step down before its effect begins."""
-        because = json.dumps([_reason(reason) for reason in step.because])
+        because = reasons_text(step.because)
         about = (action_key(step.action), subject(step.action), step.where, because)
-        row = (run, step.id, *about, _text(at), None, "", "")
+        row = (run, step.id, *about, time_text(at), None, "", "")
         await self._write("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     async def settle(self, run: RunId, report: StepReport, *, at: datetime) -> None:
         """Write down what became of a step that was begun."""
-        row = (_text(at), outcome_word(report.outcome), _detail(report.outcome), run, report.step.id)
+        row = (
+            time_text(at),
+            outcome_word(report.outcome),
+            outcome_detail(report.outcome),
+            run,
+            report.step.id,
+        )
         await self._write(
             "UPDATE entry SET ended = ?, outcome = ?, detail = ? WHERE run = ? AND step = ?", row
         )
 
     async def end(self, run: RunId, *, at: datetime) -> None:
         """Write down that a run is over."""
-        await self._write("UPDATE run SET ended = ? WHERE id = ?", (_text(at), run))
+        await self._write("UPDATE run SET ended = ? WHERE id = ?", (time_text(at), run))
 
     async def destroyed_since(self, since: datetime) -> int:
         """Count destructions; one that a host clearly refused took nothing away."""
         rows = await self._read(
             "SELECT count(*) FROM entry WHERE action = 'destroy' AND begun >= ? AND outcome != 'failed'",
-            (_text(since),),
+            (time_text(since),),
         )
         return int(rows[0][0]) if rows else 0
 
     async def unsettled(self) -> Sequence[Entry]:
         """Steps without an outcome, oldest first."""
         rows = await self._read(
-            f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE outcome = '' ORDER BY begun, run, step"
+            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE outcome = '' ORDER BY begun, run, step"
         )
-        return tuple(_entry(row) for row in rows)
+        return tuple(entry_of(row) for row in rows)
 
     async def resolve(self, entry: Entry, seen: str, *, at: datetime) -> None:
         """Close an entry whose controller died."""
-        row = (_text(at), f"the controller died; seen since: {seen}", entry.run, entry.step)
+        row = (time_text(at), f"the controller died; seen since: {seen}", entry.run, entry.step)
         await self._write(
             "UPDATE entry SET ended = ?, outcome = 'unknown', detail = ?"
             " WHERE run = ? AND step = ? AND outcome = ''",
@@ -117,6 +120,15 @@ class SqliteJournal:
         )
         return {subject: datetime.fromisoformat(ended) for subject, ended in rows}
 
+    async def moved(self, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """The end of the last migration of each instance; where nobody knows of one, its beginning."""
+        rows = await self._read(
+            "SELECT subject, max(coalesce(ended, begun)) FROM entry WHERE action = 'migrate' AND"
+            " outcome IN ('ok', 'unknown', '') AND coalesce(ended, begun) BETWEEN ? AND ? GROUP BY subject",
+            (time_text(since), time_text(until)),
+        )
+        return {subject: datetime.fromisoformat(at) for subject, at in rows}
+
     async def spent(self, plan: str) -> bool:
         """Whether a signed plan was applied before."""
         rows = await self._read("SELECT 1 FROM run WHERE plan = ? AND verb = 'apply-plan' LIMIT 1", (plan,))
@@ -124,15 +136,15 @@ class SqliteJournal:
 
     async def runs(self) -> Sequence[Run]:
         """All runs, newest first."""
-        rows = await self._read(f"SELECT {_RUN_COLUMNS} FROM run ORDER BY started DESC, id DESC")
-        return tuple(_run(row) for row in rows)
+        rows = await self._read(f"SELECT {RUN_COLUMNS} FROM run ORDER BY started DESC, id DESC")
+        return tuple(run_of(row) for row in rows)
 
     async def entries(self, run: RunId) -> Sequence[Entry]:
         """The steps of one run, in the order they began."""
         rows = await self._read(
-            f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE run = ? ORDER BY begun, step", (run,)
+            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE run = ? ORDER BY begun, step", (run,)
         )
-        return tuple(_entry(row) for row in rows)
+        return tuple(entry_of(row) for row in rows)
 
     async def close(self) -> None:
         """Close the file."""
@@ -150,8 +162,8 @@ class SqliteJournal:
 
         await self._in_turn(work)
 
-    async def _read(self, query: str, row: Sequence[object] = ()) -> Sequence[_Row]:
-        def work() -> Sequence[_Row]:
+    async def _read(self, query: str, row: Sequence[object] = ()) -> Sequence[Row]:
+        def work() -> Sequence[Row]:
             if self._connection is not None:
                 return self._connection.execute(query, row).fetchall()
             if not self.path.exists():
@@ -218,53 +230,3 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != _VERSION:
         raise StoreError(str(path), f"version {version} is not {_VERSION}; move it away to go on")
-
-
-def outcome_word(outcome: Outcome) -> str:
-    """The outcome as one word: ok | failed | unknown | skipped | interrupted."""
-    match outcome:
-        case Done():
-            return "ok"
-        case Failed():
-            return "failed"
-        case Unresolved() | Abandoned(begun=True):
-            return "unknown"
-        case Unhealthy() | NotYet():
-            return "unhealthy"
-        case Skipped() | Abandoned():
-            return "not begun"
-
-
-def _detail(outcome: Outcome) -> str:
-    match outcome:
-        case Failed(error=error) | Unresolved(error=error):
-            return error
-        case _:
-            return ""
-
-
-def _reason(reason: Reason) -> str:
-    if isinstance(reason, Change):
-        return f"{reason.field}: {reason.was} -> {reason.now} ({reason.origin.value})"
-    return reason.message
-
-
-def _text(at: datetime) -> str:
-    # One zone and one width, so that text sorts as time does.
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _run(row: _Row) -> Run:
-    id_, plan, verb, who, version, started, ended = row
-    return Run(RunId(id_), plan, verb, who, version, datetime.fromisoformat(started), _time(ended))
-
-
-def _entry(row: _Row) -> Entry:
-    run, step, action, about, host, because, begun, ended, outcome, detail = row
-    reasons = "; ".join(json.loads(because))
-    started = datetime.fromisoformat(begun)
-    return Entry(RunId(run), step, action, about, host, reasons, started, _time(ended), outcome, detail)

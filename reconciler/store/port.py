@@ -83,6 +83,10 @@ class Journal(Protocol):
         """When each instance was last made to start by us, by name."""
         ...
 
+    async def moved(self, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """When each instance that was moved between these times, or perhaps was, was so last, by name."""
+        ...
+
     async def spent(self, plan: str) -> bool:
         """Whether a signed plan of this digest was applied before."""
         ...

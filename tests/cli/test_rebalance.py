@@ -111,7 +111,7 @@ def test_hosts_are_emptied_where_the_policy_is_to_consolidate(
     reconcile: Reconcile, crowded: Directory
 ) -> None:
     assert reconcile("rebalance", crowded, "--yes").code == 0
-    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate")
+    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate, hold: 0s")
     answer = reconcile("rebalance", crowded, "--yes")
     assert answer.code == 0
     assert "hosts in use 3 -> 1" in answer.out
@@ -141,6 +141,50 @@ def test_nothing_comes_to_a_cordoned_host(reconcile: Reconcile, crowded: Directo
     assert reconcile("cordon", "hv3", crowded).code == 0
     assert reconcile("rebalance", crowded, "--yes").code == 0
     assert spread(reconcile, crowded) == {"hv1": 3, "hv2": 3, "hv3": 0}
+
+
+def test_who_was_moved_a_short_while_ago_stays_where_it_is(reconcile: Reconcile, crowded: Directory) -> None:
+    assert reconcile("migrate", "shop-web-3", "--to", "hv2", crowded, "--yes").code == 0
+    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate")
+    looked = reconcile("rebalance", crowded, "--dry-run")
+    assert looked.code == 0
+    assert "moved lately, and held where they are: shop-web-3 (until 20" in looked.out
+    assert reconcile("rebalance", crowded, "--yes", "-o", "json").code == 0
+    assert spread(reconcile, crowded) == {"hv1": 0, "hv2": 6, "hv3": 0}
+
+
+def test_a_rebalance_moves_nobody_twice_and_says_who_is_held(
+    reconcile: Reconcile, crowded: Directory
+) -> None:
+    assert reconcile("rebalance", crowded, "--yes").code == 0
+    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate")
+    answer = reconcile("rebalance", crowded, "--yes", "-o", "json")
+    assert (answer.code, gain(answer)["moves"]) == (0, 2)
+    assert "held where they are: 4 instances (the first until 20" in gain(answer)["notes"][0]
+    assert sorted(spread(reconcile, crowded).values()) == [0, 2, 4]
+
+
+def test_a_hold_of_nothing_holds_nobody_and_nothing_but_a_rebalance_asks_for_it(
+    reconcile: Reconcile, crowded: Directory
+) -> None:
+    assert reconcile("migrate", "shop-web-3", "--to", "hv2", crowded, "--yes").code == 0
+    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate, hold: 0s")
+    answer = reconcile("rebalance", crowded, "--dry-run", "-o", "json")
+    assert (gain(answer)["moves"], gain(answer)["notes"]) == (1, [])
+    crowded.edit("fleet.yaml", ", hold: 0s", ", hold: 24h")
+    assert reconcile("drain", "hv2", crowded, "--yes").code == 0
+    assert spread(reconcile, crowded)["hv2"] == 0
+
+
+def test_a_recorded_fleet_does_not_know_who_was_moved(
+    reconcile: Reconcile, crowded: Directory, tmp_path: Path
+) -> None:
+    assert reconcile("rebalance", crowded, "--yes").code == 0
+    crowded.edit("fleet.yaml", "policy: balance", "policy: consolidate")
+    recording = tmp_path / "snapshot.json"
+    recording.write_text(reconcile("snapshot", crowded).out)
+    answer = reconcile("rebalance", crowded, "--snapshot", recording, "-o", "json")
+    assert (gain(answer)["moves"], gain(answer)["notes"]) == (4, [])
 
 
 def test_without_a_terminal_nothing_is_moved_unasked(reconcile: Reconcile, crowded: Directory) -> None:

@@ -10,8 +10,8 @@ from reconciler.actions import subject, summary_key
 from reconciler.errors import StoreError
 from reconciler.plan import Plan, Step, StepId
 from reconciler.report import StepReport
-from reconciler.store.journal import outcome_word
 from reconciler.store.port import Entry, Run, RunId
+from reconciler.store.rows import outcome_word
 
 
 class Disk:
@@ -104,6 +104,9 @@ class MemoryJournal:
         self._write(write)
 
     async def started(self) -> Mapping[str, datetime]:
+        return {}
+
+    async def moved(self, since: datetime, until: datetime) -> Mapping[str, datetime]:
         return {}
 
     async def spent(self, plan: str) -> bool:

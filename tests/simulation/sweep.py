@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.specs.desired import DeleteBudget, Resources
+from reconciler.specs.desired import Resources
+from reconciler.specs.limits import DeleteBudget
 from tests.builders import GIB, fleet_of, host
 from tests.simulation.faults import JOURNAL, WIRE, Fault
 from tests.simulation.scenario import Result, Scenario

@@ -10,7 +10,6 @@ from random import Random
 from reconciler.errors import Fault as InputFault
 from reconciler.errors import InvalidInput, Position
 from reconciler.specs.desired import (
-    DeleteBudget,
     Desired,
     Disk,
     Fleet,
@@ -23,6 +22,7 @@ from reconciler.specs.desired import (
 )
 from reconciler.specs.health import HealthCheck, OnFailure, Order, TcpCheck, UpdatePolicy
 from reconciler.specs.identity import bridge_of, vni_of
+from reconciler.specs.limits import DeleteBudget
 from reconciler.specs.placement import Affinity, Evict, Placement
 from tests.builders import GIB, desired_of, fleet_of, host, image_of, image_use, instance, kept
 

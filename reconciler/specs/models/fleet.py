@@ -79,6 +79,7 @@ class ClusterModel(Spec):
     policy: Annotated[Policy, choice(Policy)] = Policy.BALANCE
     reserve: ClusterReserveModel = Field(default_factory=ClusterReserveModel)
     return_home: Flag = False
+    hold: Annotated[int, duration()] = 600
 
 
 class OvercommitModel(Spec):

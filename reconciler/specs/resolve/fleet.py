@@ -8,7 +8,6 @@ from reconciler.errors import Fault
 from reconciler.specs.connect import rooted
 from reconciler.specs.desired import (
     Cluster,
-    DeleteBudget,
     Fleet,
     Host,
     HostName,
@@ -16,7 +15,7 @@ from reconciler.specs.desired import (
     Resources,
 )
 from reconciler.specs.documents import Document
-from reconciler.specs.limits import MigrationLimits
+from reconciler.specs.limits import DeleteBudget, MigrationLimits
 from reconciler.specs.models.amounts import Capacity, Reserve
 from reconciler.specs.models.base import suggestion
 from reconciler.specs.models.fleet import ClusterModel, FleetModel, HostModel, MigrationsModel
@@ -82,7 +81,7 @@ def _scheduler(document: Document[FleetModel]) -> OwnScheduler | None:
 
 def _cluster(fleet: FleetModel, name: str) -> Cluster:
     model = (fleet.clusters or {}).get(name, ClusterModel())
-    return Cluster(name, model.policy, model.reserve.hosts, model.return_home)
+    return Cluster(name, model.policy, model.reserve.hosts, model.return_home, model.hold)
 
 
 def _host(document: Document[FleetModel], name: str) -> Host:

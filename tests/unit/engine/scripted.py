@@ -189,10 +189,15 @@ def _step_id(service: str) -> StepId:
 
 
 class Memo:
-    """A journal in memory, as a list of what it was told. ``open`` are entries that others left there."""
+    """A journal in memory, as a list of what it was told. ``open`` are entries that others left there,
+    ``went`` says who was moved when.
+    """
 
-    def __init__(self, *, full_at: str = "", open: Sequence[Entry] = ()) -> None:
+    def __init__(
+        self, *, full_at: str = "", open: Sequence[Entry] = (), went: Mapping[str, datetime] | None = None
+    ) -> None:
         self.told: list[str] = []
+        self.went = went or {}
         self.open = list(open)
         self._full_at = full_at
 
@@ -220,6 +225,9 @@ class Memo:
 
     async def started(self) -> Mapping[str, datetime]:
         return {}
+
+    async def moved(self, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        return {name: at for name, at in self.went.items() if since <= at <= until}
 
     async def spent(self, plan: str) -> bool:
         return False

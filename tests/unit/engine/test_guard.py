@@ -7,7 +7,8 @@ from dataclasses import replace
 from reconciler.actions import Create, Destroy
 from reconciler.engine.guard import Allowance, guarded
 from reconciler.plan import Basis, BlockKind, Cause, Plan, Refusal, Step, StepId
-from reconciler.specs.desired import DeleteBudget, Desired, HostName
+from reconciler.specs.desired import Desired, HostName
+from reconciler.specs.limits import DeleteBudget
 from reconciler.state import HostUnknown, Observed
 from tests.builders import desired_of, fleet_of, host, instance, observed_of, replicas, running, sha, size
 

@@ -11,7 +11,6 @@ import pytest
 
 from reconciler.errors import Position
 from reconciler.specs.desired import (
-    DeleteBudget,
     Disk,
     Hypervisor,
     ImagePart,
@@ -23,6 +22,7 @@ from reconciler.specs.desired import (
     Resources,
 )
 from reconciler.specs.identity import instance_uuid
+from reconciler.specs.limits import DeleteBudget
 from reconciler.specs.placement import Affinity, Placement, Spread
 from tests.unit.specs.writing import (
     DIGEST,

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 import pytest
 
-from reconciler.actions import Destroy, Start
+from reconciler.actions import Destroy, Migrate, Settle, Start
 from reconciler.errors import StoreError
 from reconciler.plan import Basis, Cause, Plan, Step, StepId
-from reconciler.report import Done, Failed, Outcome, StepReport, Unresolved
+from reconciler.report import Abandoned, Done, Failed, Outcome, StepReport, Unresolved
+from reconciler.specs.desired import HostName
 from reconciler.store.journal import FILE, SqliteJournal
 from reconciler.store.port import Run, RunId
 from tests.builders import instance, running, sha, stopped
@@ -32,6 +33,12 @@ PLAN = Plan(Basis(sha("d"), sha("o")))
 def destroy(name: str) -> Step:
     state = running(instance(name), on="hv1")
     return Step(StepId(f"destroy/{name}"), Destroy(state.host, state), (Cause("no longer declared"),))
+
+
+def migrate(name: str) -> Step:
+    state = running(instance(name), on="hv1")
+    move = Migrate(HostName("hv2"), state.host, state)
+    return Step(StepId(f"migrate/{name}"), move, (Cause("hv1: cordoned"),))
 
 
 def start(name: str) -> Step:
@@ -98,6 +105,58 @@ def test_deletions_count_unless_the_host_clearly_refused(tmp_path: Path) -> None
         return within, await journal.destroyed_since(NOON + timedelta(seconds=1))
 
     assert with_journal(tmp_path, scene) == (3, 0)
+
+
+def test_who_was_moved_or_perhaps_was_is_known_from_when_that_was_over(tmp_path: Path) -> None:
+    outcomes: dict[str, Outcome | None] = {
+        "a": Done(),
+        "b": Failed("no"),
+        "c": Unresolved("cut"),
+        "d": Abandoned(begun=True),
+        "e": Abandoned(begun=False),
+        "f": None,
+    }
+    over = NOON + timedelta(minutes=5)
+
+    async def scene(journal: SqliteJournal) -> dict[str, datetime]:
+        await journal.begin(RUN, PLAN)
+        for service, outcome in outcomes.items():
+            step = migrate(f"{service}-x-0")
+            await journal.intend(RUN.id, step, at=NOON)
+            if outcome is not None:
+                await journal.settle(RUN.id, StepReport(step, outcome), at=over)
+        await journal.intend(RUN.id, start("g-x-0"), at=NOON)
+        tidy = running(instance("h-x-0"), on="hv1")
+        settle = Step(StepId("settle/h"), Settle(tidy.host, None, tidy), (Cause("it has moved"),))
+        await journal.intend(RUN.id, settle, at=NOON)
+        return dict(await journal.moved(NOON, over))
+
+    assert with_journal(tmp_path, scene) == {"a-x-0": over, "c-x-0": over, "d-x-0": over, "f-x-0": NOON}
+
+
+def test_the_last_of_several_moves_counts_and_none_that_is_yet_to_come(tmp_path: Path) -> None:
+    async def moved(journal: SqliteJournal, run: str, at: datetime) -> None:
+        of_then = Run(RunId(run), RUN.plan, "drain", "ops", "0.1.0", NOON)
+        step = migrate("a-x-0")
+        await journal.begin(of_then, PLAN)
+        await journal.intend(of_then.id, step, at=at)
+        await journal.settle(of_then.id, StepReport(step, Done()), at=at)
+
+    async def scene(journal: SqliteJournal) -> list[dict[str, datetime]]:
+        for number, minutes in enumerate((-30, -5, -10, 60)):
+            await moved(journal, f"run-{number}", NOON + timedelta(minutes=minutes))
+        spans = ((-60, 0), (-60, -20), (-4, 0), (-60, 61))
+        return [
+            dict(await journal.moved(NOON + timedelta(minutes=since), NOON + timedelta(minutes=until)))
+            for since, until in spans
+        ]
+
+    assert with_journal(tmp_path, scene) == [
+        {"a-x-0": NOON - timedelta(minutes=5)},
+        {"a-x-0": NOON - timedelta(minutes=30)},
+        {},
+        {"a-x-0": NOON + timedelta(minutes=60)},
+    ]
 
 
 def test_a_step_whose_controller_died_is_unsettled_until_a_look_resolves_it(tmp_path: Path) -> None:
