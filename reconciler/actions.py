@@ -42,7 +42,8 @@ class PutImage:
 class DropImage:
     """Remove a file of a base image that nothing on the host needs, or what is left of one (not ``whole``).
 
-    ``name`` is the image's where it is known. Looked at again, with all that could need it, before it goes.
+    ``name`` is the image's where it is known, or that of a file by which pools were told apart. An image is
+    looked at again, with all that could need it, before it goes.
     """
 
     host: HostName

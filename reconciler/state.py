@@ -144,13 +144,15 @@ class InstanceState:
 class StoredImage:
     """A file of a base image on a host. ``users`` names the machines and volumes that need it, sorted.
 
-    ``whole`` is False for what is left of an upload that was cut short.
+    ``whole`` is False for what a killed controller has left: of an upload, or where ``probe`` names it, the
+    empty file by which it was telling two pools apart.
     """
 
     sha256: Sha256
     size_bytes: int
     users: tuple[str, ...] = ()
     whole: bool = True
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class HeldImage:
-    """One file of a base image on one host; ``name`` is None where no image that is declared has it."""
+    """One file of a base image on one host; ``name`` is None where no image that is declared has it.
+    What is left of telling pools apart has its own.
+    """
 
     host: HostName
     name: str | None
@@ -63,7 +65,14 @@ async def _of(hosts: Hosts, name: HostName) -> tuple[StoredImage, ...] | HostUnk
 def images_of(stock: Stock, desired: Desired) -> tuple[HeldImage, ...]:
     """Everything that is held, by host and digest."""
     return tuple(
-        HeldImage(host, title_of(each.sha256, desired), each.sha256, each.size_bytes, each.users, each.whole)
+        HeldImage(
+            host,
+            each.probe or title_of(each.sha256, desired),
+            each.sha256,
+            each.size_bytes,
+            each.users,
+            each.whole,
+        )
         for host in sorted(stock.holdings)
         for each in stock.holdings[host]
     )

@@ -134,12 +134,14 @@ def test_a_prune_takes_what_nothing_needs_and_nothing_else(desk: Desk) -> None:
     assert (code, report["steps"]) == (0, [])
     home.virsh("undefine", "pet")
     home.path(f"{path.replace('/reconciler', '/.reconciler')}.part.lab.0011.22").write_text("half of it")
+    # Whoever made this one was killed while he told the pool from another.
+    home.virsh("vol-create-as", "default", "lab.shop.db.0.0123.probe", "0", "--format", "raw")
     # Whoever brought this one was killed before he could tell the pool.
     home.path(f"{POOL}/reconciler.image.{'0' * 64}.qcow2").write_text("all of it")
     code, report = desk.reconcile("images", "--prune", "--yes")
     assert code == 0, report
     steps = sorted(step["id"].partition("/")[0] for step in report["steps"])
-    assert steps == ["drop-image", "drop-image", "drop-part"]
+    assert steps == ["drop-image", "drop-image", "drop-part", "drop-probe"]
     assert home.run(["find", POOL, "-type", "f"]) == ""
     assert desk.reconcile("images")[1]["images"] == []
 

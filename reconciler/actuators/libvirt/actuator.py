@@ -142,8 +142,8 @@ class LibvirtActuator:
         match action:
             case PutImage():
                 await images.put_image(self.desk, action)
-            case DropImage(sha256=sha256, whole=whole):
-                await drop.drop_image(self.desk, sha256, whole=whole)
+            case DropImage():
+                await drop.drop_image(self.desk, action)
             case PutNetwork():
                 await segments.put_network(self.desk, action)
             case DropNetwork():

@@ -11,6 +11,7 @@ import contextlib
 import secrets
 from collections.abc import Sequence
 
+from reconciler.actions import DropImage
 from reconciler.actuators.hostfiles import HostFiles
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.images import refresh, sweep
@@ -20,14 +21,18 @@ from reconciler.errors import ActionFailed, HostError
 from reconciler.specs.desired import Sha256
 
 
-async def drop_image(desk: Desk, sha256: Sha256, *, whole: bool) -> None:
+async def drop_image(desk: Desk, action: DropImage) -> None:
     """Remove its files, and with them all that was left of uploads; it may be gone already.
 
     Raises ActionFailed where something needs it, and then it is as it was.
     """
+    sha256, whole = action.sha256, action.whole
     desk.lock.check()
     if whole:
         await _refuse_if_needed(desk, sha256)
+    elif names.is_probe(action.name, desk.fleet):
+        await desk.change("removing", lambda hands: _delete(hands, [action.name]))
+        return
     directory = await desk.change("opening the pool", lambda hands: hands.pool().path)
     if desk.files is not None:
         await sweep(desk, desk.files, directory)

@@ -22,6 +22,7 @@ SEED_SERIAL = "seed.iso"
 _PROBE = "probe"
 
 _DISK = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.([a-z0-9-]+)\.([0-9]{1,9})\.([a-z0-9-]+)\.qcow2")
+_OF_PROBE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.([a-z0-9-]+)\.([0-9]{1,9})\.[0-9a-f]+\.probe")
 _IMAGE = re.compile(r"reconciler\.image\.([0-9a-f]{64})\.(?:qcow2|raw|kernel|initrd)")
 
 _LEFTOVER = re.compile(r"\.reconciler\.image\.([0-9a-f]{64})\.(?:qcow2|raw|kernel|initrd)\.part\.")
@@ -65,9 +66,13 @@ def probe_volume(fleet: str, key: InstanceKey, token: str) -> str:
     return f"{_stem(fleet, key)}.{token}.{_PROBE}"
 
 
-def is_probe(volume: str, fleet: str, key: InstanceKey) -> bool:
-    """Whether a volume is such a one, made for the sake of that machine."""
-    return volume.startswith(f"{_stem(fleet, key)}.") and volume.endswith(f".{_PROBE}")
+def is_probe(volume: str, fleet: str, key: InstanceKey | None = None) -> bool:
+    """Whether a volume is such a one of that fleet, made for the sake of that machine (None: of any)."""
+    match = _OF_PROBE.fullmatch(volume)
+    if match is None:
+        return False
+    whose, service, component, ordinal = match.groups()
+    return whose == fleet and key in (None, InstanceKey(service, component, int(ordinal)))
 
 
 def image_volume(sha256: Sha256, kind: PartKind) -> str:

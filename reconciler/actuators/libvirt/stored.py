@@ -21,10 +21,12 @@ from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.qcow2 import HEAD_BYTES, read_header
 from reconciler.errors import ActionFailed, NotFound
 from reconciler.specs.desired import Sha256
+from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import StoredImage
 
 _ANYTHING = "*"
 _STOCK_SECONDS = 60.0
+_OF_NOTHING = sha256_hex(b"")
 _DEEPEST = 32
 """Files that lie one upon another; more is taken for a circle."""
 
@@ -51,7 +53,8 @@ async def survey(desk: Desk) -> tuple[StoredImage, ...]:
     """Every base image and its users. Raises HostUnreachable, ActionFailed."""
     found = await take_inventory(desk)
     images = (StoredImage(sha256, size, users_of(sha256, found)) for sha256, size in found.images.items())
-    return tuple(sorted((*images, *found.leftovers), key=lambda each: (each.sha256, each.whole)))
+    everything = (*images, *found.leftovers)
+    return tuple(sorted(everything, key=lambda each: (each.sha256, each.whole, each.probe)))
 
 
 async def take_inventory(desk: Desk) -> Inventory:
@@ -67,7 +70,7 @@ async def take_inventory(desk: Desk) -> Inventory:
     leftovers = await _leftovers(desk.files, pool_path, desk.fleet)
     files = await _unlisted(desk.files, found.things)
     images = {**await _whole(desk.files, pool_path), **found.images}
-    return Inventory(images, leftovers, (*found.things, *files))
+    return Inventory(images, (*found.leftovers, *leftovers), (*found.things, *files))
 
 
 def users_of(sha256: Sha256, inventory: Inventory) -> tuple[str, ...]:
@@ -92,13 +95,16 @@ def _says(text: str, words: Iterable[str]) -> bool:
 
 def _inventory(hands: Hands) -> Inventory:
     images: dict[Sha256, int] = {}
+    probes: list[StoredImage] = []
     for volume in hands.pool().handle.listAllVolumes():
         if (sha256 := names.read_image(volume.name())) is not None:
             images[sha256] = images.get(sha256, 0) + _size(volume)
+        elif names.is_probe(volume.name(), hands.desk.fleet):
+            probes.append(StoredImage(_OF_NOTHING, 0, whole=False, probe=volume.name()))
     machines = (_machine(domain) for domain in hands.connection.listAllDomains())
     pools = hands.connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)
     volumes = (thing for pool in pools for volume in pool.listAllVolumes() if (thing := _volume(volume)))
-    return Inventory(images, (), (*(each for each in machines if each is not None), *volumes))
+    return Inventory(images, tuple(probes), (*(each for each in machines if each is not None), *volumes))
 
 
 def _size(volume: libvirt.virStorageVol) -> int:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +51,22 @@ def test_an_images_name_says_its_digest(kind: names.PartKind) -> None:
 def test_other_peoples_files_are_neither_disk_nor_image(volume: str) -> None:
     assert names.read_disk(volume) is None
     assert names.read_image(volume) is None
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(a_name, keys, st.uuids())
+def test_what_tells_pools_apart_says_for_whose_sake(fleet: str, key: InstanceKey, token: UUID) -> None:
+    name = names.probe_volume(fleet, key, token.hex)
+    assert names.is_probe(name, fleet)
+    assert names.is_probe(name, fleet, key)
+    assert not names.is_probe(name, f"{fleet}2")
+    assert not names.is_probe(name, fleet, replace(key, ordinal=key.ordinal + 1))
+    assert names.read_disk(name) is None
+
+
+@pytest.mark.parametrize("volume", ["lab.probe", "lab.shop.db.0.probe", "lab.shop.db.0.0123.probe.qcow2"])
+def test_other_peoples_files_tell_no_pools_apart(volume: str) -> None:
+    assert not names.is_probe(volume, "lab")
 
 
 def test_each_part_of_an_image_is_known_by_its_digest() -> None:

@@ -38,6 +38,34 @@ def test_only_what_nothing_needs_goes_and_what_was_cut_short() -> None:
     }
 
 
+PROBE = StoredImage(sha(""), 0, whole=False, probe="lab.shop.db.0.0123.probe")
+OTHER = replace(PROBE, probe="lab.shop.web.0.4567.probe")
+
+
+def test_what_is_left_of_telling_pools_apart_goes_file_by_file() -> None:
+    made = prune_plan(desired_of(FLEET), observed_of(FLEET), {HV1: (PROBE, OTHER), HV2: ()})
+    assert [each.action for each in made.steps] == [
+        DropImage(HV1, PROBE.sha256, PROBE.probe, whole=False),
+        DropImage(HV1, OTHER.sha256, OTHER.probe, whole=False),
+    ]
+    assert len({each.id for each in made.steps}) == 2
+
+
+def test_it_stays_while_another_host_may_be_in_the_middle_of_it() -> None:
+    left = StoredImage(DEBIAN, 1, whole=False)
+    made = prune_plan(desired_of(FLEET), observed_of(FLEET, silent=["hv2"]), {HV1: (PROBE, left)})
+    assert [each.action for each in made.steps] == [DropImage(HV1, DEBIAN, DEBIAN[:12], whole=False)]
+
+
+def test_of_a_shared_pool_each_of_them_goes_once() -> None:
+    seen = {HV1: (PROBE,), HV2: (PROBE, OTHER)}
+    made = prune_plan(desired_of(SHARED), observed_of(SHARED), seen)
+    assert [each.id for each in made.steps] == [
+        f"drop-probe/{PROBE.probe}@hv1",
+        f"drop-probe/{OTHER.probe}@hv2",
+    ]
+
+
 SHARED = replace(FLEET, hosts=tuple(replace(host, storage="san1") for host in FLEET.hosts))
 
 
