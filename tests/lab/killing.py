@@ -41,7 +41,7 @@ class Way:
 class Outcome:
     """What one kill came to. ``faults`` is empty where all is as if it had not been."""
 
-    moment: float
+    moment: float | str
     finished: bool
     turned_back: bool
     applies: int
@@ -83,8 +83,9 @@ class Stage:
             if code != 0:
                 raise LabError(f"images --prune: exit {code}: {report}")
 
-    def kill_at(self, share: float, *, turn_back: bool = False, desk: Desk | None = None) -> Outcome:
-        """Change the directory, kill `apply` after that share of the time it takes, and apply again.
+    def kill_at(self, moment: float | str, *, turn_back: bool = False, desk: Desk | None = None) -> Outcome:
+        """Change the directory, kill `apply` after that share of the time it takes, or when it has said that,
+        and apply again.
 
         To ``turn_back`` is to change the directory back before that; it is for the way there, because what
         went meanwhile need not come back to the same host. The killed one is typed at ``desk``, if given.
@@ -95,7 +96,7 @@ class Stage:
         process = (desk or self.desk).start(*_APPLY, log=self.log, env={"TMPDIR": str(self.temporary)})
         try:
             wait_until(
-                lambda: time.monotonic() - since > share * way.seconds or process.poll() is not None,
+                lambda: self._is_due(moment, since, way) or process.poll() is not None,
                 what="the moment",
                 within=120,
                 every=0.005,
@@ -113,7 +114,12 @@ class Stage:
         faults += tuple(self.faults(way)) + tuple(self._unresolved())
         left = len(list(self.temporary.iterdir()))
         finished = process.returncode == 0
-        return Outcome(share, finished, turn_back, applies, self._unknown(), left, faults)
+        return Outcome(moment, finished, turn_back, applies, self._unknown(), left, faults)
+
+    def _is_due(self, moment: float | str, since: float, way: Way) -> bool:
+        if isinstance(moment, str):
+            return moment in self.log.read_text()
+        return time.monotonic() - since > moment * way.seconds
 
     def faults(self, way: Way) -> Iterator[str]:
         """What is not as where the unkilled way ended, and what nobody owns."""

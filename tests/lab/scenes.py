@@ -79,6 +79,26 @@ components:
     networks: [mid]
     environment: {{BACKEND: '${{{{ components.app.addresses[1] }}}}'}}
 """
+_ROLLING_HERE = f"""{_HEAD}networks:
+  back: {{cidr: 10.42.0.0/24}}
+defaults:
+  image: sector
+  resources: {{cpus: 1, memory: 16MiB}}
+  networks: [back]
+  environment: {{WHERE: here}}
+components:
+  web:
+    replicas: 2
+    disks: {{root: 16MiB, cache: 8MiB}}
+    healthcheck: {{console: 'beat', interval: 1s}}
+    update: {{order: start-first}}
+  api:
+    replicas: 2
+    disks: {{root: 16MiB}}
+    healthcheck: {{console: 'beat', interval: 1s}}
+    update: {{order: start-first, on_failure: rollback}}
+"""
+_ROLLING_THERE = _ROLLING_HERE.replace("image: sector", "image: other").replace("WHERE: here", "WHERE: there")
 _RANDOM_MIB = 8
 
 
@@ -98,7 +118,12 @@ TWELVE = Scene(f"{_HEAD}components: {{}}\n", _TWELVE, hosts=3)
 The hosts are equal: where each machine goes depends on who went before.
 """
 
-SCENES = {"changes": CHANGES, "twelve": TWELVE}
+ROLLING = Scene(_ROLLING_HERE, _ROLLING_THERE, hosts=2)
+"""Each way takes two components from one image to the other, replica by replica while somebody stands in; of
+one of them what it was is kept until all of it is healthy.
+"""
+
+SCENES = {"changes": CHANGES, "twelve": TWELVE, "rolling": ROLLING}
 
 
 def scene_images(directory: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from .desk import clean
 from .hosts import IMAGES
 from .killing import Stage, shares, staged
 from .laboratory import Laboratory
-from .scenes import CHANGES, TWELVE, Scene
+from .scenes import CHANGES, ROLLING, TWELVE, Scene
 
 _KILLS = 6
 _AFTER_ITS_OWN_DEATH = 100.0
@@ -29,6 +29,12 @@ def rehearsed(laboratory: Laboratory) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def twelve(laboratory: Laboratory) -> Iterator[Stage]:
     with _on_stage(laboratory, TWELVE) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def rolling(laboratory: Laboratory) -> Iterator[Stage]:
+    with _on_stage(laboratory, ROLLING) as stage:
         yield stage
 
 
@@ -72,6 +78,18 @@ def test_twelve_machines_with_seeds_disks_and_segments_come_and_go_whoever_is_ki
     twelve: Stage, share: float
 ) -> None:
     outcome = twelve.kill_at(share)
+    assert not outcome.faults
+    assert outcome.applies == 1
+
+
+@pytest.mark.parametrize(
+    "said", ["done: create shop-web-2", "done: replace shop-web-0", "done: accept the form of shop-api-0"]
+)
+def test_a_roll_with_somebody_standing_in_is_finished_by_the_next_and_nobody_stays_who_stood_in(
+    rolling: Stage, said: str
+) -> None:
+    outcome = rolling.kill_at(said)
+    assert not outcome.finished
     assert not outcome.faults
     assert outcome.applies == 1
 
