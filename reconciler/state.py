@@ -157,11 +157,14 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class VolumeState:
-    """A data or root disk of ours in a host's pool. ``size_mib`` is None while a machine has it."""
+    """A data or root disk of ours in a pool of a host, named as in ``Disk``. ``size_mib`` is None while a
+    machine has it.
+    """
 
     key: InstanceKey
     disk: str
     size_mib: int | None = None
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)

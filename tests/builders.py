@@ -230,18 +230,23 @@ def host_state(
     volumes: Iterable[VolumeState] = (),
 ) -> HostState:
     """What a host said; it holds the images and disks of the machines seen on it."""
+    left = tuple(volumes)
     used = {(state.key, disk.name): None for state in states for disk in state.applied.disks}
     sizes: dict[tuple[InstanceKey, str], int | None] = {
         **used,
-        **{(each.key, each.disk): each.size_mib for each in volumes},
+        **{(each.key, each.disk): each.size_mib for each in left},
     }
+    pools = {(state.key, disk.name): disk.pool for state in states for disk in state.applied.disks}
+    pools |= {(each.key, each.disk): each.pool for each in left}
     return HostState(
         host=HostName(name),
         capacity=capacity or size(),
         foreign=foreign or Resources(),
         images=tuple(sorted({digest for state in states for digest in state.applied.image.digests})),
         instances=tuple(sorted(states, key=lambda state: state.key)),
-        volumes=tuple(VolumeState(key, disk, sizes[key, disk]) for key, disk in sorted(sizes)),
+        volumes=tuple(
+            VolumeState(key, disk, sizes[key, disk], pools[key, disk]) for key, disk in sorted(sizes)
+        ),
     )
 
 

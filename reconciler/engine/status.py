@@ -15,6 +15,7 @@ from reconciler.errors import HostError
 from reconciler.plan import Change, Origin, Step
 from reconciler.sighting import Absent, InDoubt, Running, Stopped, Stranded, Unknown, sighting_of
 from reconciler.specs.desired import HostName, Instance, InstanceName, InstanceUuid
+from reconciler.specs.disks import DEFAULT_POOL
 from reconciler.state import HostUnknown, InstanceState, Observed
 
 
@@ -66,6 +67,7 @@ class RetainedDisk:
     instance: InstanceName
     disk: str
     size_mib: int | None
+    pool: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,12 @@ def _retained(current: Round) -> Iterable[RetainedDisk]:
     fleet, observed = current.desired.fleet, current.observed
     there = {(state.key, state.host) for state in _states(observed)}
     for host in observed.hosts:
-        sharing = fleet.sharing(host.host) if host.retained else frozenset()
-        if any(observed.host(other) is None for other in sharing):
-            continue
         for volume in host.retained:
+            # No other pool of theirs is shared.
+            sharing = frozenset([host.host]) if volume.pool else fleet.sharing(host.host)
+            if any(observed.host(other) is None for other in sharing):
+                continue
             if all((volume.key, other) not in there for other in sharing):
-                yield RetainedDisk(host.host, volume.key.name, volume.disk, volume.size_mib)
+                yield RetainedDisk(
+                    host.host, volume.key.name, volume.disk, volume.size_mib, volume.pool or DEFAULT_POOL
+                )

@@ -97,7 +97,8 @@ def _document(of: Machine) -> Branch:
         "cpus": of.cpus,
         "memory_mib": of.memory_mib,
         "disks": {
-            disk.name: {"size_mib": disk.size_mib, "on_delete": disk.on_delete.value} for disk in of.disks
+            disk.name: {"size_mib": disk.size_mib, "on_delete": disk.on_delete.value, "pool": disk.pool}
+            for disk in of.disks
         },
         "nics": _cards(of.nics),
         "context": of.context,
@@ -131,7 +132,7 @@ def _live_disk(applied: Machine, disk: LiveDisk) -> Branch:
     if known is None:
         return {"size_mib": disk.size_mib}
     size = known.size_mib if disk.size_mib is None else disk.size_mib
-    return {"size_mib": size, "on_delete": known.on_delete.value}
+    return {"size_mib": size, "on_delete": known.on_delete.value, "pool": known.pool}
 
 
 def _cards(nics: tuple[Nic, ...]) -> Branch:

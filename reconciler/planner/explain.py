@@ -17,7 +17,8 @@ from reconciler.planner.named import stranger
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.builtin import built_in
 from reconciler.planner.placement.choose import Choice, Fit, choose
-from reconciler.planner.placement.ledger import footprint, growth
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import growth
 from reconciler.planner.placement.problem import Scheduler
 from reconciler.planner.placement.refusals import NO_ROOM_FOR_OTHERS
 from reconciler.planner.refused import Forms

@@ -22,7 +22,7 @@ def forecast_of(state: InstanceState, target: Host, fleet: Fleet, *, cold: bool 
     does not go along.
     """
     takes, copies = state.applied.resources, copies_between(fleet.host(state.host), target)
-    mib = (0 if cold else takes.memory_mib) + (takes.disk_mib if copies else 0)
+    mib = (0 if cold else takes.memory_mib) + (takes.all_disk_mib if copies else 0)
     around = _TO_STOP_AND_START_S if cold else _TO_BEGIN_AND_END_S
     return Forecast(mib, round(around + mib / speed_of(fleet.migrations), 1))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.planner.placement.ledger import Ledger, Site, footprint
+from reconciler.planner.placement.footprints import footprint, kept_disks
+from reconciler.planner.placement.ledger import Ledger, Site
 from reconciler.planner.placement.standing import why_empty, with_maintenance
 from reconciler.planner.scope import scoped, sites_of, sorted_desired, sorted_observed
 from reconciler.specs.desired import Desired, Host, HostName, Resources
@@ -80,12 +81,11 @@ def _report(site: Site, ledger: Ledger) -> HostReport:
 
 
 def _room(host: Host, state: HostState, ledger: Ledger) -> Room:
-    kept = Resources(disk_mib=sum(volume.size_mib or 0 for volume in state.volumes))
     return Room(
-        capacity=(host.capacity or state.capacity) + Resources(devices=host.devices),
+        capacity=host.size(state.capacity) + Resources(devices=host.devices),
         reserved=host.reserve,
         usable=host.usable(state.capacity),
-        ours=Resources.total(map(footprint, state.instances)) + kept,
+        ours=Resources.total(map(footprint, state.instances)) + kept_disks(state),
         foreign=state.foreign,
         free=ledger.free(host.name),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from reconciler.actions import Impact
 from reconciler.planner.amounts import mib
 from reconciler.planner.diff import Difference, Path
+from reconciler.specs.disks import DEFAULT_POOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def _no_shrinking(difference: Difference) -> Refused:
     return Refused(f"disk {difference.path[1]}: shrinking is refused{amounts}")
 
 
+def _no_moving(difference: Difference) -> Refused:
+    was, now = (f"pool {pool or DEFAULT_POOL}" for pool in (difference.was, difference.now))
+    hint = "add a disk of another name there, and copy what is on it within the guest"
+    return Refused(f"disk {difference.path[1]}: it stays in {was}, and is not moved to {now}: {hint}")
+
+
 ROWS = (
     Row("protect", Impact.LIVE),
     Row("surge", Impact.LIVE),
@@ -71,6 +78,7 @@ ROWS = (
     Row("nics.*.address", Impact.RESTART),
     Row("disks.*", Impact.RESTART, only=is_root),
     Row("disks.*", Impact.LIVE),
+    Row("disks.*.pool", _no_moving),
     Row("disks.*.size_mib", _no_shrinking, only=shrinks),
     Row("disks.*.size_mib", Impact.LIVE),
     Row("image.disk", Impact.REPLACE),

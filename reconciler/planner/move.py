@@ -16,7 +16,8 @@ from reconciler.planner.ordering.mending import mends_of
 from reconciler.planner.ordering.networks import bridge_of, steps_for_networks
 from reconciler.planner.ordering.seats import segments_needed_by
 from reconciler.planner.placement.board import Board
-from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import Site
 from reconciler.planner.placement.rules import (
     Check,
     neighbourly,
@@ -29,7 +30,7 @@ from reconciler.planner.placement.rules import (
 from reconciler.planner.precondition import astray_reason
 from reconciler.planner.prepare import prepared
 from reconciler.planner.scope import sorted_desired, sorted_observed
-from reconciler.planner.terms import has_its_disk, terms_of, unlike, untidied
+from reconciler.planner.terms import in_its_way, terms_of, unlike, untidied
 from reconciler.planner.verdicts import Act, Case, Hold, verdict_on
 from reconciler.sighting import Running, Stranded
 from reconciler.specs.desired import Desired, Instance, Resources
@@ -134,7 +135,7 @@ def _refusal(question: _Question, board: Board) -> str | None:
     target, state = question.target, question.state
     if target.state is None:
         return f"did not answer: {target.silence}"
-    if reason := unlike(question.source, target) or has_its_disk(state, question.source, target):
+    if reason := unlike(question.source, target) or in_its_way(state, question.source, target):
         return reason
     if reason := untidied(state, board.sites):
         return reason

@@ -6,7 +6,7 @@ Disks are not asked for: a pool says so itself, and how much of an image a host 
 from __future__ import annotations
 
 from reconciler.plan import Step
-from reconciler.planner.amounts import bare, parts, some
+from reconciler.planner.amounts import bare, is_disk, parts, some
 from reconciler.planner.placement.ledger import Ledger, Site
 from reconciler.planner.simulate import after
 from reconciler.specs.desired import Host, Resources
@@ -22,7 +22,7 @@ def lacking_room(step: Step, host: Host, *seen: HostState) -> str | None:
     left, later = _left(host, observed), _left(host, after(step, observed))
     now = parts(left)
     for name, free in parts(later).items():
-        if name != "disk" and free < 0 and (more := now.get(name, 0) - free) > 0:
+        if not is_disk(name) and free < 0 and (more := now.get(name, 0) - free) > 0:
             return f"it needs {some(name, more)}, {bare(name, max(0, now.get(name, 0)))} free"
     return None
 

@@ -97,7 +97,7 @@ def _sweeps(settle: Settle) -> bool:
 
 def _with_disks(host: HostState, before: InstanceState) -> HostState:
     own: dict[str, int | None] = dict.fromkeys(disk.name for disk in before.applied.disks)
-    return with_volumes(host, before.key, {**detached(host, before.key), **own})
+    return with_volumes(host, before.key, {**detached(host, before.key), **own}, before.applied)
 
 
 def _swept(host: HostState, before: InstanceState, *, disks: bool) -> HostState:

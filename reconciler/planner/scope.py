@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import Site
 from reconciler.specs.desired import Desired, Fleet, Host, Image, Instance, Resources
 from reconciler.state import HostState, HostUnknown, Observed, SegmentState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reconciler.specs.desired import InstanceKey
+from reconciler.specs.desired import InstanceKey, Machine
 from reconciler.state import HostState, InstanceState, Power, VolumeState
 
 
@@ -20,10 +20,16 @@ def with_instance(host: HostState, state: InstanceState) -> HostState:
     return replace(host, instances=tuple(sorted((*others, state), key=lambda each: (each.key, each.uuid))))
 
 
-def with_volumes(host: HostState, key: InstanceKey, sizes: Mapping[str, int | None]) -> HostState:
-    """The host with these disks of one instance, and no others of it."""
+def with_volumes(
+    host: HostState, key: InstanceKey, sizes: Mapping[str, int | None], *machines: Machine
+) -> HostState:
+    """The host with these disks of one instance, and no others of it: in the pools in which ``machines``
+    have them, or else where they are.
+    """
     others = (volume for volume in host.volumes if volume.key != key)
-    own = (VolumeState(key, disk, size) for disk, size in sizes.items())
+    pools = {volume.disk: volume.pool for volume in host.volumes if volume.key == key}
+    pools |= {disk.name: disk.pool for machine in machines for disk in machine.disks}
+    own = (VolumeState(key, disk, size, pools.get(disk, "")) for disk, size in sizes.items())
     return replace(host, volumes=tuple(sorted((*others, *own), key=lambda volume: (volume.key, volume.disk))))
 
 

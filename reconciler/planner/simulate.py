@@ -153,7 +153,7 @@ def _built(host: HostState, instance: Instance, *, live: bool) -> HostState:
         state = replace(state, former=former, refused=refused)
     left = {**detached(host, instance.key), **_kept(before)}
     attached: dict[str, int | None] = dict.fromkeys(disk.name for disk in disks)
-    return with_instance(with_volumes(host, instance.key, {**left, **attached}), state)
+    return with_instance(with_volumes(host, instance.key, {**left, **attached}, instance.machine), state)
 
 
 def _without(host: HostState, before: InstanceState) -> HostState:

@@ -19,10 +19,10 @@ def terms_of(fleet: Fleet, state: InstanceState, target: Host, *, cold: bool = F
     takes = state.applied.resources
     if cold:
         # What has arrived is read again.
-        seconds = 2 * takes.disk_mib // _SLOWEST_MIB_A_SECOND if copies else 0
+        seconds = 2 * takes.all_disk_mib // _SLOWEST_MIB_A_SECOND if copies else 0
         return Terms(copies, timeout_s=limits.timeout_s or _AT_LEAST_S + seconds, cold=True)
     # A guest that writes makes much of its memory go over the line more than once.
-    amount = 3 * takes.memory_mib + (takes.disk_mib if copies else 0)
+    amount = 3 * takes.memory_mib + (takes.all_disk_mib if copies else 0)
     speed = min(_SLOWEST_MIB_A_SECOND, limits.bandwidth_mib or _SLOWEST_MIB_A_SECOND)
     return Terms(
         copies,
@@ -56,7 +56,23 @@ def unlike(source: Site, target: Site) -> str | None:
     )
 
 
-def has_its_disk(state: InstanceState, source: Site, target: Site) -> str | None:
+def in_its_way(state: InstanceState, source: Site, target: Site) -> str | None:
+    """Which of its disks cannot go along, or be made at the destination."""
+    return _stays_behind(state, source.host, target.host) or _has_its_disk(state, source, target)
+
+
+def _stays_behind(state: InstanceState, source: Host, target: Host) -> str | None:
+    """A disk neither copied nor there: of two hosts that share a pool, each has any other to itself."""
+    own = next((disk for disk in state.applied.disks if disk.pool), None)
+    if own is None or copies_between(source, target):
+        return None
+    return (
+        f"shares storage {target.storage} with {source.name}, so that no disk is copied, "
+        f"and its disk {own.name} is in pool {own.pool} of {source.name}"
+    )
+
+
+def _has_its_disk(state: InstanceState, source: Site, target: Site) -> str | None:
     """Disks of that name at the destination that no journey explains."""
     there = target.state
     assert there is not None, "asked only of what answered"

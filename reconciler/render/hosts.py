@@ -11,6 +11,7 @@ from reconciler.render.json import FORMAT_VERSION, Json
 from reconciler.render.tables import Row, columns, markdown_table
 from reconciler.render.words import printable
 from reconciler.specs.desired import Host, Resources
+from reconciler.specs.resources import pool_in
 from reconciler.state import HostState
 
 _HEAD = ("HOST", "CLUSTER", "STATE", "INSTANCES", "FREE CPUS", "FREE MEMORY", "FREE DISK", "LABELS")
@@ -67,12 +68,13 @@ def _amount(amount: Resources) -> Json:
         "cpus": amount.cpus,
         "memory_mib": amount.memory_mib,
         "disk_mib": amount.disk_mib,
-        "devices": dict(amount.devices),
+        "devices": {kind: count for kind, count in amount.devices if pool_in(kind) is None},
+        "pools": _pools(amount),
     }
 
 
 def _rows(hosts: Sequence[HostReport]) -> list[Row]:
-    if not any(each.room and (each.room.usable.devices or each.room.ours.devices) for each in hosts):
+    if not any(each.room and _kinds(each.room) for each in hosts):
         return [_HEAD, *(_row(each) for each in hosts)]
     with_devices = [(*_row(each)[:-1], _devices(each.room), _row(each)[-1]) for each in hosts]
     return [(*_HEAD[:-1], "FREE DEVICES", _HEAD[-1]), *with_devices]
@@ -82,8 +84,26 @@ def _devices(room: Room | None) -> str:
     if room is None:
         return "?"
     there, free = dict(room.usable.devices), dict(room.free.devices)
-    names = sorted({*there, *free})
-    return ", ".join(f"{free.get(name, 0)} of {there.get(name, 0)} {name}" for name in names) or "-"
+    return ", ".join(f"{free.get(kind, 0)} of {there.get(kind, 0)} {kind}" for kind in _kinds(room)) or "-"
+
+
+def _kinds(room: Room) -> Sequence[str]:
+    """The kinds of device that it has, or that are taken of it."""
+    kinds = {kind for amount in (room.usable, room.ours, room.free) for kind, _ in amount.devices}
+    return sorted(kind for kind in kinds if pool_in(kind) is None)
+
+
+def _pools(amount: Resources) -> dict[str, int]:
+    return {name: mib for kind, mib in amount.pooled if (name := pool_in(kind)) is not None}
+
+
+def _disks(room: Room) -> str:
+    """What is free of each pool; that in which images lie needs no name."""
+    free, usable = _pools(room.free), _pools(room.usable)
+    others = (
+        f"{mib(free.get(name, 0))} of {mib(usable.get(name, 0))} {name}" for name in sorted(free | usable)
+    )
+    return ", ".join((f"{mib(room.free.disk_mib)} of {mib(room.usable.disk_mib)}", *others))
 
 
 def _row(report: HostReport) -> Row:
@@ -93,7 +113,7 @@ def _row(report: HostReport) -> Row:
         amounts = (
             f"{room.free.cpus} of {room.usable.cpus}",
             f"{mib(room.free.memory_mib)} of {mib(room.usable.memory_mib)}",
-            f"{mib(room.free.disk_mib)} of {mib(room.usable.disk_mib)}",
+            _disks(room),
         )
     count = "?" if room is None else str(report.instances)
     return (report.host, report.cluster, report.standing.value, count, *amounts, labels or "-")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.actions import Action, action_key, subject, summary_key
-from reconciler.engine.status import Health, Status
+from reconciler.engine.status import Health, RetainedDisk, Status
 from reconciler.plan import Blocked, Plan, Step
 from reconciler.render.outcomes import outcome_detail, outcome_word
 from reconciler.render.words import (
@@ -25,6 +25,7 @@ from reconciler.render.words import (
     verb,
 )
 from reconciler.report import Done, Report, StepReport
+from reconciler.specs.disks import DEFAULT_POOL
 from reconciler.state import HostUnknown
 
 _MARKS = {
@@ -117,7 +118,7 @@ def status_view(status: Status) -> RenderableType:
         )
     parts: list[RenderableType] = [table if status.instances else _text("No instances.")]
     parts.extend(
-        _text(f"retained: disk {disk.disk} of {disk.instance} on {disk.host}{_size(disk.size_mib)}")
+        _text(f"retained: disk {disk.disk} of {disk.instance} {_where(disk)}{_size(disk.size_mib)}")
         for disk in status.retained
     )
     parts.extend(_left_alone((), status.unknown))
@@ -131,6 +132,10 @@ def _text(words: str, style: str = "") -> Text:
 
 def _size(mib: int | None) -> str:
     return "" if mib is None else f" ({mib} MiB)"
+
+
+def _where(disk: RetainedDisk) -> str:
+    return f"on {disk.host}" if disk.pool == DEFAULT_POOL else f"on {disk.host} in pool {disk.pool}"
 
 
 def _step_line(step: Step) -> Text:

@@ -127,7 +127,13 @@ def status_json(status: Status) -> Json:
             for entry in status.instances
         ],
         "retained": [
-            {"host": disk.host, "instance": disk.instance, "disk": disk.disk, "size_mib": disk.size_mib}
+            {
+                "host": disk.host,
+                "instance": disk.instance,
+                "disk": disk.disk,
+                "size_mib": disk.size_mib,
+                "pool": disk.pool,
+            }
             for disk in status.retained
         ],
         "unknown_hosts": _unknown(status.unknown),

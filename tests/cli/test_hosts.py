@@ -43,7 +43,7 @@ def test_every_host_is_shown_with_what_it_has_and_who_takes_it(
     room = found["hv1"]["room"]
     counted = ("cpus", "memory_mib", "disk_mib")
     free = {key: room["usable"][key] - room["ours"][key] - room["foreign"][key] for key in counted}
-    assert room["free"] == {**free, "devices": {}}
+    assert room["free"] == {**free, "devices": {}, "pools": {}}
     assert "| hv2 |" in reconcile("hosts", directory, "-o", "markdown").out
 
 

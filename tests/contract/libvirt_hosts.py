@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, cast
 from reconciler.specs.desired import Connect, Host, Image, Scheme
 from tests.contract.platforms import declared, disk_image, kernel_image, stand_in
 from tests.lab.hosts import IMAGES, wait_until
+from tests.lab.settings import FAST
 
 FLEET = "contract"
+TEST_POOL = "default-pool"
 NAMESPACE = "urn:reconciler:instance:1"
 
 if TYPE_CHECKING:
@@ -128,11 +130,11 @@ class InProcess:
         self.connection.lookupByName(name).setAutostart(1)
 
     def litter(self, name: str, size_mib: int) -> None:
-        (pool,) = self.connection.listAllStoragePools()
+        pool = self.connection.storagePoolLookupByName(TEST_POOL)
         pool.createXML(f"<volume><name>{name}</name><capacity unit='MiB'>{size_mib}</capacity></volume>", 0)
 
     def litters(self) -> list[str]:
-        (pool,) = self.connection.listAllStoragePools()
+        pool = self.connection.storagePoolLookupByName(TEST_POOL)
         return _litters(volume.name() for volume in pool.listAllVolumes())
 
     def undefine(self, name: str) -> None:
@@ -160,6 +162,10 @@ class InProcess:
         for pool in self.connection.listAllStoragePools():
             for volume in pool.listAllVolumes():
                 volume.delete()
+        if FAST not in self.connection.listStoragePools():
+            self.connection.storagePoolCreateXML(
+                f"<pool type='dir'><name>{FAST}</name><target><path>/{FAST}</path></target></pool>", 0
+            )
 
     def _edit(self, name: str, change: Edit) -> None:
         import libvirt
@@ -331,9 +337,10 @@ class RealHost:
         self.box.cut_links()
         self.box.run(["sh", "-c", 'while umount "$1" 2> /dev/null && umount /mnt; do :; done', "sh", IMAGES])
         self.box.run(["rm", "-rf", "/srv/pool"])
-        self.box.virsh("pool-refresh", "default")
-        for line in self.box.virsh("vol-list", "default").splitlines():
-            self.box.virsh("vol-delete", line.split()[0], "default")
+        for pool in ("default", FAST):
+            self.box.virsh("pool-refresh", pool)
+            for line in self.box.virsh("vol-list", pool).splitlines():
+                self.box.virsh("vol-delete", line.split()[0], pool)
 
 
 @contextmanager

@@ -23,10 +23,14 @@ from reconciler.specs.desired import (
     ImagePart,
     ImageUse,
     Instance,
+    Resources,
     Scheme,
 )
 from reconciler.specs.fingerprint import sha256_hex
 from reconciler.state import Journey
+from tests.lab.settings import FAST
+
+_SIZE = PHYSICAL + Resources.on_disk([(FAST, 1024)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Shelf:
 
 
 class Platform(Protocol):
-    """One host of a platform, empty at first but for what a human put there."""
+    """One host of a platform, empty at first but for what a human put there. It has a pool ``FAST`` too."""
 
     @property
     def name(self) -> str: ...
@@ -247,7 +251,7 @@ class Simulated:
 
     @property
     def host(self) -> Host:
-        return replace(declared(Connect(Scheme.SIM, "sim://"), self.store.host), capacity=PHYSICAL)
+        return replace(declared(Connect(Scheme.SIM, "sim://"), self.store.host), capacity=_SIZE)
 
     def stop(self, name: str) -> None:
         interfere.stop(self.store, name)
@@ -300,7 +304,7 @@ class Simulated:
         self.store.change(Define(replace(domain, mark=replace(domain.mark, journey=journey))), PHYSICAL)
         for disk in domain.mark.applied.disks:
             volume = domain.mark.volume(disk.name)
-            there.change(AddVolume(volume, box.volumes[volume]), PHYSICAL)
+            there.change(AddVolume(volume, box.volumes[volume]), _SIZE)
 
     def mount(self, other: Platform) -> None:
         interfere.mount(self.store, other.host.name)

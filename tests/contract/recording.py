@@ -147,7 +147,7 @@ def comparable(state: HostState) -> HostState:
     return replace(
         state,
         capacity=Resources(),
-        foreign=replace(state.foreign, disk_mib=0),
+        foreign=replace(state.foreign, disk_mib=0, devices=()),
         bridges=None,
         networks=None,
         address="",

@@ -14,9 +14,10 @@ from signal import SIGTERM, Signals
 from typing import Any
 
 from .guest import Guest
-from .hosts import Host, wait_until
+from .hosts import IMAGES, Host, wait_until
 from .laboratory import Laboratory
 from .namespaces import MARKER, inside
+from .settings import FAST, FAST_DIRECTORY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Not the installed script: that one may belong to another checkout.
@@ -195,5 +196,6 @@ def clean(host: Host) -> None:
         host.virsh("destroy", name)
     for name in host.virsh("list", "--all", "--name").split():
         host.virsh("undefine", name)
-    host.run(["find", "/var/lib/libvirt/images", "-type", "f", "-delete"])
-    host.virsh("pool-refresh", "default")
+    for pool, directory in (("default", IMAGES), (FAST, FAST_DIRECTORY)):
+        host.run(["find", directory, "-type", "f", "-delete"])
+        host.virsh("pool-refresh", pool)

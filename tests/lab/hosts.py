@@ -223,7 +223,13 @@ def hold_host(here: Place, directory: Path, identity: str) -> "subprocess.Popen[
 
 def write_host_files(root: Path, here: Place, everyone: Sequence[Place]) -> None:
     """Lay out a host's private directories."""
-    for each in (*PRIVATE_DIRECTORIES, "var/lib/libvirt/images", "var/log/libvirt/qemu", "root/.ssh"):
+    for each in (
+        *PRIVATE_DIRECTORIES,
+        "var/lib/libvirt/images",
+        "var/lib/libvirt/fast",
+        "var/log/libvirt/qemu",
+        "root/.ssh",
+    ):
         (root / each).mkdir(parents=True, exist_ok=True)
     (root / "root").chmod(0o700)
     (root / "root/.ssh").chmod(0o700)

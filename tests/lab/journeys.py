@@ -12,11 +12,13 @@ from typing import Any
 from .desk import Desk, clean
 from .hearts import Ear, listening
 from .hosts import IMAGES, Host, wait_until
+from .settings import FAST, FAST_DIRECTORY
 
 NAME = "shop-db-0"
 _DATA = "lab.shop.db.0.data.qcow2"
 _DATA_MIB = 8
 SLOW = "limits: {migrations: {bandwidth: 1MiB, timeout: 60s}}\n"
+OF_ANOTHER_POOL = f", index: {{size: 1MiB, pool: {FAST}}}"
 SERVICE = f"""\
 apiVersion: reconciler/v1
 kind: Service
@@ -27,7 +29,7 @@ components:
   db:
     image: sector
     resources: {{cpus: 1, memory: 32MiB}}
-    disks: {{root: 20MiB, data: {{size: {_DATA_MIB}MiB, on_delete: retain}}}}
+    disks: {{root: 20MiB, data: {{size: {_DATA_MIB}MiB, on_delete: retain}}{OF_ANOTHER_POOL}}}
     networks: [back]
     environment: {{GREETING: hello}}
 """
@@ -149,10 +151,11 @@ def runs(host: Host) -> bool:
 
 
 def files(host: Host) -> list[str]:
-    """What lies in the pool, but for base images and cordons."""
+    """What lies in the pools, but for base images and cordons."""
     return sorted(
         path.name
-        for path in host.path(IMAGES).iterdir()
+        for pool in (IMAGES, FAST_DIRECTORY)
+        for path in host.path(pool).iterdir()
         if "image" not in path.name and "reconciler.cordon." not in path.name
     )
 

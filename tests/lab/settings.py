@@ -17,6 +17,11 @@ CONTROLLER = "10.213.0.1"
 _NAMESPACE = uuid.UUID("6c9d4b7e-0f0a-4a57-9d4f-2b8f1c6e7a10")
 
 
+FAST = "fast"
+"""The second storage pool of each host."""
+FAST_DIRECTORY = "/var/lib/libvirt/fast"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Who a host is: a name, an address on the laboratory's network, and its own UUID."""
@@ -38,7 +43,8 @@ def config_files(here: Place, everyone: Sequence[Place]) -> Mapping[str, str]:
         "etc/libvirt/libvirtd.conf": _libvirtd(here),
         "etc/libvirt/qemu.conf": _qemu(here),
         # Written before the daemon starts, so that no virsh has to define them.
-        "etc/libvirt/storage/default.xml": _pool(here),
+        "etc/libvirt/storage/default.xml": _pool(here, "default", "/var/lib/libvirt/images"),
+        f"etc/libvirt/storage/{FAST}.xml": _pool(here, FAST, FAST_DIRECTORY),
         "etc/libvirt/qemu/networks/lab.xml": _network(here),
         "etc/ssh/sshd_config": _SSHD,
         "root/.ssh/config": "StrictHostKeyChecking yes\nBatchMode yes\n",
@@ -47,6 +53,7 @@ def config_files(here: Place, everyone: Sequence[Place]) -> Mapping[str, str]:
 
 
 AUTOSTART_LINKS: Mapping[str, str] = {
+    f"etc/libvirt/storage/autostart/{FAST}.xml": f"/etc/libvirt/storage/{FAST}.xml",
     "etc/libvirt/storage/autostart/default.xml": "/etc/libvirt/storage/default.xml",
     "etc/libvirt/qemu/networks/autostart/lab.xml": "/etc/libvirt/qemu/networks/lab.xml",
 }
@@ -109,11 +116,11 @@ keepalive_count = 3
 """
 
 
-def _pool(here: Place) -> str:
-    identity = uuid.uuid5(_NAMESPACE, f"{here.uuid}/pool")
+def _pool(here: Place, name: str, path: str) -> str:
+    identity = uuid.uuid5(_NAMESPACE, f"{here.uuid}/pool/{name}")
     return (
-        f"<pool type='dir'><name>default</name><uuid>{identity}</uuid>"
-        "<target><path>/var/lib/libvirt/images</path></target></pool>\n"
+        f"<pool type='dir'><name>{name}</name><uuid>{identity}</uuid>"
+        f"<target><path>{path}</path></target></pool>\n"
     )
 
 

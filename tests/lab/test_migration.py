@@ -11,7 +11,7 @@ from .boot_sector import BANNER, boot_sector_image
 from .desk import Desk, clean, image_yaml, set_up
 from .hearts import Counts, beats_twice
 from .hosts import IMAGES, Host, wait_until
-from .journeys import NAME, SERVICE, SLOW, Journey, beats, files, journey_of, runs
+from .journeys import NAME, OF_ANOTHER_POOL, SERVICE, SLOW, Journey, beats, files, journey_of, runs
 from .laboratory import Laboratory
 
 
@@ -151,7 +151,7 @@ def test_a_shared_pool_that_libvirt_takes_for_a_local_one_is_refused_and_no_disk
     fleet = laboratory.fleet_yaml().replace("hypervisor: qemu", "hypervisor: qemu, storage: san1")
     (tmp_path / "fleet.yaml").write_text(fleet)
     (tmp_path / "images.yaml").write_text(image_yaml([image]))
-    (tmp_path / "shop.yaml").write_text(SERVICE)
+    (tmp_path / "shop.yaml").write_text(SERVICE.replace(OF_ANOTHER_POOL, ""))
     shared = laboratory.shared / "pool"
     shared.mkdir()
     for host in laboratory.hosts:

@@ -44,12 +44,12 @@ def used(host: HostState) -> Resources:
             max(each.applied.cpus, each.live.cpus),
             max(each.applied.memory_mib, each.live.memory_mib),
             each.applied.resources.disk_mib,
-            each.applied.devices,
+            each.applied.resources.devices,
         )
         for each in host.instances
     ]
-    kept = sum(volume.size_mib or 0 for volume in host.volumes)
-    return Resources.total(amounts) + host.foreign + Resources(disk_mib=kept)
+    kept = Resources.on_disk((volume.pool, volume.size_mib or 0) for volume in host.volumes)
+    return Resources.total(amounts) + host.foreign + kept
 
 
 def places(observed: Observed) -> dict[InstanceUuid, int]:

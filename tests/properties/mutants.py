@@ -61,7 +61,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "disks that outlive their machine take no room",
         laws.room,
-        Line("placement.ledger", "kept = sum(volume.size_mib or 0 for volume in state.volumes)", "kept = 0"),
+        Line("placement.ledger", " - taken - kept_disks(state)", " - taken"),
     ),
     (
         "protection from deletion is forgotten",

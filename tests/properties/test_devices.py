@@ -67,12 +67,12 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who runs has no devices",
         laws.room,
-        Line("placement.ledger", "        applied.devices,\n", ""),
+        Line("placement.footprints", "memory_mib, 0, applied.devices)", "memory_mib)"),
     ),
     (
         "who gets more of them grows for nothing",
         laws.room,
-        Line("placement.ledger", "in (wanted - had).devices if more > 0", "in ()"),
+        Line("placement.ledger", "for name, more in devices if more > 0", "for name, more in ()"),
     ),
     (
         "nobody sees that more of them are wanted",

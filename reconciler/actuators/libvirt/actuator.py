@@ -47,9 +47,10 @@ from reconciler.actuators.libvirt import (
     update,
 )
 from reconciler.actuators.libvirt.ears import Ears
-from reconciler.actuators.libvirt.look import Viewer, look
+from reconciler.actuators.libvirt.look import look
 from reconciler.actuators.libvirt.order import Desk
 from reconciler.actuators.libvirt.recall import Recall
+from reconciler.actuators.libvirt.storage import Viewer
 from reconciler.actuators.links import seen_by
 from reconciler.actuators.port import Actuator
 from reconciler.errors import ActionFailed

@@ -17,21 +17,26 @@ from reconciler.actuators.libvirt.order import Desk, Hands
 from reconciler.actuators.libvirt.pool import Pool
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import InstanceKey
+from reconciler.state import InstanceState
 
 
-async def tell_apart(here: Desk, there: Desk, key: InstanceKey) -> None:
+async def tell_apart(here: Desk, there: Desk, before: InstanceState) -> None:
     """As ``check_apart``, before anything of a machine is copied from the one to the other."""
-    await here.change_with(
-        there, "telling the pools apart", lambda mine, its: check_apart(mine, its, here.fleet, key)
-    )
+    # What it is told lies where images lie, whether a disk does or not.
+    names_of = {"", *(disk.pool for disk in before.applied.disks)}
+
+    def check(mine: Hands, its: Hands) -> None:
+        for name in sorted(names_of):
+            check_apart(mine.pool().named(name), its.pool().named(name), before.fleet, before.key)
+
+    await here.change_with(there, "telling the pools apart", check)
 
 
-def check_apart(here: Hands, there: Hands, fleet: str, key: InstanceKey) -> None:
-    """Raise ActionFailed, on behalf of ``there``, unless the pools of the two are seen to be two.
+def check_apart(ours: Pool, its: Pool, fleet: str, key: InstanceKey) -> None:
+    """Raise ActionFailed, on behalf of the second host, unless the pools of the two are seen to be two.
 
     ``key`` is the machine for whose sake that matters: what a killed controller leaves of it goes here.
     """
-    ours, its = here.pool(), there.pool()
     for pool in (ours, its):
         _sweep(pool, fleet, key)
     name = names.probe_volume(fleet, key, uuid4().hex)
@@ -40,8 +45,8 @@ def check_apart(here: Hands, there: Hands, fleet: str, key: InstanceKey) -> None
         ours.make_empty(name)
     except libvirt.libvirtError as error:
         raise ActionFailed(
-            there.desk.host,
-            f"its pool and that of {here.desk.host} are not seen to be two ({error.get_error_message()}): a "
+            its.host,
+            f"its pool and that of {ours.host} are not seen to be two ({error.get_error_message()}): a "
             f"disk of {key.name} in one may be the only one. Nothing is copied or removed; if the two hosts "
             "share their pool, say so (hosts.<name>.storage)",
         ) from error

@@ -37,10 +37,10 @@ async def carry(action: Migrate, here: Desk, there: Desk) -> None:
     await there.change("looking for room", lambda hands: check_in(hands, action, luggage))
     if action.terms.copies:
         for disk in luggage.disks:
-            await head(ends[0], f"{luggage.pool}/{disk.volume}", 1)  # while it still runs
+            await head(ends[0], disk.path, 1)  # while it still runs
     there.lock.check()
     if action.terms.copies:
-        await tell_apart(here, there, action.before.key)
+        await tell_apart(here, there, action.before)
     mark = await here.change("writing the journey down", lambda hands: set_out(hands, action))
     try:
         async with _in_time(action, here):
@@ -87,9 +87,10 @@ def _own(hands: Hands, mark: Mark, luggage: Luggage) -> None:
 
 async def _copy(luggage: Luggage, here: Desk, there: Desk) -> None:
     for disk in luggage.disks:
-        await _copy_one(f"{luggage.pool}/{disk.volume}", here, there)
-    await _files(there).flush([f"{luggage.pool}/{name}" for name in luggage.volumes])
-    await refresh(there)
+        await _copy_one(disk.path, here, there)
+    await _files(there).flush(list(luggage.paths))
+    for pool in sorted({disk.disk.pool for disk in luggage.disks}):
+        await refresh(there, pool)
 
 
 async def _copy_one(path: str, here: Desk, there: Desk) -> None:
@@ -117,7 +118,7 @@ def _off(hands: Hands, action: Migrate) -> None:
 def _complete(hands: Hands, action: Migrate) -> None:
     domain, pool = hands.domains.get(action.before.uuid), hands.pool()
     for disk in domain.mark.applied.disks:
-        pool.size_bytes(names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name))
+        pool.of(disk).size_bytes(names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name))
     domain.write_mark(replace(domain.mark, complete=True))
 
 

@@ -88,7 +88,8 @@ def _check(pool: Pool, fleet: str, instance: Instance) -> None:
     pool.check_image(machine.image, root)
     for disk in machine.disks:
         if disk.name != names.ROOT:
-            pool.check_not_shrinking(names.disk_volume(fleet, instance.key, disk.name), disk.size_mib)
+            volume = names.disk_volume(fleet, instance.key, disk.name)
+            pool.of(disk).check_not_shrinking(volume, disk.size_mib)
 
 
 def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> None:
@@ -109,10 +110,10 @@ def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> Non
     for disk in machine.disks:
         name = names.disk_volume(fleet, key, disk.name)
         if disk.name == names.ROOT and machine.image.disk is not None:
-            pool.delete(name)
-            pool.clone(machine.image, name, disk.size_mib)
+            pool.of(disk).delete(name)
+            pool.clone(machine.image, name, disk)
         else:
-            pool.adopt_or_make(name, disk.size_mib)
+            pool.of(disk).adopt_or_make(name, disk.size_mib)
     if instance.form is Form.WRITTEN:
         formerly.write_seed(hands, mark, instance, pool)
     formerly.finish(domain, finished, pool)
@@ -121,7 +122,8 @@ def _make(hands: Hands, instance: Instance, before: InstanceState | None) -> Non
 
 def _clear(left: Domain, machine: Machine, pool: Pool) -> None:
     """Delete what a half made machine had and the new one has not, before its owner is forgotten."""
-    stays = {disk.name for disk in machine.disks}
+    stays = {(disk.name, disk.pool) for disk in machine.disks}
     for disk in left.mark.applied.disks:
-        if disk.name == names.ROOT or (disk.name not in stays and disk.on_delete is OnDelete.DELETE):
-            pool.delete(names.disk_volume(left.mark.fleet, left.mark.key, disk.name))
+        goes = (disk.name, disk.pool) not in stays and disk.on_delete is OnDelete.DELETE
+        if disk.name == names.ROOT or goes:
+            pool.of(disk).delete(names.disk_volume(left.mark.fleet, left.mark.key, disk.name))

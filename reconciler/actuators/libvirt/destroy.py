@@ -33,7 +33,7 @@ def _remove(hands: Hands, before: InstanceState) -> None:
     domain.check_at_home(pool)
     for disk in mark.applied.disks:
         if _goes(disk):
-            pool.delete(names.disk_volume(mark.fleet, mark.key, disk.name))
+            pool.of(disk).delete(names.disk_volume(mark.fleet, mark.key, disk.name))
     pool.delete(names.seed_volume(mark.fleet, mark.key))
     pool.delete(names.former_seed_volume(mark.fleet, mark.key))
     domain.undefine()

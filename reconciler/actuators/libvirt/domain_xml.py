@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import ascii_lowercase
 
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.mark import Mark
-from reconciler.specs.desired import Nic
+from reconciler.specs.desired import Disk, Nic
 from reconciler.specs.identity import mac_address
 
 MAX_DISKS = 25
@@ -52,18 +52,19 @@ _MACHINES = {"x86_64": "q35", "aarch64": "virt"}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a domain's XML takes from its host: domain type, architecture, path of the pool, and whether
-    other hosts use that pool too.
+    """What a domain's XML takes from its host: domain type, architecture, path of the pool, whether other
+    hosts use that pool too, and the paths of those ``others`` in which it has disks, by name.
     """
 
     kind: str
     arch: str
     pool: str
     shared: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
 
-    def path(self, volume: str) -> str:
+    def path(self, volume: str, pool: str = "") -> str:
         """Where a volume lies on the host."""
-        return f"{self.pool}/{volume}"
+        return f"{self.others[pool] if pool else self.pool}/{volume}"
 
 
 def domain_xml(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str] = ()) -> str:
@@ -114,7 +115,7 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     platform, devices = PLATFORMS[site.kind], ET.Element("devices")
     plugged = (disk for disk in mark.applied.disks if disk.name not in unplugged)
     for disk, letter in zip(plugged, ascii_lowercase, strict=False):
-        devices.append(disk_xml(names.disk_volume(mark.fleet, mark.key, disk.name), disk.name, letter, site))
+        devices.append(disk_xml(names.disk_volume(mark.fleet, mark.key, disk.name), disk, letter, site))
     if seeded:
         # A disk, not a CD-ROM: cloud kernels know virtio and leave SATA out.
         path = site.path(names.seed_volume(mark.fleet, mark.key))
@@ -130,14 +131,15 @@ def _devices(mark: Mark, site: Site, *, seeded: bool, unplugged: Collection[str]
     return devices
 
 
-def disk_xml(volume: str, name: str, letter: str, site: Site) -> ET.Element:
+def disk_xml(volume: str, disk: Disk, letter: str, site: Site) -> ET.Element:
     """One disk of a machine on its host."""
     driver = {"name": "qemu", "type": "qcow2", "discard": "unmap"}
-    if site.shared:
+    if site.shared and not disk.pool:
         # What one host still has in its cache another must not read from the disk: libvirt would refuse
         # to migrate.
         driver["cache"] = "none"
-    return _disk(site.path(volume), driver, letter=letter, serial=name, platform=PLATFORMS[site.kind])
+    path, platform = site.path(volume, disk.pool), PLATFORMS[site.kind]
+    return _disk(path, driver, letter=letter, serial=disk.name, platform=platform)
 
 
 def _ports(mark: Mark, site: Site, *, plugged: int) -> Iterable[ET.Element]:

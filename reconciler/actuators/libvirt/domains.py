@@ -39,8 +39,9 @@ class Domain:
 
         Whoever defined it over would lose sight of what was written there: a snapshot's file, a copy's.
         """
+        others = tuple(pool.directories(self.mark.applied).items())
         for text in self.texts():
-            read = read_domain(text, Reader(self.mark.fleet, pool.path))
+            read = read_domain(text, Reader(self.mark.fleet, pool.path, others))
             for disk in read.live.astray if isinstance(read, Ours) else ():
                 message = (
                     f"{self.mark.key.name}: disk {disk.name} is read from {disk.source}, not its own volume"

@@ -10,6 +10,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
+
+import libvirt
 
 from reconciler.actions import DropImage
 from reconciler.actuators.hostfiles import HostFiles
@@ -31,7 +34,7 @@ async def drop_image(desk: Desk, action: DropImage) -> None:
     if whole:
         await _refuse_if_needed(desk, sha256)
     elif names.is_probe(action.name, desk.fleet):
-        await desk.change("removing", lambda hands: _delete(hands, [action.name]))
+        await desk.change("removing", lambda hands: _delete_everywhere(hands, action.name))
         return
     directory = await desk.change("opening the pool", lambda hands: hands.pool().path)
     if desk.files is not None:
@@ -78,6 +81,11 @@ async def _refuse_if_needed(desk: Desk, sha256: Sha256) -> None:
     users = users_of(sha256, await take_inventory(desk))
     if users:
         raise ActionFailed(desk.host, f"image {sha256[:12]} is needed by {', '.join(users)}")
+
+
+def _delete_everywhere(hands: Hands, name: str) -> None:
+    for pool in hands.connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
+        replace(hands.pool(), handle=pool).delete(name)
 
 
 def _delete(hands: Hands, volumes: Sequence[str]) -> None:

@@ -228,18 +228,21 @@ def _only_name(name: str, hands: Hands) -> None:
         hands.pool().handle.createXML(volume_xml(name, MIB, "raw"), 0)  # or another step just did
 
 
-async def refresh(desk: Desk) -> None:
-    """Let libvirt see files that came and went without it; it refuses while a volume is being made."""
+async def refresh(desk: Desk, pool: str = "") -> None:
+    """Let libvirt see files that came and went without it; it refuses while a volume is being made.
+
+    ``pool`` is named as in ``Disk``.
+    """
     for _ in range(_REFRESH_TRIES):
-        if await desk.change("refreshing the pool", _try_refresh):
+        if await desk.change("refreshing the pool", lambda hands: _try_refresh(hands, pool)):
             return
         await asyncio.sleep(_REFRESH_PAUSE)
     raise ActionFailed(desk.host, "the storage pool is busy for too long")
 
 
-def _try_refresh(hands: Hands) -> bool:
+def _try_refresh(hands: Hands, pool: str) -> bool:
     try:
-        hands.pool().handle.refresh(0)
+        hands.pool().named(pool).handle.refresh(0)
     except libvirt.libvirtError as error:
         if "asynchronous jobs" in str(error):
             return False

@@ -17,24 +17,30 @@ from reconciler.actuators.libvirt.order import Hands
 from reconciler.actuators.libvirt.pool import MIB, Pool
 from reconciler.actuators.libvirt.sense import sense
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
-from reconciler.specs.desired import NicKind
+from reconciler.specs.desired import Disk, NicKind
 from reconciler.state import InstanceState, Journey, Power
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One disk's volume: what a guest sees of it, and what it takes, in bytes."""
+    """One disk's volume: in which directory it lies, what a guest sees of it, and what it takes, in bytes."""
 
-    disk: str
+    disk: Disk
     volume: str
+    directory: str
     size_bytes: int
     taken_bytes: int
+
+    @property
+    def path(self) -> str:
+        """Where it lies, at either end."""
+        return f"{self.directory}/{self.volume}"
 
 
 @dataclass(frozen=True, slots=True)
 class Luggage:
-    """What goes along: the directory that its definition names, disks, seeds by name, and the CPU it has;
-    and whether it is told anything.
+    """What goes along: the directory in which images and seeds lie, disks, seeds by name, and the CPU it
+    has; and whether it is told anything.
     """
 
     pool: str
@@ -44,9 +50,9 @@ class Luggage:
     seeded: bool = False
 
     @property
-    def volumes(self) -> tuple[str, ...]:
-        """The names of everything that is made for it."""
-        return (*(disk.volume for disk in self.disks), *self.seeds)
+    def paths(self) -> tuple[str, ...]:
+        """Where everything lies that is made for it."""
+        return (*(disk.path for disk in self.disks), *(f"{self.pool}/{seed}" for seed in self.seeds))
 
 
 def pack(hands: Hands, action: Migrate) -> Luggage:
@@ -61,17 +67,17 @@ def pack(hands: Hands, action: Migrate) -> Luggage:
     cpu = live.find("cpu")
     return Luggage(
         pool.path,
-        tuple(_packed(before, disk.name, pool) for disk in before.applied.disks),
+        tuple(_packed(before, disk, pool.of(disk)) for disk in before.applied.disks),
         {name: data for name in seeds if (data := pool.read(name)) is not None},
         "" if cpu is None or action.terms.cold else ET.tostring(cpu, encoding="unicode"),
         domain.mark.applied.context is not None,
     )
 
 
-def _packed(before: InstanceState, disk: str, pool: Pool) -> Packed:
-    volume = names.disk_volume(before.fleet, before.key, disk)
+def _packed(before: InstanceState, disk: Disk, pool: Pool) -> Packed:
+    volume = names.disk_volume(before.fleet, before.key, disk.name)
     _, capacity, allocation = pool.handle.storageVolLookupByName(volume).info()
-    return Packed(disk, volume, int(capacity), int(allocation))
+    return Packed(disk, volume, pool.path, int(capacity), int(allocation))
 
 
 def _stays(domain: Domain, before: InstanceState, live: ET.Element, pool: Pool) -> str | None:
@@ -91,11 +97,14 @@ def _stays(domain: Domain, before: InstanceState, live: ET.Element, pool: Pool) 
 
 def _strange_disk(before: InstanceState, live: ET.Element, pool: Pool) -> str | None:
     """Disks that were plugged in by hand, or are read from a snapshot's overlay, cannot come along."""
-    own = {names.disk_volume(before.fleet, before.key, disk.name) for disk in before.applied.disks}
-    own.add(names.seed_volume(before.fleet, before.key))
+    fleet, key = before.fleet, before.key
+    own = {f"{pool.path}/{names.seed_volume(fleet, key)}"}
+    own |= {
+        f"{pool.of(disk).path}/{names.disk_volume(fleet, key, disk.name)}" for disk in before.applied.disks
+    }
     for source in live.findall("devices/disk/source"):
         path = source.get("file") or next(iter(source.attrib.values()), "?")
-        if path not in {f"{pool.path}/{volume}" for volume in own}:
+        if path not in own:
             return f"has a disk that is not read from its own volume: {path}"
     return None
 
@@ -107,8 +116,9 @@ def check_in(hands: Hands, action: Migrate, luggage: Luggage) -> None:
         # libvirt would silently take it for the one that comes.
         raise AlreadyExists(host, f"{before.name} is there already")
     hands.domains.check_name_is_free(before.name)
-    if pool.path != luggage.pool:
-        raise ActionFailed(host, f"its pool is {pool.path}, and {luggage.pool} where {before.name} is now")
+    _check_directory(pool, luggage.pool, before)
+    for disk in luggage.disks:
+        _check_directory(pool.of(disk.disk), disk.directory, before)
     pool.check_image(before.applied.image, None)
     for nic in before.applied.nics:
         if nic.kind is NicKind.NETWORK and not _is_active(hands.connection, nic.source):
@@ -116,21 +126,37 @@ def check_in(hands: Hands, action: Migrate, luggage: Luggage) -> None:
     if hands.desk.platform.kind == "kvm" and luggage.cpu:
         _check_cpu(hands, before, luggage.cpu)
     if action.terms.copies:
-        for disk in luggage.disks:
-            if pool.find(disk.volume) is not None:
-                raise AlreadyExists(
-                    host,
-                    f"{disk.volume} is there already, and nothing says what it is: if the two hosts share "
-                    "their pool, say so (hosts.<name>.storage)",
-                )
-        needed, free = sum(disk.taken_bytes for disk in luggage.disks), int(pool.handle.info()[3])
-        if needed > free:
-            raise NoRoom(host, f"its disks take {needed // MIB} MiB and {free // MIB} MiB are free")
+        _check_room(pool, luggage)
     else:
         pool.handle.refresh(0)
         for disk in luggage.disks:
-            if pool.find(disk.volume) is None:
+            if pool.of(disk.disk).find(disk.volume) is None:
                 raise NotFound(host, f"{disk.volume} is not here: the pool is not shared after all")
+
+
+def _check_directory(pool: Pool, directory: str, before: InstanceState) -> None:
+    """Its definition, which goes along, says where its disks lie."""
+    if pool.path != directory:
+        message = f"its pool {pool.handle.name()} is {pool.path}, and {directory} where {before.name} is now"
+        raise ActionFailed(pool.host, message)
+
+
+def _check_room(main: Pool, luggage: Luggage) -> None:
+    """Raise AlreadyExists or NoRoom where its disks cannot be made."""
+    needed = dict[str, int]()
+    for each in luggage.disks:
+        pool = main.of(each.disk)
+        if pool.find(each.volume) is not None:
+            raise AlreadyExists(
+                main.host,
+                f"{each.volume} is there already, and nothing says what it is: if the two hosts share "
+                "their pool, say so (hosts.<name>.storage)",
+            )
+        name, free = pool.handle.name(), int(pool.handle.info()[3])
+        needed[name] = needed.get(name, 0) + each.taken_bytes
+        if needed[name] > free:
+            wanted = f"its disks take {needed[name] // MIB} MiB or more of pool {name}"
+            raise NoRoom(main.host, f"{wanted}, and {free // MIB} MiB are free")
 
 
 def _is_active(connection: libvirt.virConnect, network: str) -> bool:
@@ -165,7 +191,7 @@ def unpack(hands: Hands, action: Migrate, luggage: Luggage) -> None:
     """Make the disks that are to be filled, and write the seeds, which libvirt does not copy."""
     pool, image = hands.pool(), action.before.applied.image
     for disk in luggage.disks:
-        is_clone = disk.disk == names.ROOT and image.disk is not None
-        pool.make(disk.volume, disk.size_bytes, image if is_clone else None)
+        is_clone = disk.disk.name == names.ROOT and image.disk is not None
+        pool.make(disk.volume, disk.size_bytes, disk.disk, image if is_clone else None)
     for name, seed in luggage.seeds.items():
         pool.write(name, seed)

@@ -35,7 +35,7 @@ async def migrate(action: Migrate, here: Desk, there: Desk) -> None:
     await there.change("looking for room", lambda hands: check_in(hands, action, luggage))
     there.lock.check()
     if copies:
-        await tell_apart(here, there, action.before.key)
+        await tell_apart(here, there, action.before)
     await here.change("writing the journey down", lambda hands: set_out(hands, action))
     try:
         if copies:

@@ -21,7 +21,7 @@ from reconciler.actuators.libvirt.session import CHANGE_SECONDS, Session
 from reconciler.actuators.libvirt.wires import Wires
 from reconciler.actuators.port import Supplies
 from reconciler.errors import ActionFailed
-from reconciler.specs.desired import HostName, Instance
+from reconciler.specs.desired import HostName, Instance, Machine
 from reconciler.specs.identity import instance_uuid
 
 T = TypeVar("T")
@@ -118,18 +118,18 @@ class Hands:
         return Domains(self.connection, self.desk.host, self.desk.fleet)
 
     def pool(self) -> Pool:
-        """The pool of the host. Raises ActionFailed where there is none."""
+        """The pool of the host in which images lie. Raises ActionFailed where there is none."""
         return pools.open_pool(self.connection, self.desk.host, is_test=self.desk.is_test)
 
-    def site(self, pool: Pool) -> Site:
-        """What a domain's XML takes from the host."""
-        platform = self.desk.platform
-        return Site(platform.kind, platform.arch, pool.path, platform.shares_pool)
+    def site(self, pool: Pool, machine: Machine) -> Site:
+        """What a domain's XML takes from the host. Raises ActionFailed where a pool of its is not there."""
+        platform, others = self.desk.platform, pool.directories(machine)
+        return Site(platform.kind, platform.arch, pool.path, platform.shares_pool, others)
 
     def define(self, mark: Mark, pool: Pool, *, seeded: bool, unplugged: Collection[str] = ()) -> Domain:
         """Define a domain, over the one of that UUID if there is one; ``unplugged`` disks are only owned."""
         try:
-            text = domain_xml(mark, self.site(pool), seeded=seeded, unplugged=unplugged)
+            text = domain_xml(mark, self.site(pool, mark.applied), seeded=seeded, unplugged=unplugged)
         except ValueError as error:
             raise ActionFailed(self.desk.host, f"{mark.key.name}: {error}") from error
         self.domains.call(instance_uuid(mark.fleet, mark.key), mark.key.name)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from reconciler.actuators.libvirt import mark as marks
 from reconciler.actuators.libvirt import names
-from reconciler.specs.desired import Nic, NicKind, Resources
+from reconciler.specs.desired import Disk, Nic, NicKind, Resources
 from reconciler.state import Live, LiveDisk
 
 _KIB_PER_MIB = 1024
+_OF_FILES = ("dir", "fs", "netfs")
+"""Kinds of pools."""
 # Begin and end of each disk and interface, and what of it we read; most of a domain is controllers.
 _WANTED = re.compile(
     r"\n    </?(?:disk|interface)[ >].*|\n      <serial>.*|\n      <source (?:file|network|bridge)=.*"
@@ -36,10 +38,21 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """With whose eyes a domain is read: a fleet's, whose volumes lie in the directory ``pool``."""
+    """With whose eyes a domain is read: a fleet's, whose volumes lie in the directory ``pool``, or in those
+    of ``others``, by the pool's name.
+    """
 
     fleet: str
     pool: str
+    others: tuple[tuple[str, str], ...] = ()
+
+    def is_own(self, file: str, disk: Disk, mark: marks.Mark) -> bool:
+        """Whether a file is a disk's own volume. Of a pool that is not active nobody knows where it lies."""
+        volume = names.disk_volume(mark.fleet, mark.key, disk.name)
+        if not disk.pool:
+            return file == f"{self.pool}/{volume}"
+        directory = dict(self.others).get(disk.pool)
+        return file == f"{directory}/{volume}" if directory is not None else file.endswith(f"/{volume}")
 
 
 def read_domain(text: str, reader: Reader) -> Ours | Foreign:
@@ -56,12 +69,10 @@ def read_domain(text: str, reader: Reader) -> Ours | Foreign:
         return Foreign(Resources())
 
 
-def read_pool_path(text: str) -> str:
-    """Directory of a pool, from its XML. Raises ValueError where there is none."""
-    path = ET.fromstring(text).findtext("target/path")
-    if not path:
-        raise ValueError("the pool has no target path")
-    return path
+def read_pool_directory(text: str) -> str | None:
+    """Directory of a pool of files, from its XML; None where it is of another kind."""
+    pool = ET.fromstring(text)
+    return pool.findtext("target/path") or None if pool.get("type") in _OF_FILES else None
 
 
 def _excerpt(text: str) -> str:
@@ -85,7 +96,7 @@ def _read(domain: ET.Element, reader: Reader) -> Ours | Foreign:
     if mark is None:
         return Foreign(Resources(cpus, memory_mib))
     devices = parts.get("devices", ())
-    disks = _disks((device for device in devices if device.tag == "disk"), mark, reader.pool)
+    disks = _disks((device for device in devices if device.tag == "disk"), mark, reader)
     nics = _nics(device for device in devices if device.tag == "interface")
     return Ours(mark, Live(cpus, memory_mib, disks, nics))
 
@@ -107,17 +118,16 @@ def _memory_mib(parts: Mapping[str, ET.Element]) -> int:
     return int(_text(parts, "currentMemory") or _text(parts, "memory") or 0) // _KIB_PER_MIB
 
 
-def _disks(disks: Iterable[ET.Element], mark: marks.Mark, pool: str) -> tuple[LiveDisk, ...]:
+def _disks(disks: Iterable[ET.Element], mark: marks.Mark, reader: Reader) -> tuple[LiveDisk, ...]:
     # By serial, not by file: a snapshot changes the file. What was plugged in by hand is not ours.
-    ours = {disk.name for disk in mark.applied.disks}
+    ours = {disk.name: disk for disk in mark.applied.disks}
     found = []
     for disk in disks:
         serial = disk.findtext("serial", "")
         if serial in ours:
             source = disk.find("source")
             file = "what is no file" if source is None else source.get("file", "what is no file")
-            is_own = file == f"{pool}/{names.disk_volume(mark.fleet, mark.key, serial)}"
-            found.append(LiveDisk(serial, source="" if is_own else file))
+            found.append(LiveDisk(serial, source="" if reader.is_own(file, ours[serial], mark) else file))
     return tuple(found)
 
 

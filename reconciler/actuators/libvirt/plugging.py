@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 import libvirt
@@ -64,7 +64,7 @@ def plug(hands: Hands, domain: Domain, machine: Machine) -> None:
         if disk.name in sockets.running:
             _grow(domain, pool, sockets.running[disk.name], disk)
         else:
-            pool.adopt_or_make(volume, disk.size_mib)
+            pool.of(disk).adopt_or_make(volume, disk.size_mib)
         _plug(hands, domain, disk, sockets)
 
 
@@ -122,7 +122,8 @@ def _request(domain: Domain, disk: ET.Element) -> None:
 
 def _grow(domain: Domain, pool: Pool, plugged: ET.Element, disk: Disk) -> None:
     if not pool.holds_bytes:
-        pool.adopt_or_make(names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name), disk.size_mib)
+        volume = names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name)
+        pool.of(disk).adopt_or_make(volume, disk.size_mib)
         return
     device = _device(plugged)
     if domain.handle.blockInfo(device)[0] < disk.size_mib * MIB:
@@ -140,7 +141,8 @@ def _plug(hands: Hands, domain: Domain, disk: Disk, sockets: Sockets) -> None:
     if letter is None:
         raise ActionFailed(host, f"{domain.mark.key.name} has no letter left for disk {disk.name}")
     volume = names.disk_volume(domain.mark.fleet, domain.mark.key, disk.name)
-    text = ET.tostring(disk_xml(volume, disk.name, letter, hands.site(hands.pool())), "unicode")
+    site = hands.site(hands.pool(), replace(domain.mark.applied, disks=(disk,)))
+    text = ET.tostring(disk_xml(volume, disk, letter, site), "unicode")
     try:
         domain.handle.attachDeviceFlags(text, flags)
     except libvirt.libvirtError as error:

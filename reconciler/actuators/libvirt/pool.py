@@ -1,20 +1,20 @@
-"""The volumes of one host's pool. Everything here blocks: it is called in a session's threads."""
+"""The volumes of one host's pools. Everything here blocks: it is called in a session's threads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libvirt
 
 from reconciler.actuators.libvirt import names
 from reconciler.actuators.libvirt.errors import is_gone
-from reconciler.actuators.libvirt.parse import read_pool_path
+from reconciler.actuators.libvirt.parse import read_pool_directory
 from reconciler.actuators.libvirt.volume_xml import Backing, volume_xml
 from reconciler.errors import ActionFailed, UnknownImage
-from reconciler.specs.desired import ImageUse
+from reconciler.specs.desired import Disk, ImageUse, Machine
+from reconciler.specs.disks import DEFAULT_POOL
 
 MIB = 1024 * 1024
-POOL = "default"
 # The test driver comes with one pool, of another name.
 TEST_POOL = "default-pool"
 _CHUNK_BYTES = 256 * 1024
@@ -28,6 +28,28 @@ class Pool:
     path: str
     handle: libvirt.virStoragePool
     holds_bytes: bool = True
+
+    def of(self, disk: Disk) -> Pool:
+        """Where a disk of the host lies, given the pool in which images lie. Raises ActionFailed where there
+        is no such pool.
+        """
+        return self.named(disk.pool)
+
+    def named(self, name: str) -> Pool:
+        """That pool of the host, as a disk names it. Raises ActionFailed where it is not there."""
+        if not name:
+            return self
+        handle = find_pool(self.handle.connect(), name)
+        if handle is None:
+            message = (
+                f"there is no active storage pool {name!r} for disks that are to lie in it. On the host: "
+            )
+            raise ActionFailed(self.host, f"{message}virsh pool-start {name}")
+        return replace(self, path=_directory(self.host, handle), handle=handle)
+
+    def directories(self, machine: Machine) -> dict[str, str]:
+        """Where its other pools lie, in which the machine has disks, by their names. Raises as ``of``."""
+        return {disk.pool: self.of(disk).path for disk in machine.disks if disk.pool}
 
     def find(self, name: str) -> libvirt.virStorageVol | None:
         """Volume of that name, or None."""
@@ -69,12 +91,9 @@ class Pool:
             message = f"image {use.name} is {needed} MiB large: a root disk of {root_mib} MiB cannot hold it"
             raise ActionFailed(self.host, message)
 
-    def clone(self, use: ImageUse, name: str, size_mib: int) -> None:
-        """Make a root disk that reads from its base image until it is written."""
-        kind = names.disk_kind(use)
-        self.handle.createXML(
-            volume_xml(name, size_mib * MIB, "qcow2", Backing(self._base(use).path(), kind.value)), 0
-        )
+    def clone(self, use: ImageUse, name: str, root: Disk) -> None:
+        """Make a root disk, in its own pool, that reads from its base image here until it is written."""
+        self.make(name, root.size_mib * MIB, root, use)
 
     def adopt_or_make(self, name: str, size_mib: int) -> None:
         """A data disk of at least ``size_mib``: the one that is there, grown if need be, or a new one."""
@@ -139,10 +158,12 @@ class Pool:
         """What a guest sees of a volume. Raises libvirt's error where there is no such volume."""
         return _capacity(self.handle.storageVolLookupByName(name))
 
-    def make(self, name: str, size_bytes: int, base: ImageUse | None) -> None:
-        """A new disk of exactly that size, reading from ``base`` until it is written, or empty."""
+    def make(self, name: str, size_bytes: int, disk: Disk, base: ImageUse | None) -> None:
+        """A new disk of exactly that size in its own pool, reading from ``base``, which is here, until it is
+        written, or empty.
+        """
         backing = None if base is None else Backing(self._base(base).path(), names.disk_kind(base).value)
-        self.handle.createXML(volume_xml(name, size_bytes, "qcow2", backing), 0)
+        self.of(disk).handle.createXML(volume_xml(name, size_bytes, "qcow2", backing), 0)
 
     def make_empty(self, name: str) -> None:
         """A volume of no bytes. Raises libvirt's error where a file of that name is there, listed or not."""
@@ -165,8 +186,10 @@ def find_pool(connection: libvirt.virConnect, name: str) -> libvirt.virStoragePo
 
 
 def open_pool(connection: libvirt.virConnect, host: str, *, is_test: bool) -> Pool:
-    """The pool that our volumes live in. Raises ActionFailed, saying how to make it."""
-    name = TEST_POOL if is_test else POOL
+    """The pool that images live in, and every disk that does not say another. Raises ActionFailed, saying
+    how to make it.
+    """
+    name = main_pool(is_test=is_test)
     handle = find_pool(connection, name)
     if handle is None:
         message = (
@@ -175,7 +198,19 @@ def open_pool(connection: libvirt.virConnect, host: str, *, is_test: bool) -> Po
             f"virsh pool-start {name}; virsh pool-autostart {name}"
         )
         raise ActionFailed(host, message)
-    return Pool(host, read_pool_path(handle.XMLDesc(0)), handle, holds_bytes=not is_test)
+    return Pool(host, _directory(host, handle), handle, holds_bytes=not is_test)
+
+
+def main_pool(*, is_test: bool) -> str:
+    """The name of the pool that images live in."""
+    return TEST_POOL if is_test else DEFAULT_POOL
+
+
+def _directory(host: str, handle: libvirt.virStoragePool) -> str:
+    path = read_pool_directory(handle.XMLDesc(0))
+    if path is None:
+        raise ActionFailed(host, f"storage pool {handle.name()} is no directory of files")
+    return path
 
 
 def _capacity(volume: libvirt.virStorageVol) -> int:

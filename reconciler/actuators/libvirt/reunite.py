@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import libvirt
 
@@ -17,11 +18,20 @@ from reconciler.actuators.libvirt.domains import Domain
 from reconciler.actuators.libvirt.errors import is_gone
 from reconciler.actuators.libvirt.mark import Mark
 from reconciler.actuators.libvirt.order import Desk, Hands
+from reconciler.actuators.libvirt.pool import Pool
 from reconciler.actuators.libvirt.sense import Sense, is_moving, sense
 from reconciler.carrying import counts, is_carried, may_be_tidied, was_handed_over
 from reconciler.errors import ActionFailed
 from reconciler.specs.desired import HostName, InstanceUuid
 from reconciler.state import FAILED, MIGRATING, Power
+
+
+class _Left(NamedTuple):
+    """A volume that is left over, and the pool that it is in, which a disk calls ``name``."""
+
+    name: str
+    pool: Pool
+    volume: str
 
 
 async def resume(action: Resume, home: Desk, peer: Desk) -> None:
@@ -121,20 +131,21 @@ def _sweep(here: Hands, there: Hands, action: Settle) -> None:
         raise ActionFailed(here.desk.host, f"{_name(domain)} is paused ({state.detail}): nothing is removed")
     if state.power is Power.RUNNING:
         _refuse_while_moving(here.desk, domain)
-    left = list[str]()
+    left = list[_Left]()
     if is_ours and journey is not None and journey.copies and not action.share:
         # The twin may know of disks that the machine has lost since; so it goes after them.
         left = _left_over(there, [domain.mark] if twin is None else [domain.mark, twin.mark])
     if left:
         # Since the journey began somebody may have given the two hosts one pool.
-        check_apart(here, there, domain.mark.fleet, domain.mark.key)
+        for name, pool in {each.name: each.pool for each in left}.items():
+            check_apart(here.pool().named(name), pool, domain.mark.fleet, domain.mark.key)
     if twin is not None and twin.is_active():
         has_left = is_ours and journey is not None and journey.source == there.desk.session.host
         _end_paused(there, twin, may=has_left and state.power is Power.RUNNING)
     if is_ours and twin is not None:
         _outdate(domain, here.desk, twin)
-    for name in left:
-        there.pool().delete(name)
+    for each in left:
+        each.pool.delete(each.volume)
     if twin is not None:
         _undefine(twin)
 
@@ -147,13 +158,15 @@ def _check_tidy(here: Hands, domain: Domain, twin: Domain | None, *, runs: bool)
         raise ActionFailed(here.desk.host, message)
 
 
-def _left_over(there: Hands, marks: Sequence[Mark]) -> list[str]:
+def _left_over(there: Hands, marks: Sequence[Mark]) -> list[_Left]:
     """The volumes that are there, of all that these say a machine has."""
-    fleet, key, pool = marks[0].fleet, marks[0].key, there.pool()
-    disks = sorted({disk.name for mark in marks for disk in mark.applied.disks})
-    own = [*(names.disk_volume(fleet, key, disk) for disk in disks), names.seed_volume(fleet, key)]
-    own.append(names.former_seed_volume(fleet, key))
-    return [name for name in own if pool.find(name) is not None]
+    fleet, key, main = marks[0].fleet, marks[0].key, there.pool()
+    disks = sorted({(disk.pool, disk.name) for mark in marks for disk in mark.applied.disks})
+    pools = {name: main.named(name) for name, _ in disks}
+    own = [_Left(pool, pools[pool], names.disk_volume(fleet, key, disk)) for pool, disk in disks]
+    seeds = (names.seed_volume(fleet, key), names.former_seed_volume(fleet, key))
+    own += (_Left("", main, seed) for seed in seeds)
+    return [each for each in own if each.pool.find(each.volume) is not None]
 
 
 def _end_paused(there: Hands, twin: Domain, *, may: bool) -> None:

@@ -95,16 +95,16 @@ def _says(text: str, words: Iterable[str]) -> bool:
 
 def _inventory(hands: Hands) -> Inventory:
     images: dict[Sha256, int] = {}
-    probes: list[StoredImage] = []
     for volume in hands.pool().handle.listAllVolumes():
         if (sha256 := names.read_image(volume.name())) is not None:
             images[sha256] = images.get(sha256, 0) + _size(volume)
-        elif names.is_probe(volume.name(), hands.desk.fleet):
-            probes.append(StoredImage(_OF_NOTHING, 0, whole=False, probe=volume.name()))
     machines = (_machine(domain) for domain in hands.connection.listAllDomains())
     pools = hands.connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)
-    volumes = (thing for pool in pools for volume in pool.listAllVolumes() if (thing := _volume(volume)))
-    return Inventory(images, tuple(probes), (*(each for each in machines if each is not None), *volumes))
+    listed = [volume for pool in pools for volume in pool.listAllVolumes()]
+    left = sorted({name for volume in listed if names.is_probe(name := volume.name(), hands.desk.fleet)})
+    probes = tuple(StoredImage(_OF_NOTHING, 0, whole=False, probe=name) for name in left)
+    volumes = (thing for volume in listed if (thing := _volume(volume)))
+    return Inventory(images, probes, (*(each for each in machines if each is not None), *volumes))
 
 
 def _size(volume: libvirt.virStorageVol) -> int:

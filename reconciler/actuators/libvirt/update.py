@@ -70,7 +70,7 @@ def _finish(hands: Hands, before: InstanceState, instance: Instance) -> None:
     """Delete what nothing has plugged in any more, and then give it up."""
     domain, pool = _whole(hands, before), hands.pool()
     for disk in _going(domain.mark.applied, instance.machine):
-        pool.delete(_volume(domain.mark, disk))
+        pool.of(disk).delete(_volume(domain.mark, disk))
     _write_down(domain, before, instance)
 
 
@@ -96,8 +96,11 @@ async def update_with_restart(desk: Desk, before: InstanceState, instance: Insta
 def _check_disks(hands: Hands, domain: Domain, instance: Instance) -> None:
     pool = hands.pool()
     domain.check_at_home(pool)
+    pools = {disk.name: disk.pool for disk in domain.mark.applied.disks}
     for disk in instance.machine.disks:
-        pool.check_not_shrinking(_volume(domain.mark, disk), disk.size_mib)
+        if pools.get(disk.name, disk.pool) != disk.pool:
+            raise ActionFailed(hands.desk.host, f"disk {disk.name} stays in the pool in which it is")
+        pool.of(disk).check_not_shrinking(_volume(domain.mark, disk), disk.size_mib)
 
 
 def _own(domain: Domain, machine: Machine) -> Mark:
@@ -118,14 +121,14 @@ def _make_over(hands: Hands, before: InstanceState, instance: Instance) -> None:
     domain = formerly.keep(domain, instance, pool)
     mark, machine = _own(domain, instance.machine), instance.machine
     for disk in machine.disks:
-        pool.adopt_or_make(_volume(mark, disk), disk.size_mib)
+        pool.of(disk).adopt_or_make(_volume(mark, disk), disk.size_mib)
     after, seeded = formerly.next_mark(mark, instance), formerly.write_seed(hands, mark, instance, pool)
     # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
     going = _going(mark.applied, machine)
     owning = replace(after, former=mark.former, applied=replace(machine, disks=machine.disks + going))
     updated = hands.define(owning, pool, seeded=seeded, unplugged=frozenset(disk.name for disk in going))
     for disk in going:
-        pool.delete(_volume(mark, disk))
+        pool.of(disk).delete(_volume(mark, disk))
     formerly.finish(updated, after, pool)
     updated.start(before)
 
@@ -164,4 +167,4 @@ def _hardware(machine: Machine) -> Hashable:
 
 
 def _sizes(machine: Machine) -> Hashable:
-    return frozenset((disk.name, disk.size_mib) for disk in machine.disks)
+    return frozenset((disk.name, disk.size_mib, disk.pool) for disk in machine.disks)

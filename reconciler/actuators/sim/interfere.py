@@ -38,6 +38,7 @@ from reconciler.actuators.sim.store import Store
 from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import NotFound, ReconcilerError
 from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Resources, Sha256
+from reconciler.specs.resources import kind_of
 from reconciler.state import MIGRATED, MIGRATING, Live, Power
 
 # A human is stopped by nobody's accounts.
@@ -160,7 +161,11 @@ def mount(store: Store, other: str) -> None:
     there = Store(store.path.parent, HostName(other))
     ours, its = store.look().volumes, there.look().volumes
     for end, had, comes in ((store, ours, its), (there, its, ours)):
-        _do(end, Mount(other), *(AddVolume(each, size) for each, size in comes.items() if each not in had))
+        _do(
+            end,
+            Mount(other),
+            *(AddVolume(each, size) for each, size in comes.items() if each not in had and not each.pool),
+        )
 
 
 def sicken(store: Store, name: str) -> None:
@@ -244,7 +249,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _do(store: Store, *effects: Effect) -> None:
     for effect in effects:
-        store.change(effect, _ROOM)
+        room = _ROOM
+        if isinstance(effect, AddVolume) and effect.volume.pool:
+            room = replace(room, devices=((kind_of(effect.volume.pool), sys.maxsize),))
+        store.change(effect, room)
 
 
 def _is_of(domain: Domain, volume: VolumeId) -> bool:

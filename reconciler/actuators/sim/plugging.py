@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from reconciler.actuators.sim.effects import AddVolume, Define, DropVolume, Effect, GrowVolume, Unplug
 from reconciler.actuators.sim.things import Box, Domain, Mark, VolumeId
 from reconciler.errors import ActionFailed
-from reconciler.specs.desired import Machine, OnDelete
+from reconciler.specs.desired import Disk, Machine, OnDelete
 from reconciler.state import Live, LiveDisk
 
 ROOT = "root"
@@ -24,7 +24,7 @@ def check_at_home(box: Box, domain: Domain) -> None:
 
 def touches_disks(domain: Domain, mark: Mark, new: Machine) -> bool:
     """Whether disks differ from what was applied, or what is there differs from that."""
-    sizes = [{(disk.name, disk.size_mib) for disk in machine.disks} for machine in (mark.applied, new)]
+    sizes = [{(each.name, each.size_mib, each.pool) for each in of.disks} for of in (mark.applied, new)]
     there = ({disk.name for disk in live.disks} for live in (domain.live, domain.configured or domain.live))
     return sizes[0] != sizes[1] or any(not plugged.issuperset(names(new)) for plugged in there)
 
@@ -42,7 +42,7 @@ def replug(box: Box, domain: Domain, mark: Mark, new: Machine) -> Iterator[Effec
     if (domain.live, domain.configured) != (plugged, after):
         yield Define(domain := replace(domain, live=plugged, configured=after))
     yield from (Unplug(domain.uuid, disk) for disk in leaving)
-    yield from (DropVolume(volume) for volume in gone_for_good(box, owned, keep=names(new)))
+    yield from (DropVolume(volume) for volume in gone_for_good(box, owned, keep=new.disks))
     gone = _without(domain.live, leaving)
     finished = replace(
         domain,
@@ -64,21 +64,22 @@ def joined(mark: Mark, new: Machine) -> Mark:
 def fit_disks(box: Box, old: Mark, new: Machine) -> Iterator[Effect]:
     """Volumes as ``new`` wants them; one that is there already is adopted, and grown if need be."""
     for disk in new.disks:
-        volume = old.volume(disk.name)
+        volume = old.volume_of(disk)
         if volume not in box.volumes:
             yield AddVolume(volume, disk.size_mib)
         elif box.volumes[volume] < disk.size_mib:
             yield GrowVolume(volume, disk.size_mib)
 
 
-def gone_for_good(box: Box, old: Mark, *, keep: tuple[str, ...]) -> tuple[VolumeId, ...]:
+def gone_for_good(box: Box, old: Mark, *, keep: Iterable[Disk]) -> tuple[VolumeId, ...]:
     """Volumes that nothing wants and that were not to be retained when they were last applied."""
+    wanted = {old.volume_of(disk) for disk in keep}
     return tuple(
-        old.volume(disk.name)
+        old.volume_of(disk)
         for disk in old.applied.disks
         if (disk.name == ROOT or disk.on_delete is OnDelete.DELETE)
-        and disk.name not in keep
-        and old.volume(disk.name) in box.volumes
+        and old.volume_of(disk) not in wanted
+        and old.volume_of(disk) in box.volumes
     )
 
 

@@ -182,6 +182,7 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
                 yield from _run(updated)
             return
     check_at_home(box, domain)
+    _refuse_moving(box, mark, new)
     _refuse_shrinking(box, mark, new)
     if live and domain.power is not Power.STOPPED:
         yield from _run(domain)
@@ -198,7 +199,7 @@ def _update(box: Box, domain: Domain, mark: Mark, instance: Instance, *, live: b
         yield Define(replace(domain, mark=owned, power=Power.STOPPED, booted=False))
     yield from fit_disks(box, mark, new)
     finished = _machine(instance, domain, complete=True)
-    if going := gone_for_good(box, mark, keep=names(new)):
+    if going := gone_for_good(box, mark, keep=new.disks):
         # A disk is deleted once no machine has it plugged in, and owned until it is deleted.
         left = tuple(disk for disk in mark.applied.disks if mark.volume(disk.name) in going)
         owning = replace(owned, applied=replace(new, disks=new.disks + left))
@@ -221,7 +222,7 @@ def _rebuild(box: Box, left: Domain | None, instance: Instance) -> Iterator[Effe
     gone: tuple[VolumeId, ...] = ()
     if left is not None and left.mark is not None:
         yield from _called(left, instance)
-        gone = gone_for_good(box, left.mark, keep=tuple(name for name in names(new) if name != ROOT))
+        gone = gone_for_good(box, left.mark, keep=[disk for disk in new.disks if disk.name != ROOT])
         yield from (DropVolume(volume) for volume in gone)
     yield Define(half)
     # A root that nobody owns is made anew as well: only data is adopted.
@@ -318,9 +319,15 @@ def _require_image(box: Box, image: ImageUse) -> None:
         raise UnknownImage(box.host, f"image {image.name} ({missing[0][:12]}…) is not on the host")
 
 
+def _refuse_moving(box: Box, mark: Mark, new: Machine) -> None:
+    for disk in new.disks:
+        if mark.volume(disk.name) != mark.volume_of(disk) and disk.name in names(mark.applied):
+            raise ActionFailed(box.host, f"disk {disk.name} stays in the pool in which it is")
+
+
 def _refuse_shrinking(box: Box, mark: Mark, new: Machine, *, but: str = "") -> None:
     for disk in new.disks:
-        has = box.volumes.get(mark.volume(disk.name), 0)
+        has = box.volumes.get(mark.volume_of(disk), 0)
         if disk.name != but and disk.size_mib < has:
             message = f"disk {disk.name} has {has} MiB and cannot shrink to {disk.size_mib} MiB"
             raise ActionFailed(box.host, message)

@@ -194,12 +194,13 @@ def _body(fact: _Fact) -> str:
 
 def _volume_id(volume: VolumeId) -> str:
     # "/" cannot occur in a name.
-    return f"{volume.fleet}/{volume.key.service}/{volume.key.component}/{volume.key.ordinal}/{volume.disk}"
+    parts = (volume.fleet, volume.key.service, volume.key.component, str(volume.key.ordinal), volume.disk)
+    return "/".join((*parts, volume.pool) if volume.pool else parts)
 
 
 def _volume(text: str) -> VolumeId:
-    fleet, service, component, ordinal, disk = text.split("/")
-    return VolumeId(fleet, InstanceKey(service, component, int(ordinal)), disk)
+    fleet, service, component, ordinal, disk, *pool = text.split("/")
+    return VolumeId(fleet, InstanceKey(service, component, int(ordinal)), disk, *pool)
 
 
 @lru_cache(maxsize=1)

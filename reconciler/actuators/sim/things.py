@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 
 from reconciler.actuators.links import Link
 from reconciler.errors import NotFound
-from reconciler.specs.desired import HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
+from reconciler.specs.desired import Disk, HostName, InstanceKey, InstanceName, InstanceUuid, Machine, Sha256
 from reconciler.specs.formerly import Record
 from reconciler.state import MIGRATING, Cordon, Journey, Live, LiveDisk, Power
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class VolumeId:
-    """Which disk of which instance of which fleet a volume is."""
+    """Which disk of which instance of which fleet a volume is, in which pool (as ``Disk`` has it)."""
 
     fleet: str
     key: InstanceKey
     disk: str
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,12 @@ class Mark:
 
     def volume(self, disk: str) -> VolumeId:
         """The volume behind one of its disks."""
-        return VolumeId(self.fleet, self.key, disk)
+        pools = (each.pool for each in self.applied.disks if each.name == disk)
+        return VolumeId(self.fleet, self.key, disk, next(pools, ""))
+
+    def volume_of(self, disk: Disk) -> VolumeId:
+        """The volume behind a disk that it has, or is to have."""
+        return VolumeId(self.fleet, self.key, disk.name, disk.pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Box:
 
     ``cuts`` is how often its connections were broken; guests booted from ``sick_images`` are sick.
     ``cordons`` are by fleet. Hosts whose ``pool`` is of the same name, which is not empty, have the same
-    files in it.
+    files in it: in the one in which images lie, each has any other to itself.
     """
 
     host: HostName

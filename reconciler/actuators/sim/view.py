@@ -45,9 +45,11 @@ def _viewed(this: _This, fleet: str, capacity: Resources) -> HostState:
         for domain in box.domains.values()
         if domain.mark is not None and domain.mark.fleet == fleet
     ]
-    attached = {VolumeId(fleet, state.key, disk.name) for state in states for disk in state.applied.disks}
+    attached = {
+        VolumeId(fleet, state.key, disk.name, disk.pool) for state in states for disk in state.applied.disks
+    }
     volumes = [
-        VolumeState(volume.key, volume.disk, None if volume in attached else size)
+        VolumeState(volume.key, volume.disk, None if volume in attached else size, volume.pool)
         for volume, size in sorted(box.volumes.items())
         if volume.fleet == fleet
     ]
@@ -122,10 +124,9 @@ def _foreign(box: Box, fleet: str) -> Resources:
     # What is switched off has its disks, and no CPU or memory.
     running = [domain for domain in box.domains.values() if domain.power is not Power.STOPPED]
     others = [domain.live for domain in running if _owner(domain) != fleet]
-    return Resources(
-        sum(live.cpus for live in others),
-        sum(live.memory_mib for live in others),
-        sum(size for volume, size in box.volumes.items() if volume.fleet != fleet),
+    volumes = ((volume.pool, size) for volume, size in box.volumes.items() if volume.fleet != fleet)
+    return Resources.on_disk(volumes) + Resources(
+        sum(live.cpus for live in others), sum(live.memory_mib for live in others)
     )
 
 

@@ -48,6 +48,7 @@ from reconciler.actuators.sim.things import Box, Domain, VolumeId
 from reconciler.errors import ActionFailed, AlreadyExists, NoRoom, NotFound
 from reconciler.specs.desired import InstanceName, Resources
 from reconciler.specs.identity import is_own_link
+from reconciler.specs.resources import kind_of
 from reconciler.state import MIGRATING, Power
 
 
@@ -75,7 +76,7 @@ def after(box: Box, effect: Effect, room: Resources) -> Box:
 def _with_image(box: Box, effect: ImageEffect, room: Resources) -> Box:
     match effect:
         case StoreImage(sha256):
-            free = room.disk_mib - sum(box.volumes.values())
+            free = _free(box, room)
             if free <= 0 and sha256 not in box.images:
                 raise NoRoom(box.host, f"image {sha256[:12]} finds no room: {free} MiB of disk are free")
             return replace(box, images=box.images | {sha256})
@@ -265,12 +266,21 @@ def _powered_off(domain: Domain, why: str) -> Domain:
 
 
 def _resized(box: Box, volume: VolumeId, size_mib: int, room: Resources) -> Box:
-    free = room.disk_mib - sum(size for key, size in box.volumes.items() if key != volume)
+    others = {key: size for key, size in box.volumes.items() if key != volume}
+    free = _free(replace(box, volumes=others), room, volume.pool)
     if size_mib > free:
         raise NoRoom(
             box.host, f"volume {_title(volume)} needs {size_mib} MiB of disk and {free} MiB are free"
         )
     return replace(box, volumes={**box.volumes, volume: size_mib})
+
+
+def _free(box: Box, room: Resources, pool: str = "") -> int:
+    """MiB that are left of a pool. Raises NotFound where there is no such pool."""
+    there = dict(room.pooled).get(kind_of(pool)) if pool else room.disk_mib
+    if there is None:
+        raise NotFound(box.host, f"there is no storage pool {pool}")
+    return there - sum(size for volume, size in box.volumes.items() if volume.pool == pool)
 
 
 def _size(box: Box, volume: VolumeId) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reconciler.planner.placement.ledger import Ledger, Site, footprint
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import Ledger, Site
 from reconciler.specs.desired import HostName, Resources
 from reconciler.specs.expressions import Answer, HostFacts, Unanswered, evaluate, facts_of
 from reconciler.state import HostState

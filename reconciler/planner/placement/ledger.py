@@ -13,8 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.planner.groups import Group, group_of
-from reconciler.specs.desired import Disk, Host, HostName, Instance, InstanceKey, Machine, OnDelete, Resources
-from reconciler.state import HostState, InstanceState, LiveDisk, VolumeState
+from reconciler.planner.placement.footprints import (
+    adopted,
+    all_of,
+    footprint,
+    given_back,
+    kept_disks,
+    least,
+    sizes_of,
+)
+from reconciler.specs.desired import Host, HostName, Instance, InstanceKey, Machine, Resources
+from reconciler.state import HostState, InstanceState, VolumeState
 
 _Name = TypeVar("_Name", bound=Hashable)
 
@@ -74,7 +83,10 @@ class Ledger:
         return ledger
 
     def _share_what_is_left(self) -> None:
-        """Whoever shares the pool has the disk too, also who has not listed it since it was made."""
+        """Whoever shares the pool has the disk too, also who has not listed it since it was made.
+
+        No other pool of a host is shared.
+        """
         for pool in dict.fromkeys(self._pools.values()):
             sharing = [(site.name, site.state) for site in self.sites if self.pool(site.name) == pool]
             seen = [(host, state.volumes) for host, state in sharing if state is not None]
@@ -83,7 +95,7 @@ class Ledger:
                 (each.key, each.disk): each
                 for _, own in reversed(seen)
                 for each in own
-                if each.size_mib is not None
+                if each.size_mib is not None and not each.pool
             }
             for host, own in seen:
                 listed = {(each.key, each.disk) for each in own}
@@ -133,7 +145,7 @@ class Ledger:
         not follow it.
         """
         self._leaving.setdefault(group_of(state.key), Counter())[state.host] += 1
-        back, pool = _given_back(state), self.pool(state.host)
+        back, pool = given_back(state), self.pool(state.host)
         if pool is not None:
             self._returned[pool] += 0 if to is not None and self.pool(to) == pool else back.disk_mib
             back = replace(back, disk_mib=0)
@@ -153,16 +165,9 @@ class Ledger:
         return self._seats.get(group, Counter()) - self._leaving.get(group, Counter())
 
 
-def _given_back(state: InstanceState) -> Resources:
-    kept = (disk.size_mib for disk in state.applied.disks if disk.on_delete is OnDelete.RETAIN)
-    return footprint(state) - Resources(disk_mib=sum(kept))
-
-
 def _room(host: Host, state: HostState) -> Resources:
     taken = Resources.total(footprint(each) for each in state.instances)
-    # A disk has a size of its own here only where no machine has it: the others are in ``taken``.
-    kept = sum(volume.size_mib or 0 for volume in state.volumes)
-    return host.usable(state.capacity) - state.foreign - taken - Resources(disk_mib=kept)
+    return host.usable(state.capacity) - state.foreign - taken - kept_disks(state)
 
 
 def _pools(sites: Iterable[Site]) -> Mapping[HostName, str]:
@@ -179,7 +184,7 @@ def _left_of_pools(sites: Sequence[Site], pools: Mapping[HostName, str]) -> Mapp
         seen = [(host, state) for host, state in own if state is not None]
         disks: dict[tuple[InstanceKey, str], int] = {}
         for _, state in seen:
-            kept = {(each.key, each.disk): each.size_mib or 0 for each in state.volumes}
+            kept = {(each.key, each.disk): each.size_mib or 0 for each in state.volumes if not each.pool}
             disks = _union(disks, kept)
             for each in state.instances:
                 disks = _union(disks, _owned(each))
@@ -190,31 +195,21 @@ def _left_of_pools(sites: Sequence[Site], pools: Mapping[HostName, str]) -> Mapp
 
 
 def _owned(state: InstanceState) -> dict[tuple[InstanceKey, str], int]:
-    sizes = _sizes(state.applied.disks, state.live.disks)
-    return {(state.key, name): size for name, size in sizes.items()}
-
-
-def footprint(state: InstanceState) -> Resources:
-    """What a machine takes of its host now: as applied or as it is, whichever is more."""
-    applied, live = state.applied, state.live
-    return Resources(
-        max(applied.cpus, live.cpus),
-        max(applied.memory_mib, live.memory_mib),
-        _all_of(applied.disks, live.disks),
-        applied.devices,
-    )
+    sizes = sizes_of(state.applied.disks, state.live.disks)
+    return {(state.key, name): size for (name, pool), size in sizes.items() if not pool}
 
 
 def growth(before: InstanceState, machine: Machine, ledger: Ledger) -> Resources:
     """What more it takes at most while it becomes ``machine``: old and new disks side by side."""
-    now = footprint(before)
-    wanted, had = Resources(devices=machine.devices), Resources(devices=now.devices)
-    after = _all_of(before.applied.disks, before.live.disks, machine.disks)
-    return Resources(
+    now, had = footprint(before), before.applied.devices
+    devices = (Resources(devices=machine.devices) - Resources(devices=had)).devices
+    disks = all_of(before.applied.disks, before.live.disks, machine.disks)
+    disks -= all_of(before.applied.disks, before.live.disks)
+    disks -= adopted(machine, ledger.left(before.key).get(before.host, ()))
+    return disks + Resources(
         max(0, machine.cpus - now.cpus),
         max(0, machine.memory_mib - now.memory_mib),
-        after - now.disk_mib - _adopted(machine, ledger.left(before.key).get(before.host, ())),
-        tuple((name, more) for name, more in (wanted - had).devices if more > 0),
+        devices=tuple((name, more) for name, more in devices if more > 0),
     )
 
 
@@ -223,29 +218,8 @@ def demand(instance: Instance, ledger: Ledger) -> Resources:
 
     Where several hosts have disks of it, as if it found the least of them.
     """
-    left = ledger.left(instance.key)
-    adopted = min((size for each in left.values() if (size := _adopted(instance.machine, each))), default=0)
-    return instance.machine.resources - Resources(disk_mib=adopted)
-
-
-def _adopted(machine: Machine, left: Iterable[VolumeState]) -> int:
-    """MiB of a machine's disks that are there already, without a machine, and counted as taken."""
-    wanted = {disk.name: disk.size_mib for disk in machine.disks}
-    return sum(min(each.size_mib or 0, wanted[each.disk]) for each in left if each.disk in wanted)
-
-
-def _all_of(*several: Iterable[Disk | LiveDisk]) -> int:
-    """MiB of all these disks side by side."""
-    return sum(_sizes(*several).values())
-
-
-def _sizes(*several: Iterable[Disk | LiveDisk]) -> dict[str, int]:
-    """MiB of all these disks by name: of those of one name, the largest."""
-    sizes: dict[str, int] = {}
-    for disks in several:
-        for disk in disks:
-            sizes[disk.name] = max(sizes.get(disk.name, 0), disk.size_mib or 0)
-    return sizes
+    found = (adopted(instance.machine, each) for each in ledger.left(instance.key).values())
+    return instance.machine.resources - least([each for each in found if each.all_disk_mib])
 
 
 def _union(one: Mapping[_Name, int], other: Mapping[_Name, int]) -> dict[_Name, int]:

@@ -13,7 +13,8 @@ from reconciler.planner.placement.admission import Admissions
 from reconciler.planner.placement.between import labels_of, rules_between
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.columns import Admits, Columns
-from reconciler.planner.placement.ledger import Site, demand, footprint
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import Site, demand
 from reconciler.planner.placement.problem import (
     NOWHERE,
     Cluster,
@@ -22,7 +23,8 @@ from reconciler.planner.placement.problem import (
     Shape,
 )
 from reconciler.planner.placement.rows import Rows
-from reconciler.planner.terms import has_its_disk, unlike
+from reconciler.planner.placement.rules import unlike_its_disk
+from reconciler.planner.terms import in_its_way, unlike
 from reconciler.specs.desired import Desired, Fleet, HostName, Instance, InstanceKey, Resources
 from reconciler.state import InstanceState
 
@@ -145,24 +147,24 @@ class _Pose:
     def _homes(self, instance: Instance) -> Flags | None:
         """The hosts that have disks which it left behind; None where there are none."""
         left = self.board.ledger.left(instance.key)
-        wanted = {disk.name: disk.size_mib for disk in instance.machine.disks}
+        wanted = {disk.name: disk for disk in instance.machine.disks}
         homes = np.zeros(len(self.number), np.bool_)
         found = False
         for host, volumes in left.items():
             own = [volume for volume in volumes if volume.disk in wanted]
             found = found or bool(own)
-            homes[self.number[host]] = bool(own) and all(
-                (volume.size_mib or 0) <= wanted[volume.disk] for volume in own
+            homes[self.number[host]] = bool(own) and not any(
+                unlike_its_disk(volume, wanted[volume.disk]) for volume in own
             )
         return homes if found else None
 
     def _taken(self, state: InstanceState, source: Site) -> list[HostName]:
-        """Hosts with leftover disks in its way, but for its own."""
-        return [
-            host
-            for host in self.board.ledger.left(state.key)
-            if host != source.name and has_its_disk(state, source, self.board.ledger.site(host))
-        ]
+        """Hosts to which its disks cannot come, but for its own."""
+        ledger, sites = self.board.ledger, [*map(self.board.ledger.site, self.board.ledger.left(state.key))]
+        if source.host.storage is not None and any(disk.pool for disk in state.applied.disks):
+            sites += (site for site in ledger.sites if site.host.storage == source.host.storage)
+        others = dict.fromkeys(site.name for site in sites if site.name != source.name)
+        return [host for host in others if in_its_way(state, source, ledger.site(host))]
 
     def _like(self, source: Site) -> Flags:
         """The hosts between which machines of this one can migrate."""
@@ -230,7 +232,7 @@ def _is_cordoned(site: Site) -> bool:
 
 def _cost(seen: Seen, board: Board) -> float:
     host, takes = board.ledger.site(seen.state.host).host, seen.state.applied.resources
-    return float(takes.memory_mib + (takes.disk_mib if host.storage is None else 0))
+    return float(takes.memory_mib + (takes.all_disk_mib if host.storage is None else 0))
 
 
 def _clusters(fleet: Fleet, board: Board, rows: Rows) -> tuple[Cluster, ...]:

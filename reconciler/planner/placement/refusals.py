@@ -12,7 +12,8 @@ from reconciler.planner.groups import group_of
 from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.conflicts import Mover, deadlock_of
 from reconciler.planner.placement.fields import field_against
-from reconciler.planner.placement.ledger import Site, footprint
+from reconciler.planner.placement.footprints import footprint
+from reconciler.planner.placement.ledger import Site
 from reconciler.planner.placement.pose import Seen
 from reconciler.planner.placement.rules import (
     STANDING,
@@ -23,7 +24,7 @@ from reconciler.planner.placement.rules import (
     required,
     shortage,
 )
-from reconciler.planner.terms import has_its_disk, unlike
+from reconciler.planner.terms import in_its_way, unlike
 from reconciler.planner.verdicts import Hold
 from reconciler.specs.desired import Instance, Resources
 
@@ -61,7 +62,7 @@ class Refusals:
         here = self.of_home(seen)
 
         def unfit(site: Site) -> str | None:
-            return unlike(source, site) or has_its_disk(state, source, site) if site is not source else None
+            return unlike(source, site) or in_its_way(state, source, site) if site is not source else None
 
         with self._lifted(seen):
             checks = (

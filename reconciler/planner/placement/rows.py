@@ -18,13 +18,15 @@ from reconciler.planner.placement.problem import Integers
 from reconciler.specs.desired import Machine, Resources
 
 RESOURCES = ("cpus", "memory_mib", "disk_mib")
-"""They come first; then each kind of device by its name, then each pool that hosts share."""
+"""They come first; then each kind of device and of pool by its name, then each pool that hosts share."""
 DISK = RESOURCES.index("disk_mib")
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is counted: ``kinds`` of devices, ``pools`` that are shared. Nobody takes more than ``plenty``."""
+    """What is counted: ``kinds`` as in ``Resources.devices``, ``pools`` that are shared. Nobody takes more
+    than ``plenty``.
+    """
 
     kinds: tuple[str, ...]
     pools: tuple[str, ...]
@@ -32,9 +34,9 @@ class Rows:
 
     @staticmethod
     def of(ledger: Ledger, machines: Iterable[Machine], plenty: int) -> Rows:
-        """Every kind that a host has or a machine takes, every pool."""
+        """Every kind of device that a host has, every kind that a machine takes, every pool."""
         counted = chain(
-            (site.host.devices for site in ledger.sites), (machine.devices for machine in machines)
+            (site.host.devices for site in ledger.sites), (machine.resources.devices for machine in machines)
         )
         found = (ledger.pool(site.name) for site in ledger.sites)
         return Rows(

@@ -15,10 +15,12 @@ from reconciler.planner.placement.board import Board
 from reconciler.planner.placement.ledger import Site, demand
 from reconciler.planner.placement.standing import why_closed, why_empty
 from reconciler.planner.wires import foreign_in_the_way, segments_in
-from reconciler.specs.desired import HostName, Instance, Machine, Nic, NicKind, Resources
+from reconciler.specs.desired import Disk, HostName, Instance, Machine, Nic, NicKind, Resources
+from reconciler.specs.disks import DEFAULT_POOL
 from reconciler.specs.expressions import MissingLabel, Unanswered
 from reconciler.specs.placement import Affinity, Spread
-from reconciler.state import HostState, InstanceState
+from reconciler.specs.resources import pool_in
+from reconciler.state import HostState, InstanceState, VolumeState
 
 Check = Callable[[Site], str | None]
 """Why an instance may not be on a host, or None where it may."""
@@ -110,7 +112,7 @@ def _has(state: HostState | None, nic: Nic) -> bool:
 
 def with_its_data(instance: Instance, board: Board) -> Check:
     """An instance that returns goes back to the disks it left behind."""
-    wanted = {disk.name: disk.size_mib for disk in instance.machine.disks}
+    wanted = {disk.name: disk for disk in instance.machine.disks}
     left = {
         host: [volume for volume in volumes if volume.disk in wanted]
         for host, volumes in board.ledger.left(instance.key).items()
@@ -121,12 +123,21 @@ def with_its_data(instance: Instance, board: Board) -> Check:
 
     def check(site: Site) -> str | None:
         for volume in left.get(site.name, ()):
-            size = volume.size_mib or 0
-            if size > wanted[volume.disk]:
-                return f"keeps its disk {volume.disk} of {mib(size)}, and shrinking is refused"
+            if reason := unlike_its_disk(volume, wanted[volume.disk]):
+                return reason
         return None if left.get(site.name) else f"does not have its disks: {homes}"
 
     return check
+
+
+def unlike_its_disk(left: VolumeState, wanted: Disk) -> str | None:
+    """Why a disk that was kept cannot become the one that is wanted; None where it can."""
+    if left.pool != wanted.pool:
+        pool = left.pool or DEFAULT_POOL
+        return f"keeps its disk {left.disk} in pool {pool}: write pool: {pool}, or remove that one by hand"
+    if (left.size_mib or 0) > wanted.size_mib:
+        return f"keeps its disk {left.disk} of {mib(left.size_mib or 0)}, and shrinking is refused"
+    return None
 
 
 def roomy(instance: Instance, board: Board) -> Check:
@@ -138,6 +149,9 @@ def shortage(need: Resources, site: Site, board: Board) -> str | None:
     """What a host has too little of, with the amounts; None where ``need`` fits, or nobody knows."""
     if site.state is None:
         return None
+    there = dict(site.host.size(site.state.capacity).pooled) if need.devices else {}
+    if missing := [pool_in(kind) for kind, _ in need.pooled if kind not in there]:
+        return f"has no storage pool {missing[0]}"
     free = board.ledger.free(site.name)
     short = _short(need, free)
     if short and not _short(need, free + board.ledger.freed(site.name)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from reconciler.specs import quantities
-from reconciler.specs.models.base import Name, Parsed, Spec, quoted, refuse
+from reconciler.specs.disks import DEFAULT_POOL
+from reconciler.specs.models.base import Name, Parsed, Spec, quoted, refuse, text_like
 
 MOST_CPUS = 4096
 
@@ -83,12 +84,31 @@ def _device(text: str) -> str:
 DeviceName = Annotated[Name, AfterValidator(_device)]
 
 
+def _other_pool(text: str) -> str:
+    if text == DEFAULT_POOL:
+        raise refuse(f"the pool {DEFAULT_POOL!r} is counted as disk", f"write disk in place of {text}")
+    return text
+
+
+PoolName = Annotated[
+    str,
+    text_like(
+        r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+        "the name of a storage pool",
+        "use letters, digits, '_', '.' and '-'",
+    ),
+]
+_Pools = dict[Annotated[PoolName, AfterValidator(_other_pool)], DiskSize]
+"""By name, those beside the one in which images lie."""
+
+
 class Capacity(Spec):
     """All that a host has."""
 
     cpus: Cpus
     memory: MemorySize
     disk: DiskSize
+    pools: _Pools = Field(default_factory=dict)
 
 
 class Reserve(Spec):
@@ -97,6 +117,7 @@ class Reserve(Spec):
     cpus: Annotated[int, whole(0, MOST_CPUS)] = 0
     memory: MemorySize | None = None
     disk: DiskSize | None = None
+    pools: _Pools = Field(default_factory=dict)
 
 
 class MachineSize(Spec):

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reconciler.specs.desired import OnDelete
+from reconciler.specs.disks import DEFAULT_POOL, OnDelete
 from reconciler.specs.models.addresses import OwnAddress
-from reconciler.specs.models.amounts import DeviceCount, DeviceName, DiskSize, MachineSize, whole
+from reconciler.specs.models.amounts import DeviceCount, DeviceName, DiskSize, MachineSize, PoolName, whole
 from reconciler.specs.models.base import (
     NAME_PATTERN,
     Flag,
@@ -96,6 +96,7 @@ class DiskModel(Spec):
 
     size: DiskSize
     on_delete: Annotated[OnDelete, choice(OnDelete)] = OnDelete.DELETE
+    pool: PoolName = DEFAULT_POOL
 
 
 class PlugModel(Spec):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.errors import Fault
 from reconciler.specs.connect import rooted
@@ -39,9 +39,9 @@ def check_fleet(document: Document[FleetModel]) -> Iterator[Fault]:
             place = found.node.place if found.exact else found.key or found.node.place
             hint = suggestion(host.cluster, clusters) or f"known are {', '.join(sorted(clusters))}"
             yield place.fault(f"unknown cluster {host.cluster!r}", hint=hint)
-        for field in _overdrawn(host):
-            yield document.find("hosts", name, "reserve", field).node.place.fault(
-                f"more {field} is reserved than the host gives out"
+        for path in _overdrawn(host):
+            yield document.find("hosts", name, "reserve", *path).node.place.fault(
+                f"more {path[-1]} is reserved than the host gives out"
             )
     for name, cluster in (fleet.clusters or {}).items():
         count = sum(host.cluster == name for host in fleet.hosts.values())
@@ -107,16 +107,19 @@ def _host(document: Document[FleetModel], name: str) -> Host:
     )
 
 
-def _overdrawn(host: HostModel) -> Iterator[str]:
+def _overdrawn(host: HostModel) -> Iterator[tuple[str, ...]]:
     if host.capacity is None:
         return
     capacity, reserve, factors = host.capacity, host.reserve, host.overcommit
-    rows = (
-        ("cpus", capacity.cpus * factors.cpu, reserve.cpus),
-        ("memory", capacity.memory * factors.memory, reserve.memory or 0),
-        ("disk", capacity.disk * factors.disk, reserve.disk or 0),
-    )
-    yield from (field for field, given, kept in rows if kept > given)
+    rows: list[tuple[tuple[str, ...], float, int]] = [
+        (("cpus",), capacity.cpus * factors.cpu, reserve.cpus),
+        (("memory",), capacity.memory * factors.memory, reserve.memory or 0),
+        (("disk",), capacity.disk * factors.disk, reserve.disk or 0),
+    ]
+    # Of a pool that is not declared only the host knows how large it is.
+    for pool in reserve.pools.keys() & capacity.pools.keys():
+        rows.append((("pools", pool), capacity.pools[pool] * factors.disk, reserve.pools[pool]))
+    yield from (path for path, given, kept in rows if kept > given)
 
 
 def _migrations(model: MigrationsModel) -> MigrationLimits:
@@ -130,8 +133,12 @@ def _migrations(model: MigrationsModel) -> MigrationLimits:
 
 
 def _capacity(model: Capacity | None) -> Resources | None:
-    return Resources(model.cpus, model.memory, model.disk) if model else None
+    return _amount(model.cpus, model.memory, {"": model.disk, **model.pools}) if model else None
 
 
 def _reserve(model: Reserve) -> Resources:
-    return Resources(model.cpus, model.memory or 0, model.disk or 0)
+    return _amount(model.cpus, model.memory or 0, {"": model.disk or 0, **model.pools})
+
+
+def _amount(cpus: int, memory_mib: int, pools: Mapping[str, int]) -> Resources:
+    return Resources(cpus, memory_mib) + Resources.on_disk(pools.items())

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from reconciler.errors import Fault
 from reconciler.specs.desired import Disk, ImageUse, Instance, InstanceKey, Machine, Nic
+from reconciler.specs.disks import DEFAULT_POOL
 from reconciler.specs.documents import Document
 from reconciler.specs.fingerprint import digest_of_written
 from reconciler.specs.guest import GuestContext
 from reconciler.specs.identity import instance_uuid
-from reconciler.specs.models.component import ComponentModel, Phase
+from reconciler.specs.models.component import ComponentModel, DiskModel, Phase
 from reconciler.specs.models.placement import PlacementModel
 from reconciler.specs.models.service import ServiceModel
 from reconciler.specs.placement import Affinity, Placement, Spread
@@ -66,7 +67,7 @@ def _told(machine: Machine, nics: tuple[Nic, ...], context: GuestContext) -> Mac
 
 def _machine(component: ComponentModel, image: ImageUse, nics: tuple[Nic, ...]) -> Machine:
     names = sorted(component.disks, key=lambda name: (name != "root", name))
-    disks = (Disk(name, component.disks[name].size, component.disks[name].on_delete) for name in names)
+    disks = (_disk(name, component.disks[name]) for name in names)
     return Machine(
         image=image,
         cpus=component.resources.cpus,
@@ -76,6 +77,10 @@ def _machine(component: ComponentModel, image: ImageUse, nics: tuple[Nic, ...]) 
         protect=component.protect,
         devices=tuple(sorted(component.devices.items())),
     )
+
+
+def _disk(name: str, model: DiskModel) -> Disk:
+    return Disk(name, model.size, model.on_delete, "" if model.pool == DEFAULT_POOL else model.pool)
 
 
 def _placement(component: str, model: PlacementModel, keys: Mapping[str, str]) -> Placement:

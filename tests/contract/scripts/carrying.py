@@ -9,6 +9,7 @@ from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, NoRo
 from reconciler.state import InstanceState, Power
 from tests.contract.duo import Duo
 from tests.contract.stage import DATA, ROOT, assert_as_asked, changed, disks
+from tests.lab.settings import FAST
 
 
 def _cold(duo: Duo, state: InstanceState) -> Migrate:
@@ -26,6 +27,16 @@ async def a_machine_is_carried_with_its_disks_and_leaves_nothing_behind(duo: Duo
     assert_as_asked(arrived, instance)
     assert (arrived.journey, arrived.persistent, arrived.complete) == (None, True, True)
     assert disks(there) == {"shop-db-0/root": None, "shop-db-0/data": None}
+
+
+async def its_disks_in_other_pools_are_carried(duo: Duo) -> None:
+    instance = duo.here.instance("shop-db-0", ROOT, replace(DATA, pool=FAST))
+    state = await duo.here.created(instance)
+    await duo.there.put_image()
+    await duo.act(_cold(duo, state))
+    here, there = await duo.look()
+    assert here.volumes == ()
+    assert [(each.disk, each.pool) for each in there.volumes] == [("data", FAST), ("root", "")]
 
 
 async def what_was_carried_can_be_changed_and_destroyed_there(duo: Duo) -> None:

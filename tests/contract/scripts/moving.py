@@ -9,6 +9,7 @@ from reconciler.errors import ActionFailed, AlreadyExists, HostUnreachable, Unkn
 from reconciler.state import Power
 from tests.contract.duo import Duo
 from tests.contract.stage import DATA, ROOT, assert_as_asked, changed, disks, names
+from tests.lab.settings import FAST
 
 
 async def a_running_machine_moves_and_leaves_nothing_behind(duo: Duo) -> None:
@@ -29,6 +30,18 @@ async def its_data_disks_go_along(duo: Duo) -> None:
     await duo.migrate(instance)
     here, there = await duo.look()
     assert (disks(here), disks(there)) == ({}, {"shop-db-0/root": None, "shop-db-0/data": None})
+
+
+async def its_disks_in_other_pools_go_along(duo: Duo) -> None:
+    instance = duo.here.instance("shop-db-0", ROOT, replace(DATA, pool=FAST))
+    await duo.here.created(instance)
+    await duo.there.put_image()
+    await duo.migrate(instance)
+    here, there = await duo.look()
+    assert here.volumes == ()
+    assert [(each.disk, each.pool) for each in there.volumes] == [("data", FAST), ("root", "")]
+    await duo.there.perform(Destroy(duo.there.host, await duo.there.seen(instance)))
+    assert [(each.disk, each.pool) for each in (await duo.there.look()).volumes] == [("data", FAST)]
 
 
 async def what_has_moved_can_be_changed_and_destroyed_there(duo: Duo) -> None:
