@@ -155,8 +155,10 @@ class Machine:
     @property
     def resources(self) -> Resources:
         """What it takes of a host."""
-        disks = Resources.on_disk([(disk.pool, disk.size_mib) for disk in self.disks])
-        return disks + Resources(self.cpus, self.memory_mib, 0, self.devices)
+        sizes = [(disk.pool, disk.size_mib) for disk in self.disks]
+        if any(pool for pool, _ in sizes):
+            return Resources.on_disk(sizes) + Resources(self.cpus, self.memory_mib, 0, self.devices)
+        return Resources(self.cpus, self.memory_mib, sum([mib for _, mib in sizes]), self.devices)
 
 
 class Form(StrEnum):

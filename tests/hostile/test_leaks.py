@@ -20,8 +20,8 @@ LEAKS = (
     Mutant(
         "the journal writes down what guests are told",
         "store.journal",
-        "because = json.dumps([_reason(reason) for reason in step.because])",
-        f"because = json.dumps([str({_SECRETS})])",
+        "because = reasons_text(step.because)",
+        f"because = str({_SECRETS})",
     ),
     Mutant(
         "variables are printed with what holds them",

@@ -93,7 +93,8 @@ def test_a_retained_disk_is_listed_and_taken_up_again_by_the_same_instance(desk:
     _applied(desk)
     _, status = desk.reconcile("status")
     (kept,) = status["retained"]
-    assert kept == {"host": home.name, "instance": "shop-db-0", "disk": "data", "size_mib": 8}
+    of = {"instance": "shop-db-0", "disk": "data", "size_mib": 8, "pool": "default"}
+    assert kept == {"host": home.name, **of}
     desk.write("shop.yaml", text)
     _applied(desk)
     assert home.path(f"{_POOL}/lab.shop.db.0.data.qcow2").stat().st_ino == inode

@@ -67,7 +67,7 @@ MUTANTS: tuple[tuple[str, Law, Line], ...] = (
     (
         "who runs has no devices",
         laws.room,
-        Line("placement.footprints", "memory_mib, 0, applied.devices)", "memory_mib)"),
+        Line("placement.footprints", "in applied.disks]), applied.devices)", "in applied.disks]))"),
     ),
     (
         "who gets more of them grows for nothing",

@@ -49,6 +49,9 @@ _WHY_STOPPED: Mapping[int, str] = {
 }
 
 
+_LONG_MS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Sense:
     """What a domain is doing, and the hypervisor's reason in its own words (or nothing)."""
@@ -86,4 +89,15 @@ def about(domain: libvirt.virDomain) -> str:
 
 def is_moving(domain: libvirt.virDomain) -> bool:
     """Whether libvirt is at something long with a domain: a migration, or taking one back."""
-    return bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)
+    return _is_stuck(domain) or bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)
+
+
+def _is_stuck(domain: libvirt.virDomain) -> bool:
+    """Whether its QEMU keeps an earlier question waiting: any other waits for half a minute behind it."""
+    try:
+        state, _, waited_ms = domain.controlInfo()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
+            return False  # the test driver has no QEMU
+        raise
+    return bool(state == libvirt.VIR_DOMAIN_CONTROL_OCCUPIED and waited_ms > _LONG_MS)

@@ -12,7 +12,10 @@ def footprint(state: InstanceState) -> Resources:
     """What a machine takes of its host now: as applied or as it is, whichever is more."""
     applied, live = state.applied, state.live
     cpus, memory_mib = max(applied.cpus, live.cpus), max(applied.memory_mib, live.memory_mib)
-    return all_of(applied.disks, live.disks) + Resources(cpus, memory_mib, 0, applied.devices)
+    if any(disk.pool for disk in applied.disks) or any(disk.size_mib for disk in live.disks):
+        return all_of(applied.disks, live.disks) + Resources(cpus, memory_mib, 0, applied.devices)
+    # Nearly always, and of every machine again and again.
+    return Resources(cpus, memory_mib, sum([disk.size_mib for disk in applied.disks]), applied.devices)
 
 
 def kept_disks(state: HostState) -> Resources:
