@@ -21,7 +21,7 @@ LEAKS = (
         "the journal writes down what guests are told",
         "store.journal",
         "because = reasons_text(step.because)",
-        f"because = str({_SECRETS})",
+        f'because = __import__("json").dumps([str({_SECRETS})])',
     ),
     Mutant(
         "variables are printed with what holds them",

@@ -50,6 +50,7 @@ _WHY_STOPPED: Mapping[int, str] = {
 
 
 _LONG_MS = 1000
+_BUSY = (libvirt.VIR_DOMAIN_CONTROL_JOB, libvirt.VIR_DOMAIN_CONTROL_OCCUPIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ def is_moving(domain: libvirt.virDomain) -> bool:
 
 
 def _is_stuck(domain: libvirt.virDomain) -> bool:
-    """Whether its QEMU keeps an earlier question waiting: any other waits for half a minute behind it."""
+    """Whether it is kept by something that does not end: any question waits for half a minute behind that."""
     try:
         state, _, waited_ms = domain.controlInfo()
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
             return False  # the test driver has no QEMU
         raise
-    return bool(state == libvirt.VIR_DOMAIN_CONTROL_OCCUPIED and waited_ms > _LONG_MS)
+    return bool(state in _BUSY and waited_ms > _LONG_MS)
