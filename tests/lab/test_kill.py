@@ -1,4 +1,7 @@
-"""`kill -9` of `apply`, on real hosts: another `apply` ends where an unkilled one would have."""
+"""`kill -9` of `apply`, on real hosts: another `apply` ends where an unkilled one would have.
+
+The tests of a scene stand together: the next one clears the hosts of the one before.
+"""
 
 import random
 from collections.abc import Iterator
@@ -82,18 +85,6 @@ def test_twelve_machines_with_seeds_disks_and_segments_come_and_go_whoever_is_ki
     assert outcome.applies == 1
 
 
-@pytest.mark.parametrize(
-    "said", ["done: create shop-web-2", "done: replace shop-web-0", "done: accept the form of shop-api-0"]
-)
-def test_a_roll_with_somebody_standing_in_is_finished_by_the_next_and_nobody_stays_who_stood_in(
-    rolling: Stage, said: str
-) -> None:
-    outcome = rolling.kill_at(said)
-    assert not outcome.finished
-    assert not outcome.faults
-    assert outcome.applies == 1
-
-
 def test_who_turns_back_after_the_kill_has_nothing_left_but_images_to_collect(twelve: Stage) -> None:
     outcome = twelve.kill_at(0.6, turn_back=True)
     assert not outcome.faults
@@ -113,3 +104,15 @@ def test_an_actuator_that_leaves_what_nobody_owns_is_found_out(twelve: Stage, wr
         host.cut_links()
         host.run(["sh", "-c", f"rm -f {IMAGES}/lab.* {IMAGES}/.reconciler*"])
         host.virsh("pool-refresh", "default")
+
+
+@pytest.mark.parametrize(
+    "said", ["done: create shop-web-2", "done: replace shop-web-0", "done: accept the form of shop-api-0"]
+)
+def test_a_roll_with_somebody_standing_in_is_finished_by_the_next_and_nobody_stays_who_stood_in(
+    rolling: Stage, said: str
+) -> None:
+    outcome = rolling.kill_at(said)
+    assert not outcome.finished
+    assert not outcome.faults
+    assert outcome.applies == 1
