@@ -14,7 +14,7 @@ from pathlib import Path
 from . import namespaces
 from .cache import lend_probes
 from .namespaces import LabError, hold, inside
-from .settings import AUTOSTART_LINKS, PRIVATE_DIRECTORIES, Place, config_files
+from .settings import AUTOSTART_LINKS, DAEMON_LOG, PRIVATE_DIRECTORIES, Place, config_files
 
 IMAGES = "/var/lib/libvirt/images"
 _REAPER = Path(__file__).with_name("reaper.py").resolve()
@@ -134,8 +134,9 @@ class Host:
         self._kill([self.daemon_pid()])
 
     def start_daemon(self) -> None:
-        """Start libvirtd; when it returns, the socket takes connections."""
-        self._start(["libvirtd", "--daemon", "--listen", "--pid-file", _DAEMON_PIDFILE])
+        """Start libvirtd; when it returns, the socket takes connections. It comes back when it crashes."""
+        restart = ("--restart", "libvirtd", str(self.path(DAEMON_LOG)))
+        self._start(["libvirtd", "--daemon", "--listen", "--pid-file", _DAEMON_PIDFILE], *restart)
 
     def start_sshd(self) -> None:
         """Start sshd; it listens when this returns."""
@@ -176,10 +177,10 @@ class Host:
             pid for pid in everyone if pid != self.holder and namespaces.name_of(pid, "mnt") == mounts
         )
 
-    def _start(self, daemon: Sequence[str]) -> None:
+    def _start(self, daemon: Sequence[str], *restart: str) -> None:
         # The collector stays outside the host's mounts: it survives `crash`, and a Python
         # below /root would be hidden inside.
-        words = [sys.executable, "-I", "-S", str(_REAPER), *inside(self.holder, *_KINDS), *daemon]
+        words = [sys.executable, "-I", "-S", str(_REAPER), *restart, *inside(self.holder, *_KINDS), *daemon]
         namespaces.run(words, env=namespaces.environment(self.identity))
 
     def _pid(self, pidfile: str) -> int:

@@ -20,6 +20,7 @@ _NAMESPACE = uuid.UUID("6c9d4b7e-0f0a-4a57-9d4f-2b8f1c6e7a10")
 FAST = "fast"
 """The second storage pool of each host."""
 FAST_DIRECTORY = "/var/lib/libvirt/fast"
+DAEMON_LOG = "/var/log/libvirt/libvirtd.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ listen_addr = "{here.address}"
 auth_tcp = "none"
 keepalive_interval = 2
 keepalive_count = 3
-log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+log_outputs = "2:file:{DAEMON_LOG}"
 """
 
 

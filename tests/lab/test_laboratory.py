@@ -7,6 +7,7 @@ import os
 import subprocess
 import urllib.request
 from pathlib import Path
+from signal import SIGSEGV
 
 import asyncssh
 import pycdlib
@@ -20,6 +21,7 @@ from .guest import Guest, load_order
 from .hosts import IMAGES, Host, boot, wait_until
 from .laboratory import Laboratory, enter_network
 from .namespaces import LabError
+from .settings import DAEMON_LOG
 
 
 def discard(host: Host, name: str) -> None:
@@ -162,6 +164,27 @@ def test_a_killed_daemon_leaves_its_guest_running_and_a_crash_does_not(laborator
     host.boot()
     assert host.virsh("domstate", "survivor") == "shut off"
     discard(host, "survivor")
+
+
+def test_a_daemon_that_crashes_is_started_again_and_that_is_told(laboratory: Laboratory) -> None:
+    host = laboratory.hosts[1]
+    crashed = host.daemon_pid()
+    os.kill(crashed, SIGSEGV)
+    wait_until(lambda: crashed not in host.processes(), what="its death")
+    wait_until(lambda: "libvirtd crashed (Segmentation fault)" in _log(host), what="the log to say so")
+    wait_until(lambda: _answers(host), what="libvirtd to answer again")
+    assert host.daemon_pid() != crashed
+
+
+def _log(host: Host) -> str:
+    return host.path(DAEMON_LOG).read_text()
+
+
+def _answers(host: Host) -> bool:
+    try:
+        return host.virsh("hostname") == host.name
+    except LabError:
+        return False
 
 
 def test_the_network_is_entered_and_left(laboratory_factory: Factory) -> None:

@@ -13,6 +13,7 @@ from .hearts import Counts, beats_twice
 from .hosts import IMAGES, Host, wait_until
 from .journeys import NAME, OF_ANOTHER_POOL, SERVICE, SLOW, Journey, beats, files, journey_of, runs
 from .laboratory import Laboratory
+from .settings import DAEMON_LOG
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def journey(desk: Desk) -> Iterator[Journey]:
     with journey_of(desk) as journey:
         yield journey
     for host in desk.lab.hosts:
-        print(host.name, host.path("/var/log/libvirt/libvirtd.log").read_text()[-1500:], sep="\n")
+        print(host.name, host.path(DAEMON_LOG).read_text()[-1500:], sep="\n")
 
 
 def test_a_running_machine_moves_with_its_disks_and_is_not_moved_back(journey: Journey) -> None:

@@ -14,6 +14,7 @@ from .guest import Guest
 from .hosts import wait_until
 from .journeys import NAME, Journey, beats, content, journey_of, runs
 from .laboratory import Laboratory
+from .settings import DAEMON_LOG
 from .shared_pool import mount, shared_pool, why_not_shared
 
 _SERVICE = """\
@@ -66,7 +67,7 @@ def journey(desk: Desk) -> Iterator[Journey]:
     with journey_of(desk, shares_pool=True) as journey:
         yield journey
     for host in desk.lab.hosts:
-        print(host.name, host.path("/var/log/libvirt/libvirtd.log").read_text()[-1500:], sep="\n")
+        print(host.name, host.path(DAEMON_LOG).read_text()[-1500:], sep="\n")
 
 
 def test_a_machine_moves_over_a_shared_pool_and_no_disk_is_copied(journey: Journey, brick: Path) -> None:

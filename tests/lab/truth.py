@@ -14,6 +14,7 @@ from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from .hosts import IMAGES, Host
+from .settings import DAEMON_LOG
 
 # An entry of libvirt's public API, in the daemon's own debug log.
 _CALL = re.compile(r" debug : (vir[A-Z]\w+):\d+ : \w+=")
@@ -27,7 +28,7 @@ OWN_LINK = re.compile(r"r[cx][0-9a-f]{6}")
 """What links of ours are called, whatever they bear."""
 _LOG = "/var/log/libvirt/calls.log"
 _ADMIN = ("virt-admin", "-c", "libvirtd:///system")
-_USUAL = "2:file:/var/log/libvirt/libvirtd.log"
+_USUAL = f"2:file:{DAEMON_LOG}"
 
 
 @dataclass(frozen=True, slots=True)
